@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What an exception means, and how the guest came there. */
+#include <sprat/arch.h>
+
+#include <stdbool.h>
+
+#include <sprat/compiler.h>
+#include <sprat/layout.h>
+#include <sprat/mmu.h>
+
+#define VECTOR_PAGE_FAULT 14
+#define FAULT_PRESENT     (1 << 0)
+#define FAULT_WRITE       (1 << 1)
+#define FAULT_FETCH       (1 << 4)
+
+static const char *const names[] = {
+    [0] = "divide error",
+    [1] = "debug exception",
+    [3] = "breakpoint",
+    [4] = "overflow",
+    [5] = "bound range exceeded",
+    [6] = "invalid instruction",
+    [7] = "device not available",
+    [8] = "double fault",
+    [10] = "invalid TSS",
+    [11] = "segment not present",
+    [12] = "stack segment fault",
+    [13] = "general protection fault",
+    [16] = "x87 floating-point error",
+    [17] = "alignment check",
+    [18] = "machine check",
+    [19] = "SIMD floating-point error",
+};
+
+static const char *page_fault_reason(unsigned long address, uint64_t error)
+{
+    struct mmu_rights rights = mmu_rights(address);
+
+    if (error & FAULT_FETCH)
+        return rights.present ? "page fault: execution of data" : "page fault: jump to nowhere";
+    if (address < TEXT_BASE)
+        return "page fault: NULL access";
+    if (rights.present && error & FAULT_WRITE && !rights.write)
+        return rights.execute ? "page fault: text is read-only"
+                              : "page fault: the data is read-only";
+    return "page fault: nothing is mapped there";
+}
+
+struct arch_trap arch_describe_trap(const struct arch_regs *regs)
+{
+    if (regs->vector == VECTOR_PAGE_FAULT) {
+        unsigned long address = shared_info.vcpu_info[0].arch.cr2;
+        return (struct arch_trap){
+            .reason = page_fault_reason(address, regs->error),
+            .access = regs->error & FAULT_FETCH   ? "jump to"
+                      : regs->error & FAULT_WRITE ? "write to"
+                                                  : "read from",
+            .address = address,
+        };
+    }
+    const char *name = regs->vector < ARRAY_LEN(names) ? names[regs->vector] : NULL;
+    return (struct arch_trap){.reason = name ? name : "unknown exception"};
+}
+
+static bool readable(uint64_t address)
+{
+    return mmu_rights(address).present;
+}
+
+size_t arch_backtrace(uint64_t rip, uint64_t rbp, uint64_t *addresses, size_t max)
+{
+    size_t n = 0;
+
+    if (max)
+        addresses[n++] = rip;
+    while (n < max && rbp && !(rbp & 7) && readable(rbp) && readable(rbp + 8)) {
+        const uint64_t *frame = (const uint64_t *)rbp;
+        if (!frame[1])
+            break;
+        addresses[n++] = frame[1];
+        /* Frames lie above their callees'; anything else is not a frame any more. */
+        if (frame[0] <= rbp)
+            break;
+        rbp = frame[0];
+    }
+    return n;
+}

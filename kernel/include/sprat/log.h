@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/** What the guest says: its own log and the application's output, in one order, on the console. */
+#ifndef SPRAT_LOG_H
+#define SPRAT_LOG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** Start to drain to the console. Before, what is written is kept. */
+void log_init(void);
+
+/** Write all, waiting while the console and the buffer are full. Not callable from handlers. */
+void log_write(const char *bytes, size_t len);
+
+/** Write without waiting, and without the buffer's help if it is full: for panic. */
+void log_write_now(const char *bytes, size_t len);
+
+/** Hand out what is kept, waiting for the host at most until the deadline. The scheduler is not used. */
+void log_flush(uint64_t deadline_ns);
+
+/** Read what was typed, waiting until there is something. @return bytes, at least 1. */
+size_t log_read(char *bytes, size_t len);
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The kernel's main: from arch's entry to the application's. */
+#include <string.h>
+
+#include <sprat/app.h>
+#include <sprat/arch.h>
+#include <sprat/clock.h>
+#include <sprat/cmdline.h>
+#include <sprat/compiler.h>
+#include <sprat/cpu.h>
+#include <sprat/format.h>
+#include <sprat/heap.h>
+#include <sprat/log.h>
+#include <sprat/mmu.h>
+#include <sprat/page.h>
+#include <sprat/port.h>
+#include <sprat/shutdown.h>
+#include <sprat/thread.h>
+#include <sprat/xenstore.h>
+
+#define FREE_PAGES_MIN  16 /* a second thread's stack, a page of heap, and something to work with */
+#define STATUS_BAD_LINE 64 /* EX_USAGE of <sysexits.h> */
+
+static struct {
+    bool print_boot_time;
+} options;
+
+/* What differs from boot to boot on a CPU without RDRAND: when, where in memory, and which domain. */
+static uint64_t entropy(void)
+{
+    uint64_t seed = 0, word;
+
+    if (cpu_random(&word))
+        seed = word;
+    seed ^= cpu_tsc() * 0x9e3779b97f4a7c15;
+    seed ^= clock_wall() << 20;
+    seed ^= mmu_mfn(mmu_va(0)) << 40;
+    seed ^= seed >> 32;
+    return seed * 0xd6e8feb86659fd93;
+}
+
+static void set_option(const char *option)
+{
+    if (strcmp(option, "sprat.boottime") == 0)
+        options.print_boot_time = true;
+    else
+        port_log("command line: '%s' is no option of the runtime; sprat.boottime is", option);
+}
+
+static _Noreturn void refuse(const char *why)
+{
+    port_log("command line: %s", why);
+    shutdown_exit(STATUS_BAD_LINE);
+}
+
+static void parse_cmdline(struct cmdline *cmdline)
+{
+    static char text[MAX_GUEST_CMDLINE];
+    char error[80];
+
+    memcpy(text, arch_start_info()->cmd_line, sizeof(text));
+    size_t len = strnlen(text, sizeof(text));
+    if (len >= sizeof(text) - 1)
+        refuse("it fills all of Xen's 1023 bytes, so its end may be missing: make it shorter");
+
+    size_t max_words = len / 2 + 4;
+    char **words = port_alloc(max_words * sizeof(*words));
+    if (!words)
+        refuse("no memory for its words");
+    if (!cmdline_parse(text, app_name, words, max_words, cmdline, error, sizeof(error)))
+        refuse(error);
+    for (size_t i = 0; i < cmdline->n_options; i++)
+        set_option(cmdline->options[i]);
+}
+
+void kernel_main(void)
+{
+    const struct start_info *si = arch_start_info();
+    struct cmdline cmdline;
+
+    uint64_t seed = entropy();
+    cpu_seed_canary(seed);
+    heap_init(seed * 0xff51afd7ed558ccd);
+    thread_init();
+    size_t n_free = page_init();
+    log_init();
+    xenstore_init(si->store_mfn ? mmu_va(mmu_pfn_of_mfn(si->store_mfn)) : NULL, si->store_evtchn);
+
+    if (n_free < FREE_PAGES_MIN) {
+        size_t need = page_total() + FREE_PAGES_MIN - n_free;
+        port_log("too little memory: the guest has %zu KiB and needs %zu; say memory=%zu",
+                 page_total() * 4, need * 4, (need + 255) / 256);
+        shutdown_crash();
+    }
+    parse_cmdline(&cmdline);
+    shutdown_init(app_terminate);
+    if (options.print_boot_time)
+        port_log("boot: %lu ticks from the first instruction to main",
+                 cpu_tsc() - arch_first_tick());
+    app_start(cmdline.argc, cmdline.argv, cmdline.env);
+}
+
+/* <sprat/port.h>, where it is no more than another name. */
+
+void *port_pages_alloc(size_t n_pages)
+{
+    return page_alloc(n_pages, 1);
+}
+
+void port_pages_free(void *pages)
+{
+    page_free(pages);
+}
+
+void *port_alloc(size_t size)
+{
+    return heap_alloc(size);
+}
+
+void port_free(void *memory)
+{
+    heap_free(memory);
+}

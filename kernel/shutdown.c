@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <sprat/shutdown.h>
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <xen/sched.h>
+
+#include <sprat/clock.h>
+#include <sprat/hypercall.h>
+#include <sprat/log.h>
+#include <sprat/thread.h>
+#include <sprat/xenstore.h>
+
+#define FLUSH_NS     1000000000ull /* how long the host may take to read the last words */
+#define REQUEST_PATH "control/shutdown"
+
+static void request_changed(struct xenstore_watch *watch, const char *changed);
+
+static struct {
+    struct xenstore_watch watch;
+    void (*on_request)(void);
+    unsigned reason;
+    struct thread *thread; /* serves a request */
+    bool again;            /* the path changed while it did */
+} state = {.watch = {.path = REQUEST_PATH, .handler = request_changed}};
+
+static _Noreturn void shutdown(unsigned reason)
+{
+    struct sched_shutdown shutdown = {.reason = reason};
+
+    for (;;)
+        hypercall_sched_op(SCHEDOP_shutdown, &shutdown);
+}
+
+void shutdown_exit(int status)
+{
+    int error = xenstore_write_u64(XENSTORE_NO_TX, SHUTDOWN_STATUS_PATH, (unsigned)status);
+
+    if (status || (error && error != -ENOSYS))
+        port_log("exit status %d%s", status,
+                 error ? " (the host could not be told in " SHUTDOWN_STATUS_PATH ")" : "");
+    log_flush(clock_monotonic() + FLUSH_NS);
+    shutdown(state.reason);
+}
+
+void shutdown_crash(void)
+{
+    log_flush(clock_monotonic() + FLUSH_NS);
+    shutdown(SHUTDOWN_crash);
+}
+
+static const struct {
+    const char *word;
+    unsigned reason;
+} requests[] = {
+    {"poweroff", SHUTDOWN_poweroff},
+    {"halt", SHUTDOWN_poweroff},
+    {"reboot", SHUTDOWN_reboot},
+};
+
+static void serve(const char *request)
+{
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
+        if (strcmp(request, requests[i].word) == 0) {
+            state.reason = requests[i].reason;
+            state.on_request();
+        }
+    }
+    port_log("control/shutdown: '%s' is not understood; poweroff, halt and reboot are", request);
+}
+
+/* The toolstack takes an emptied node as the guest's word that it has seen the request. */
+static void serve_requests(void *arg)
+{
+    char request[16];
+
+    (void)arg;
+    do {
+        state.again = false;
+        int n = xenstore_read(XENSTORE_NO_TX, REQUEST_PATH, request, sizeof(request));
+        if (n > 0) {
+            xenstore_write(XENSTORE_NO_TX, REQUEST_PATH, "");
+            serve(request);
+        } else if (n == -E2BIG) {
+            port_log("control/shutdown: the request is too long to be one");
+        }
+    } while (state.again);
+    state.thread = NULL;
+}
+
+static void request_changed(struct xenstore_watch *watch, const char *changed)
+{
+    (void)watch;
+    (void)changed;
+    if (state.thread) {
+        state.again = true;
+        return;
+    }
+    state.thread = thread_start("shutdown", THREAD_STACK_DEFAULT, serve_requests, NULL);
+    if (!state.thread)
+        port_log("control/shutdown: no memory for a thread to serve it");
+}
+
+void shutdown_init(void (*on_request)(void))
+{
+    state.on_request = on_request;
+    int error = xenstore_watch_async(&state.watch);
+    if (error && error != -ENOSYS)
+        port_log("control/shutdown: can't be watched: error %d", -error);
+}

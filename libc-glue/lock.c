@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* newlib's retargetable locks. Threads are cooperative, so what takes a lock and gives it back without
+ * waiting in between never meets another: only stdio does that, while the console is full. */
+#include "lock.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/lock.h>
+
+#include <sprat/compiler.h>
+#include <sprat/thread.h>
+
+struct __lock {
+    struct thread *owner;
+    unsigned depth;
+    struct port_queue waiting;
+};
+
+#define LOCK(name) SPRAT_API struct __lock __lock___##name
+LOCK(sinit_recursive_mutex);
+LOCK(sfp_recursive_mutex);
+LOCK(atexit_recursive_mutex);
+LOCK(at_quick_exit_mutex);
+LOCK(malloc_recursive_mutex);
+LOCK(env_recursive_mutex);
+LOCK(tz_mutex);
+LOCK(dd_hash_mutex);
+LOCK(arc4random_mutex);
+
+static bool waiting_ended;
+
+void lock_end_of_waiting(void)
+{
+    waiting_ended = true;
+}
+
+static bool try_acquire(struct __lock *lock)
+{
+    struct thread *self = thread_self();
+
+    if (lock->owner && lock->owner != self && !waiting_ended)
+        return false;
+    lock->owner = self;
+    lock->depth++;
+    return true;
+}
+
+SPRAT_API void __retarget_lock_acquire_recursive(struct __lock *lock)
+{
+    while (!try_acquire(lock))
+        thread_wait(&lock->waiting, PORT_FOREVER);
+}
+
+SPRAT_API int __retarget_lock_try_acquire_recursive(struct __lock *lock)
+{
+    return try_acquire(lock);
+}
+
+SPRAT_API void __retarget_lock_release_recursive(struct __lock *lock)
+{
+    if (--lock->depth)
+        return;
+    lock->owner = NULL;
+    thread_wake_one(&lock->waiting);
+}
+
+SPRAT_API void __retarget_lock_init_recursive(struct __lock **lock)
+{
+    *lock = calloc(1, sizeof(**lock));
+    if (!*lock)
+        abort(); /* the interface has no way to fail */
+}
+
+SPRAT_API void __retarget_lock_close_recursive(struct __lock *lock)
+{
+    free(lock);
+}
+
+/* The plain kind may be the same: nobody may take one twice. */
+SPRAT_API void __retarget_lock_acquire(struct __lock *)
+    __attribute__((alias("__retarget_lock_acquire_recursive")));
+SPRAT_API int __retarget_lock_try_acquire(struct __lock *)
+    __attribute__((alias("__retarget_lock_try_acquire_recursive")));
+SPRAT_API void __retarget_lock_release(struct __lock *)
+    __attribute__((alias("__retarget_lock_release_recursive")));
+SPRAT_API void __retarget_lock_init(struct __lock **)
+    __attribute__((alias("__retarget_lock_init_recursive")));
+SPRAT_API void __retarget_lock_close(struct __lock *)
+    __attribute__((alias("__retarget_lock_close_recursive")));

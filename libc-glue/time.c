@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Clocks and sleeping. */
+#include <errno.h>
+#include <stdint.h>
+#include <sys/time.h>
+#include <sys/times.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sprat/clock.h>
+#include <sprat/compiler.h>
+#include <sprat/thread.h>
+
+#define NS_PER_S  1000000000ull
+#define NS_PER_US 1000ull
+
+static int fail(int error)
+{
+    errno = error;
+    return -1;
+}
+
+static bool clock_now(clockid_t clock, uint64_t *now_ns)
+{
+    switch (clock) {
+    case CLOCK_REALTIME:
+        *now_ns = clock_wall();
+        return true;
+    case CLOCK_MONOTONIC:
+        *now_ns = clock_monotonic();
+        return true;
+    default:
+        return false;
+    }
+}
+
+SPRAT_API int clock_gettime(clockid_t clock, struct timespec *ts)
+{
+    uint64_t now_ns;
+
+    if (!clock_now(clock, &now_ns))
+        return fail(EINVAL);
+    ts->tv_sec = (time_t)(now_ns / NS_PER_S);
+    ts->tv_nsec = (long)(now_ns % NS_PER_S);
+    return 0;
+}
+
+SPRAT_API int clock_getres(clockid_t clock, struct timespec *ts)
+{
+    uint64_t now_ns;
+
+    if (!clock_now(clock, &now_ns))
+        return fail(EINVAL);
+    if (ts)
+        *ts = (struct timespec){.tv_nsec = 1};
+    return 0;
+}
+
+SPRAT_API int gettimeofday(struct timeval *restrict tv, void *restrict zone)
+{
+    uint64_t now_ns = clock_wall();
+
+    (void)zone;
+    tv->tv_sec = (time_t)(now_ns / NS_PER_S);
+    tv->tv_usec = (suseconds_t)(now_ns % NS_PER_S / NS_PER_US);
+    return 0;
+}
+
+/* The one process uses the CPU whenever the guest does not sleep; Xen knows how much, the guest not. */
+SPRAT_API clock_t times(struct tms *tms)
+{
+    clock_t ticks = (clock_t)(clock_monotonic() / (NS_PER_S / CLOCKS_PER_SEC));
+
+    *tms = (struct tms){.tms_utime = ticks};
+    return ticks;
+}
+
+SPRAT_API int clock_nanosleep(clockid_t clock, int flags, const struct timespec *ts,
+                              struct timespec *left)
+{
+    uint64_t now_ns, length_ns;
+
+    if (!clock_now(clock, &now_ns) || ts->tv_nsec < 0 || ts->tv_nsec >= (long)NS_PER_S ||
+        ts->tv_sec < 0)
+        return EINVAL;
+    if (__builtin_mul_overflow((uint64_t)ts->tv_sec, NS_PER_S, &length_ns) ||
+        __builtin_add_overflow(length_ns, (uint64_t)ts->tv_nsec, &length_ns))
+        length_ns = INT64_MAX;
+    if (flags & TIMER_ABSTIME)
+        length_ns = length_ns > now_ns ? length_ns - now_ns : 0;
+    if (length_ns)
+        thread_sleep_until(clock_monotonic() + length_ns);
+    if (left && !(flags & TIMER_ABSTIME))
+        *left = (struct timespec){0};
+    return 0;
+}
+
+SPRAT_API int nanosleep(const struct timespec *ts, struct timespec *left)
+{
+    int error = clock_nanosleep(CLOCK_MONOTONIC, 0, ts, left);
+    return error ? fail(error) : 0;
+}
+
+SPRAT_API int usleep(useconds_t us)
+{
+    thread_sleep_until(clock_monotonic() + us * NS_PER_US);
+    return 0;
+}
+
+SPRAT_API unsigned sleep(unsigned seconds)
+{
+    thread_sleep_until(clock_monotonic() + seconds * NS_PER_S);
+    return 0;
+}

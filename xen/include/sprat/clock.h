@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/** Time, as Xen keeps it for the guest (pvclock), and the vCPU's one-shot timer. */
+#ifndef SPRAT_CLOCK_H
+#define SPRAT_CLOCK_H
+
+#include <stdint.h>
+
+/** ns since the host booted. Never goes back. */
+uint64_t clock_monotonic(void);
+
+/** ns since 1970-01-01 00:00 UTC. Follows the host when its clock is set. */
+uint64_t clock_wall(void);
+
+/**
+ * Make an event come at a time of clock_monotonic(), in ns; PORT_FOREVER cancels it. One deadline at
+ * a time, the last one counts. @return 0 or -errno.
+ */
+int clock_set_alarm(uint64_t deadline_ns);
+
+#endif

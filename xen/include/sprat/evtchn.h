@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/**
+ * Event channels.
+ *
+ * Events are taken when the guest asks for them (evtchn_dispatch: at each point where a thread waits
+ * or yields), never in the middle of something. A handler therefore runs like a function call, may use
+ * everything but waiting, and needs no locks.
+ */
+#ifndef SPRAT_EVTCHN_H
+#define SPRAT_EVTCHN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <xen/xen.h>
+
+typedef uint32_t evtchn_t; /**< a port number; 0 is none */
+
+struct evtchn {
+    evtchn_t port;
+    void (*handler)(void *arg);
+    void *arg;
+};
+
+/**
+ * Receive the events of a port that exists already (the console's, xenstore's).
+ *
+ * @param channel  owned by the caller, must stay until evtchn_unbind().
+ * @return 0, -EINVAL for a port outside the ABI, -EBUSY when it is taken, -ENOMEM.
+ */
+int evtchn_bind(struct evtchn *channel, evtchn_t port, void (*handler)(void *), void *arg);
+
+/** Make a port that `remote` may connect to, and bind it. @return 0 or -errno. */
+int evtchn_alloc(struct evtchn *channel, domid_t remote, void (*handler)(void *), void *arg);
+
+/** Make and bind a port for one of Xen's own interrupts (VIRQ_*). @return 0 or -errno. */
+int evtchn_bind_virq(struct evtchn *channel, uint32_t virq, void (*handler)(void *), void *arg);
+
+/** Receive no more, and close the port. Callable from its own handler. */
+void evtchn_close(struct evtchn *channel);
+
+/** Tell the other side. Costs a hypercall. */
+void evtchn_notify(const struct evtchn *channel);
+
+/** Call the handlers of all pending events. @return true when there was one. */
+bool evtchn_dispatch(void);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/**
+ * xenstore: the tree of names and values that the host and its guests share.
+ *
+ * Paths are absolute ("/local/domain/5/name") or relative to the guest's own directory ("name").
+ * Functions that ask and wait return 0 or more, or a negative errno:
+ *
+ *     -ENOENT, -EACCES, -EAGAIN, ...   what xenstored answered
+ *     -ETIMEDOUT                       it did not answer within XENSTORE_TIMEOUT_NS
+ *     -EIO                             it broke the protocol; it is not asked again
+ *     -E2BIG                           the answer did not fit the caller's buffer
+ *     -EINVAL                          the request does not fit the protocol (4096 bytes)
+ */
+#ifndef SPRAT_XENSTORE_H
+#define SPRAT_XENSTORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <xen/xen.h>
+
+/* A host that starts a thousand guests keeps xenstored busy for this long, seen from one of them. */
+#define XENSTORE_TIMEOUT_NS 60000000000ull
+#define XENSTORE_WARN_NS    5000000000ull
+
+typedef uint32_t xenstore_tx_t; /**< a transaction; XENSTORE_NO_TX is none */
+#define XENSTORE_NO_TX 0
+
+/**
+ * Connect.
+ *
+ * @param page  shared with xenstored; NULL when the guest has no xenstore: all calls give -ENOSYS.
+ * @param port  its event channel.
+ * @return 0 or -errno of evtchn_bind().
+ */
+int xenstore_init(void *page, uint32_t port);
+
+/**
+ * Read a value.
+ *
+ * @param value  receives it, with a NUL behind it; values may hold NULs of their own.
+ * @param size  of the buffer, the NUL included.
+ * @return the value's length.
+ */
+int xenstore_read(xenstore_tx_t tx, const char *path, char *value, size_t size);
+
+/** Read a value that is a decimal number, and nothing else. @return 0; -EINVAL for other text. */
+int xenstore_read_u64(xenstore_tx_t tx, const char *path, uint64_t *value);
+
+/** Write a value, making the path. */
+int xenstore_write(xenstore_tx_t tx, const char *path, const char *value);
+
+/** Write a number in decimal. */
+int xenstore_write_u64(xenstore_tx_t tx, const char *path, uint64_t value);
+
+/** Remove a path and all below it. */
+int xenstore_remove(xenstore_tx_t tx, const char *path);
+
+/**
+ * List what is directly below a path.
+ *
+ * @param names  receives the names, each with a NUL behind it.
+ * @return the length of all of them; walk them with xenstore_next_name().
+ */
+int xenstore_list(xenstore_tx_t tx, const char *path, char *names, size_t size);
+
+/** The name after `name` in a list that ends at `end`; the first for NULL; NULL after the last. */
+const char *xenstore_next_name(const char *list, size_t len, const char *name);
+
+/** Begin a transaction: reads see one moment, writes happen together or not at all. */
+int xenstore_begin(xenstore_tx_t *tx);
+
+/**
+ * End it. @param commit  false drops what was written.
+ * @return -EAGAIN when somebody else wrote what this one used: do it all again.
+ */
+int xenstore_end(xenstore_tx_t tx, int commit);
+
+/** A path that is watched. */
+struct xenstore_watch {
+    const char *path; /**< owned by the caller, like the struct, until xenstore_unwatch() */
+
+    /**
+     * Something at or below the path changed (and once right after the watch was set). Runs like an
+     * event handler: it must not wait; wake a thread to read what is there now.
+     * @param changed  the path that changed, as xenstored wrote it.
+     */
+    void (*handler)(struct xenstore_watch *watch, const char *changed);
+
+    struct xenstore_watch *next; /**< of xenstore.c */
+    uint32_t token;
+};
+
+/** Set a watch and wait until it is set. */
+int xenstore_watch(struct xenstore_watch *watch);
+
+/**
+ * Ask for a watch without waiting for the answer; a refusal is logged. For the guest's start, which
+ * must not wait for the host.
+ */
+int xenstore_watch_async(struct xenstore_watch *watch);
+
+/** Remove it. The handler is not called any more, whatever the answer. */
+int xenstore_unwatch(struct xenstore_watch *watch);
+
+#endif
