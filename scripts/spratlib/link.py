@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Link an image at the address where it boots with the least memory. Run by the build, not by hand.
+
+The toolstack maps a guest's memory from the image's base up to a multiple of 4 MiB, and wants the
+guest to have that much (spratlib.image). So the image is linked once to learn its size, then where it
+ends closest below such a multiple. Writes OUTPUT, stripped, and OUTPUT.sym.
+"""
+
+import argparse
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from spratlib import image
+from spratlib.errors import EXIT_FAILURE, SpratError
+
+# Source: <sprat/layout.h>. The first is where any image fits.
+BASES = tuple((4 + offset) * image.MIB for offset in (0, 1, 2, 3))
+
+LD_FLAGS = ("-static", "-nostdlib", "--gc-sections", "--build-id=none", "--fatal-warnings",
+            "-z", "noexecstack", "-z", "max-page-size=4096")  # fmt: skip
+
+
+def main():
+    """Link what the command line says; return the exit code."""
+    args = parse_arguments()
+    try:
+        link_image(args)
+    except SpratError as error:
+        print(f"{args.output.name}: {error}", file=sys.stderr)
+        return EXIT_FAILURE
+    return 0
+
+
+def parse_arguments():
+    """Return the command line's words."""
+    parser = argparse.ArgumentParser(prog="spratlib.link", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--cc", required=True, help="the compiler, to preprocess the linker script")
+    parser.add_argument("--ld", required=True)
+    parser.add_argument("--objcopy", required=True)
+    parser.add_argument("--script", required=True)
+    parser.add_argument("--include", action="append", default=[], metavar="DIR")
+    parser.add_argument("--memory", type=int, required=True, metavar="MIB", help="as declared")
+    parser.add_argument("--stack", type=int, required=True, metavar="KIB", help="the main thread's")
+    parser.add_argument("--output", type=pathlib.Path, required=True)
+    parser.add_argument("inputs", nargs="+", help="objects, then archives")
+    return parser.parse_args()
+
+
+def link_image(args):
+    """Make args.output and its .sym, or neither."""
+    symbols = args.output.with_name(args.output.name + ".sym")
+    args.output.unlink(missing_ok=True)
+    symbols.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(dir=args.output.parent, prefix=".link-") as folder:
+        linked = pathlib.Path(folder, symbols.name)
+        stripped = pathlib.Path(folder, args.output.name)
+        link(args, BASES[0], linked)
+        trial = image.read(linked)
+        base = best_base(trial.end - trial.virt_base)
+        if base != BASES[0]:
+            link(args, base, linked)
+        least = image.read(linked).least_memory
+        if args.memory < least:
+            raise SpratError(
+                f"MEMORY {args.memory} is too little: xl builds no guest from this image with less"
+                f" than {least} MiB. Write MEMORY {least} in its declaration, or make the image smaller."
+            )
+        run([args.objcopy, "--strip-all", "--remove-section=.comment", linked, stripped])
+        linked.rename(symbols)
+        stripped.rename(args.output)
+
+
+def best_base(size):
+    """Return the base at which an image of `size` bytes boots with the least memory."""
+    return min(BASES, key=lambda base: image.least_memory(base, base + size))
+
+
+def link(args, base, output):
+    """Link at `base`."""
+    script = output.with_suffix(".lds")
+    run([args.cc, "-E", "-P", "-std=c11", "-x", "assembler-with-cpp",
+         f"-DSPRAT_VIRT_BASE={base:#x}", f"-DMAIN_STACK_SIZE={args.stack * 1024:#x}",
+         *(f"-I{folder}" for folder in args.include), args.script, "-o", script])  # fmt: skip
+    archives = [name for name in args.inputs if name.endswith(".a")]
+    objects = [name for name in args.inputs if not name.endswith(".a")]
+    run([args.ld, *LD_FLAGS, "-T", script, "-o", output, *objects,
+         "--start-group", *archives, "--end-group"])  # fmt: skip
+
+
+def run(command):
+    """Run a tool; what it complains about becomes a SpratError."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0 or done.stderr:
+        raise SpratError(f"{pathlib.Path(command[0]).name} failed:\n{done.stderr.strip()}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
