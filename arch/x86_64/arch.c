@@ -49,10 +49,10 @@ uint64_t arch_first_tick(void)
 }
 
 /*
- * Runs without a stack protector: %fs is loaded here. One trip into Xen does all that a boot needs;
- * the trap table comes first, so that a failure in what follows is reported.
+ * One trip into Xen does all that a boot needs. The trap table comes first, so that a failure in what
+ * follows is reported.
  */
-__attribute__((no_stack_protector)) void arch_init(const struct start_info *si, uint64_t first_tick)
+void arch_init(const struct start_info *si, uint64_t first_tick)
 {
     arch.start_info = si;
     arch.first_tick = first_tick;
@@ -63,7 +63,6 @@ __attribute__((no_stack_protector)) void arch_init(const struct start_info *si, 
 
     struct multicall_entry calls[] = {
         {.op = __HYPERVISOR_set_trap_table, .args = {(unsigned long)trap_table}},
-        {.op = __HYPERVISOR_set_segment_base, .args = {SEGBASE_FS, (unsigned long)&cpu_local}},
         {.op = __HYPERVISOR_mmu_update,
          .args = {(unsigned long)no_execute, n_tables, 0, DOMID_SELF}},
         {.op = __HYPERVISOR_mmuext_op, .args = {(unsigned long)&flush, 1, 0, DOMID_SELF}},

@@ -118,7 +118,8 @@ _start:
     shr     $4, %rsi                    /* requests */
     xor     %edx, %edx                  /* no count wanted */
     mov     $0x7ff0, %r10d              /* DOMID_SELF */
-    call    _low_hypercall + 1 * 32 /* mmu_update */
+    mov     $_low_hypercall + 1 * 32, %eax /* mmu_update; a direct call would count from the window */
+    call    *%rax
     test    %rax, %rax
     jnz     failed
     mov     $in_window, %rax
@@ -144,6 +145,12 @@ failed:
 in_window:
     mov     $main_stack_top, %rsp
     xor     %ebp, %ebp
+
+    /* C finds its canary at %fs from its first function on. */
+    xor     %edi, %edi                  /* SEGBASE_FS */
+    mov     $cpu_local, %esi
+    call    hypercall_page + 25 * 32    /* set_segment_base */
+
     mov     %r14, %rdi
     mov     %r15, %rsi
     call    arch_init
