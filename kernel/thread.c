@@ -18,7 +18,7 @@
  * a quarter of it. */
 #define STACK_RESERVE 6144
 
-extern char main_stack[], main_stack_guard[];
+extern char main_stack[], main_stack_top[], main_stack_guard[];
 
 static struct {
     struct thread *current;
@@ -74,7 +74,7 @@ static void set_stack(struct thread *thread, void *stack, size_t size)
 void thread_init(void)
 {
     sched.main.name = "main";
-    set_stack(&sched.main, main_stack, MAIN_STACK_SIZE);
+    set_stack(&sched.main, main_stack, (size_t)(main_stack_top - main_stack));
     sched.current = &sched.main;
     cpu_local.stack_limit = sched.main.stack_limit;
 }

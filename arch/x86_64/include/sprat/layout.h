@@ -23,8 +23,6 @@
 
 #define MMU_SHARED_SLOTS 64 /* pages at the window's end for what Xen shares with the guest */
 
-#define MAIN_STACK_SIZE 0x10000
-
 /* Offsets in struct cpu_local that the compilers know. */
 #define CPU_LOCAL_CANARY      0x28 /* -fstack-protector */
 #define CPU_LOCAL_STACK_LIMIT 0x70 /* -fsplit-stack */
