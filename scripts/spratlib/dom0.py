@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the lab boots: Xen, the dom0 kernel and dom0's initramfs, made from Debian packages.
+
+In the build folder's lab/boot:
+    xen, vmlinux, initramfs     what QEMU is given
+    key                         a hash of everything that went into them
+"""
+
+import dataclasses
+import hashlib
+import lzma
+import os
+import pathlib
+import shutil
+import subprocess
+import struct
+import zlib
+
+from spratlib import cpio, elf, packages, paths
+from spratlib.errors import SpratError
+from spratlib.modules import Modules
+
+XEN = "4.17"
+COMPILE_TIMEOUT_S = 120
+
+XEN_TOOLS = (
+    "xl", "libxl-save-helper", "xenstored", "oxenstored", "xenconsoled", "xenconsole",
+    "xen-init-dom0", "xenctx", "xentrace", "xenperf", "lsevtchn", "xenstore-control", "xentop",
+)  # fmt: skip
+XENSTORE_TOOLS = (
+    "chmod", "exists", "list", "ls", "read", "rm", "watch", "write",
+)  # fmt: skip
+LIBRARY_FOLDERS = ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu")
+LIBRARY_PATTERNS = tuple(f"{folder}/*.so*" for folder in LIBRARY_FOLDERS)
+
+# Loaded at boot, in this order after what they depend on; the others wait for `modprobe`.
+BOOT_MODULES = (
+    "xen-privcmd", "xenfs", "xen-evtchn", "xen-gntdev", "xen-gntalloc",
+    "virtio_pci", "virtio_console", "9pnet_virtio", "9p",
+)  # fmt: skip
+OTHER_MODULES = ("xen-netback", "xen-blkback", "bridge", "virtio_net", "loop", "brd", "tun")
+
+PACKAGES = (
+    (f"xen-hypervisor-{XEN}-amd64", [f"boot/xen-{XEN}-amd64.gz"]),
+    ("linux-image-amd64*linux-image-",
+     ["boot/vmlinuz-*", "boot/System.map-*", "boot/config-*"]
+     + [f"lib/modules/*/{name}.ko" for name in (
+         "xen-privcmd", "xenfs", "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-netback", "xen-blkback",
+         "virtio*", "9p*", "netfs", "fscache", "bridge", "stp", "llc", "loop", "brd", "tun",
+         "failover", "net_failover", "crc32c*", "libcrc32c")]),
+    (f"xen-utils-{XEN}", [f"usr/lib/xen-{XEN}/bin/*"]),
+    ("xen-utils-common", ["etc/xen/*"]),
+    ("xenstore-utils", ["usr/bin/*"]),
+    ("busybox-static", ["bin/busybox", "usr/bin/busybox"]),
+    ("libc6", [*LIBRARY_PATTERNS, "lib64/*"]),
+    *((name, list(LIBRARY_PATTERNS)) for name in (
+        "libgcc-s1", "liblzma5", "libuuid1", "libxencall1", "libxendevicemodel1", "libxenevtchn1",
+        "libxenforeignmemory1", "libxengnttab1", "libxenhypfs1", f"libxenmisc{XEN}",
+        "libxenstore4", "libxentoolcore1", "libxentoollog1", "libyajl2", "libzstd1", "zlib1g",
+        "libtinfo6", "libncurses6", "libnl-3-200", "libnl-route-3-200", "libbz2-1.0",
+        "liblzo2-2")),
+)  # fmt: skip
+
+# Our own programs in dom0: source, libraries (pkg-config names), where it goes.
+PROGRAMS = (
+    ("agent.c", (), "usr/sbin/lab-agent"),
+)
+SCRIPTS = (
+    ("init", "usr/sbin/lab-init"),
+    ("inittab", "etc/inittab"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Boot:
+    """What to boot: three files, and a hash of all that went into them."""
+
+    xen: pathlib.Path
+    kernel: pathlib.Path
+    initramfs: pathlib.Path
+    key: str
+
+
+def prepare(report):
+    """Make what the lab boots, as far as it is not there or stale; return a Boot.
+
+    The caller holds the lab folder's lock.
+    @param report  called with a line of progress when something takes long
+    """
+    lab = paths.lab_folder()
+    root = packages.install(PACKAGES, lab / "packages", report)
+    folder = lab / "boot"
+    boot = Boot(folder / "xen", folder / "vmlinux", folder / "initramfs", _key(lab))
+    try:
+        if (folder / "key").read_text() == boot.key:
+            return boot
+    except OSError:
+        pass
+    report("making dom0's initramfs")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    boot.xen.write_bytes(_gunzip(root / f"boot/xen-{XEN}-amd64.gz"))
+    boot.kernel.write_bytes(unpack_kernel(_only(root.glob("boot/vmlinuz-*")).read_bytes()))
+    programs = {target: compile_program(paths.LAB_SOURCES / source, libraries, folder)
+                for source, libraries, target in PROGRAMS}  # fmt: skip
+    with open(boot.initramfs, "wb") as file:
+        _write_initramfs(cpio.Writer(file), root, programs)
+    (folder / "key").write_text(boot.key)
+    return boot
+
+
+def compile_program(source, libraries, folder):
+    """Compile one of our C programs for dom0, static, into `folder`; return its path."""
+    output = folder / source.stem
+    compiler = os.environ.get("CC", "gcc")
+    flags = ["-std=gnu11", "-O2", "-g0", "-Wall", "-Wextra", "-static", "-o", output, source]
+    try:
+        for library in libraries:
+            done = subprocess.run(
+                ["pkg-config", "--static", "--libs", library],
+                capture_output=True, text=True, timeout=COMPILE_TIMEOUT_S, check=False,
+            )  # fmt: skip
+            if done.returncode != 0:
+                raise SpratError(f"libxen-dev is missing? {done.stderr.strip()}")
+            flags += done.stdout.split()
+        done = subprocess.run([compiler, *flags], capture_output=True, text=True,
+                              timeout=COMPILE_TIMEOUT_S, check=False)  # fmt: skip
+    except FileNotFoundError as error:
+        raise SpratError(
+            f"{error.filename} is not here; scripts/quickstart installs what is needed"
+        ) from error
+    if done.returncode != 0:
+        raise SpratError(f"cannot compile {source.name} for dom0:\n{done.stderr.strip()}")
+    return output
+
+
+def unpack_kernel(image):
+    """Return the ELF file inside a bzImage, or `image` itself if its packing is one that only the
+    loader knows. Xen takes either; unpacked, the lab starts sooner.
+
+    Source: Linux, Documentation/arch/x86/boot.rst, payload_offset and payload_length.
+    """
+    if len(image) < 0x250 or image[0x202:0x206] != b"HdrS":
+        raise SpratError("the dom0 kernel is no bzImage")
+    setup_sectors = image[0x1F1] or 4
+    offset, size = struct.unpack_from("<II", image, 0x248)
+    start = (setup_sectors + 1) * 512 + offset
+    payload = image[start : start + size]
+    if payload[:6] == b"\xfd7zXZ\0":
+        return lzma.LZMADecompressor().decompress(payload)
+    if payload[:2] == b"\x1f\x8b":
+        return zlib.decompressobj(wbits=31).decompress(payload)
+    return image
+
+
+def _write_initramfs(archive, root, programs):
+    for link, target in (("bin", "usr/bin"), ("sbin", "usr/sbin"), ("lib", "usr/lib"),
+                         ("lib64", "usr/lib64"), ("var/run", "/run"), ("var/lock", "/run/lock"),
+                         ("init", "sbin/init")):  # fmt: skip
+        archive.symlink(link, target)
+    for folder in ("dev", "proc", "sys", "run", "tmp", "root", "mnt", "var/lib/xen",
+                   "var/lib/xenstored", "var/log/xen", "etc/xen"):  # fmt: skip
+        archive.directory(folder)
+    archive.device("dev/console", 5, 1)
+    archive.file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
+    archive.file("etc/group", b"root:x:0:\n")
+
+    busybox = _existing(root, "usr/bin/busybox", "bin/busybox")
+    archive.file("usr/bin/busybox", busybox.read_bytes(), 0o755)
+    listed = subprocess.run([busybox, "--list"], capture_output=True, text=True, timeout=30,
+                            check=True)  # fmt: skip
+    for applet in sorted(set(listed.stdout.split()) - {"busybox"}):
+        archive.symlink(f"usr/bin/{applet}", "busybox")
+    archive.symlink("usr/sbin/init", "../bin/busybox")
+
+    binaries = [(root / f"usr/lib/xen-{XEN}/bin/{tool}", f"usr/lib/xen-{XEN}/bin/{tool}")
+                for tool in XEN_TOOLS]  # fmt: skip
+    binaries += [(root / f"usr/bin/xenstore-{tool}", f"usr/bin/xenstore-{tool}")
+                 for tool in XENSTORE_TOOLS]  # fmt: skip
+    for path, target in binaries:
+        archive.file(target, path.read_bytes(), 0o755)
+    for tool in XEN_TOOLS:
+        archive.symlink(f"usr/sbin/{tool}", f"../lib/xen-{XEN}/bin/{tool}")
+    for name, path in sorted(libraries_of([path for path, _ in binaries], root).items()):
+        archive.file(f"usr/lib/x86_64-linux-gnu/{name}", path.read_bytes(), 0o755)
+    loader = _existing(root, "usr/lib64/ld-linux-x86-64.so.2", "lib64/ld-linux-x86-64.so.2",
+                       "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2")  # fmt: skip
+    archive.file("usr/lib64/ld-linux-x86-64.so.2", loader.resolve().read_bytes(), 0o755)
+
+    for path in sorted((root / "etc/xen").rglob("*")):
+        if path.is_file():
+            mode = 0o755 if os.access(path, os.X_OK) else 0o644
+            archive.file(str(path.relative_to(root)), path.read_bytes(), mode)
+
+    _write_modules(archive, _only(root.glob("lib/modules/*")))
+    for source, target in SCRIPTS:
+        mode = 0o755 if "bin/" in target or "scripts/" in target else 0o644
+        archive.file(target, (paths.LAB_SOURCES / source).read_bytes(), mode)
+    for target, path in programs.items():
+        archive.file(target, path.read_bytes(), 0o755)
+    archive.close()
+
+
+def _write_modules(archive, folder):
+    modules = Modules(folder)
+    version = folder.name
+    loaded_at_boot = modules.load_order(BOOT_MODULES)
+    dependencies = []
+    for path in modules.load_order((*BOOT_MODULES, *OTHER_MODULES)):
+        archive.file(f"usr/lib/modules/{version}/{path.name}", path.read_bytes())
+        needed = [p.name for p in reversed(modules.load_order([path.stem])[:-1])]
+        dependencies.append(" ".join([f"{path.name}:", *needed]))
+    archive.file(f"usr/lib/modules/{version}/modules.dep", "\n".join([*dependencies, ""]).encode())
+    lines = [f"/lib/modules/{version}/{path.name}\n" for path in loaded_at_boot]
+    archive.file("etc/modules.boot", "".join(lines).encode())
+
+
+def libraries_of(binaries, root):
+    """Return {name: path} of all shared libraries that `binaries` need, directly or not."""
+    found, queue = {}, list(binaries)
+    # Loaded by glibc itself when a thread is cancelled; no file says so.
+    names = ["libgcc_s.so.1"]
+    while queue or names:
+        if not names:
+            names = elf.read(queue.pop()).needed()
+            continue
+        name = names.pop()
+        if name in found or name.startswith("ld-linux"):
+            continue
+        path = next((p for folder in LIBRARY_FOLDERS if (p := root / folder / name).exists()), None)
+        if path is None:
+            raise SpratError(f"no package of the lab's list has the library {name}")
+        found[name] = path.resolve()
+        queue.append(found[name])
+    return found
+
+
+def _key(lab):
+    """Hash what goes into the boot files: the packages and our own sources."""
+    digest = hashlib.sha256((lab / "packages/manifest.json").read_bytes())
+    sources = [*sorted(paths.LAB_SOURCES.iterdir()), pathlib.Path(__file__)]
+    sources += [paths.SCRIPTS / "spratlib" / name for name in ("cpio.py", "modules.py")]
+    for path in sources:
+        if path.is_file():
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _existing(root, *candidates):
+    for candidate in candidates:
+        if (root / candidate).exists():
+            return root / candidate
+    raise SpratError(f"the lab's packages lack {candidates[0]}")
+
+
+def _only(matches):
+    found = sorted(matches)
+    if len(found) != 1:
+        raise SpratError(f"expected one file, found {len(found)}: {[str(p) for p in found]}")
+    return found[0]
+
+
+def _gunzip(path):
+    return zlib.decompressobj(wbits=31).decompress(path.read_bytes())
