@@ -7,7 +7,7 @@
  *
  *   1. each page of text and read-only data becomes read-only where the builder mapped it, and is
  *      entered in a new level 1 table with its final rights;
- *   2. the page of that table is unmapped: it becomes the guard below the main stack;
+ *   2. the page of that table becomes read-only: it is the guard below the main stack;
  *   3. the table is hooked into the level 2 table.
  *
  * arch_init() then sets no-execute on the builder's mapping as a whole.
@@ -93,23 +93,24 @@ _start:
     bts     $63, %rdx
     mov     %rdx, (%rsi)
 
-    /* The new table's own page: unmapped, so that it may become a table. */
+    /* The new table's own page: a page table may be read, but not written. */
     mov     $main_stack_guard, %rbx
+    mov     %rbx, %rdx
+    sub     $_virt_base, %rdx
+    shr     $12, %rdx
+    mov     (%r13, %rdx, 8), %rdx
+    shl     $12, %rdx
+    or      $PTE_RO, %rdx
     call    entry_address
     mov     %rax, (%rdi)
-    movq    $0, 8(%rdi)
+    mov     %rdx, 8(%rdi)
     add     $16, %rdi
 
     /* Hook it in. */
     lea     (TEXT_BASE >> 21) * 8(%rbp), %rax
     mov     %rax, (%rdi)
-    mov     %rbx, %rax
-    sub     $_virt_base, %rax
-    shr     $12, %rax
-    mov     (%r13, %rax, 8), %rax
-    shl     $12, %rax
-    or      $PTE_RW, %rax
-    mov     %rax, 8(%rdi)
+    or      $PTE_RW, %rdx
+    mov     %rdx, 8(%rdi)
     add     $16, %rdi
 
     mov     %rdi, %rsi

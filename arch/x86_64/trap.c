@@ -75,7 +75,7 @@ size_t arch_backtrace(uint64_t rip, uint64_t rbp, uint64_t *addresses, size_t ma
         addresses[n++] = rip;
     while (n < max && rbp && !(rbp & 7) && readable(rbp) && readable(rbp + 8)) {
         const uint64_t *frame = (const uint64_t *)rbp;
-        if (!frame[1])
+        if (!mmu_rights(frame[1]).execute) /* overwritten, or the first frame */
             break;
         addresses[n++] = frame[1];
         /* Frames lie above their callees'; anything else is not a frame any more. */

@@ -168,7 +168,7 @@ static void divide(void)
 {
     int zero = 0;
     HIDE(zero);
-    printf("%d\n", 1 / zero);
+    printf("%d\n", 1000 / zero);
 }
 
 /* Not a crash: shows that the canary differs between boots. */
