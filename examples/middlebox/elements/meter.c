@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Meter and BandwidthMeter send the whole stream to the output that its rate stands for; RatedSplitter
+ * and BandwidthRatedSplitter let a rate through and send the rest to output 1. As Click's.
+ */
+#include <stdlib.h>
+
+#include "../engine/element.h"
+#include "../engine/rate.h"
+
+struct meter {
+    struct element e;
+    struct rate rate;
+    uint64_t *limits;
+    unsigned n;
+};
+
+static int meter_configure(struct element *e, struct conf *c)
+{
+    struct meter *m = (struct meter *)e;
+    bool bytes = e->cls->name[0] == 'B';
+
+    if (!c->argc)
+        return conf_error(c, (struct str){NULL, 0}, "a RATE is missing");
+    m->limits = calloc(c->argc, sizeof(*m->limits));
+    if (!m->limits)
+        return -1;
+    for (; m->n < c->argc; m->n++) {
+        uint64_t *limit = &m->limits[m->n];
+
+        if (!(bytes ? value_bandwidth(c->argv[m->n], limit) : value_uint(c->argv[m->n], limit)))
+            return conf_error(c, c->argv[m->n], "'%.*s' is not a rate", (int)c->argv[m->n].len,
+                              c->argv[m->n].s);
+        if (m->n && *limit <= limit[-1])
+            return conf_error(c, c->argv[m->n], "rates must grow from one to the next");
+    }
+    if (e->n_out != m->n + 1)
+        return conf_error(c, (struct str){NULL, 0}, "%u rates need %u outputs, not %u", m->n,
+                          m->n + 1, e->n_out);
+    return 0;
+}
+
+static void meter_cleanup(struct element *e)
+{
+    free(((struct meter *)e)->limits);
+}
+
+static void meter_push(struct element *e, unsigned port, struct packet *batch)
+{
+    struct meter *m = (struct meter *)e;
+    bool bytes = e->cls->name[0] == 'B';
+    struct splitter split;
+
+    (void)port;
+    split_init(&split);
+    while (batch) {
+        struct packet *p = batch;
+        unsigned i = 0;
+        uint64_t now;
+
+        batch = p->next;
+        rate_add(&m->rate, now_ns(e), bytes ? p->len : 1);
+        now = rate_get(&m->rate, now_ns(e));
+        while (i < m->n && now >= m->limits[i])
+            i++;
+        split_add(e, &split, i, p);
+    }
+    split_flush(e, &split);
+}
+
+#define METER_CLASS(id)                                                                            \
+    const struct element_class class_##id = {                                                      \
+        .name = #id,                                                                               \
+        .ports = "1/2-",                                                                           \
+        .processing = "h/h",                                                                       \
+        .size = sizeof(struct meter),                                                              \
+        .flags = CLASS_ARGS,                                                                       \
+        .configure = meter_configure,                                                              \
+        .cleanup = meter_cleanup,                                                                  \
+        .push = meter_push,                                                                        \
+    }
+
+METER_CLASS(Meter);
+METER_CLASS(BandwidthMeter);
+
+struct splitter_ {
+    struct element e;
+    struct bucket bucket;
+    uint64_t rate, burst, duration_ns;
+};
+
+static void splitter_changed(struct element *e)
+{
+    struct splitter_ *s = (struct splitter_ *)e;
+
+    bucket_set(&s->bucket, s->rate, s->burst, s->duration_ns, 1, now_ns(e));
+}
+
+static int splitter_configure(struct element *e, struct conf *c)
+{
+    (void)c;
+    splitter_changed(e);
+    return 0;
+}
+
+static void splitter_push(struct element *e, unsigned port, struct packet *batch)
+{
+    struct splitter_ *s = (struct splitter_ *)e;
+    bool bytes = e->cls->name[0] == 'B';
+    struct splitter split;
+
+    (void)port;
+    split_init(&split);
+    while (batch) {
+        struct packet *p = batch;
+
+        batch = p->next;
+        split_add(e, &split, !bucket_take(&s->bucket, bytes ? p->len : 1, now_ns(e)), p);
+    }
+    split_flush(e, &split);
+}
+
+static const struct field packet_fields[] = {
+    FIELD(struct splitter_, rate, "RATE", T_U64, F_POS | F_REQ | F_RW, .max = 0xffffffff),
+    FIELD(struct splitter_, duration_ns, "BURST_DURATION", T_TIME, F_KEY, .def = 20),
+    FIELD(struct splitter_, burst, "BURST_SIZE", T_U64, F_KEY),
+    {0},
+};
+
+static const struct field byte_fields[] = {
+    FIELD(struct splitter_, rate, "RATE", T_BW, F_POS | F_REQ | F_RW),
+    FIELD(struct splitter_, duration_ns, "BURST_DURATION", T_TIME, F_KEY, .def = 20),
+    FIELD(struct splitter_, burst, "BURST_BYTES", T_U64, F_KEY),
+    {0},
+};
+
+#define SPLITTER_CLASS(id, fields_)                                                                \
+    const struct element_class class_##id = {                                                      \
+        .name = #id,                                                                               \
+        .ports = "1/2",                                                                            \
+        .processing = "h/h",                                                                       \
+        .size = sizeof(struct splitter_),                                                          \
+        .fields = fields_,                                                                         \
+        .configure = splitter_configure,                                                           \
+        .changed = splitter_changed,                                                               \
+        .push = splitter_push,                                                                     \
+    }
+
+SPLITTER_CLASS(RatedSplitter, packet_fields);
+SPLITTER_CLASS(BandwidthRatedSplitter, byte_fields);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "router.h"
+
+void element_push_or_kill(struct element *e, unsigned port, struct packet *p)
+{
+    if (port < e->n_out && e->out[port].is_push)
+        element_push(e, port, p);
+    else
+        packet_kill(p);
+}
+
+void flow_guard_drop(struct element *e, struct packet *batch)
+{
+    struct flow *f = flow_of(e);
+
+    if (!f->looped)
+        element_log(e, "packets go in circles here: dropped");
+    f->looped += packet_kill_batch(batch);
+}
+
+void split_flush(struct element *e, struct splitter *s)
+{
+    struct packet *batch = s->head;
+
+    if (!batch)
+        return;
+    *s->tail = NULL;
+    s->head = NULL;
+    s->tail = &s->head;
+    if (s->port < e->n_out)
+        element_push(e, s->port, batch);
+    else
+        packet_kill_batch(batch);
+}
+
+void element_wake_pullers(struct element *e)
+{
+    for (unsigned i = 0; i < e->n_pullers; i++)
+        task_wake(e->pullers[i]);
+}
+
+void element_wake_feeders(struct element *e)
+{
+    for (unsigned i = 0; i < e->n_feeders; i++)
+        task_wake(e->feeders[i]);
+}
+
+bool element_stores_full(const struct element *e)
+{
+    unsigned room;
+
+    for (unsigned i = 0; i < e->n_stores; i++) {
+        e->stores[i]->cls->stored(e->stores[i], &room);
+        if (room)
+            return false;
+    }
+    return e->n_stores;
+}
+
+void element_log(const struct element *e, const char *fmt, ...)
+{
+    struct text t = {0};
+    va_list args;
+
+    va_start(args, fmt);
+    text_addf(&t, "%s: ", e->name);
+    text_addv(&t, fmt, args);
+    text_char(&t, '\n');
+    va_end(args);
+    if (t.s)
+        port_log(t.s, t.len);
+    text_free(&t);
+}
+
+void router_stop(struct router *r)
+{
+    r->stopped = true;
+}

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# What the engine is made of: built for the host and for the guest from this list.
+set(middlebox_engine
+    engine/args.c
+    engine/arena.c
+    engine/connect.c
+    engine/element.c
+    engine/flatten.c
+    engine/handler.c
+    engine/lex.c
+    engine/names.c
+    engine/net.c
+    engine/packet.c
+    engine/parse.c
+    engine/rate.c
+    engine/router.c
+    engine/sched.c
+    engine/text.c
+    engine/value.c
+    elements/averagecounter.c
+    elements/classes.c
+    elements/counter.c
+    elements/delay.c
+    elements/device.c
+    elements/discard.c
+    elements/idle.c
+    elements/meter.c
+    elements/null.c
+    elements/paint.c
+    elements/print.c
+    elements/queue.c
+    elements/red.c
+    elements/sched.c
+    elements/shaper.c
+    elements/source.c
+    elements/strip.c
+    elements/suppressor.c
+    elements/switch.c
+    elements/tee.c
+    elements/timestamp.c
+    elements/unqueue.c
+)
