@@ -23,7 +23,7 @@ rm -rf "$work/source" "$work/build" "$work/install"
 mkdir -p "$work/source" "$work/build"
 tar -xf "$tarball" -C "$work/source" --strip-components=1
 
-# Warnings are newlib's authors' business (-w), its paths nobody's. No header of the host is in reach.
+# Warnings are newlib's authors' business (-w). No header of the host is in reach.
 cflags="$CFLAGS -ffreestanding -w -nostdinc -isystem $COMPILER_INCLUDE"
 cflags="$cflags -DREENTRANT_SYSCALLS_PROVIDED -DMISSING_SYSCALL_NAMES"
 cflags="$cflags -ffile-prefix-map=$work/source/= -ffile-prefix-map=$work/build=build"

@@ -16,7 +16,7 @@ if(NOT CMAKE_C_COMPILER_LOADED)
     message(FATAL_ERROR "Sprat is written in C: write project(NAME LANGUAGES C).")
 endif()
 if(NOT CMAKE_C_COMPILER_ID MATCHES "^(GNU|Clang)$")
-    message(FATAL_ERROR "Sprat is built by gcc or clang, not by ${CMAKE_C_COMPILER_ID}: set CC=gcc.")
+    message(FATAL_ERROR "Sprat is built by gcc or clang, not ${CMAKE_C_COMPILER_ID}: set CC=gcc.")
 endif()
 if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$" OR NOT CMAKE_SIZEOF_VOID_P EQUAL 8)
     message(FATAL_ERROR "Sprat runs on x86-64 only; this compiler is for ${CMAKE_SYSTEM_PROCESSOR}"
@@ -34,7 +34,7 @@ set(SPRAT_GUEST_FLAGS
     -ffunction-sections -fdata-sections # what is not used is not linked
     -fno-common
     # What newlib's headers leave to the system, and must be the same in all that is compiled:
-    -D_READ_WRITE_RETURN_TYPE=_ssize_t  # of read and write, as POSIX has it; newlib's default is int
+    -D_READ_WRITE_RETURN_TYPE=_ssize_t  # as POSIX has it; newlib's default is int
     -D__DYNAMIC_REENT__                 # errno and the like belong to a thread: __getreent()
     -D_POSIX_TIMERS=200809L -D_POSIX_MONOTONIC_CLOCK=200809L -D_POSIX_CLOCK_SELECTION=200809L)
 
@@ -43,9 +43,9 @@ set(SPRAT_RUNTIME_FLAGS
     -fvisibility=hidden                 # see SPRAT_API in <sprat/compiler.h>
     -UNDEBUG)                           # assert stays on in the guest, whatever the build type
 
-# Each function's prologue compares the stack pointer with %fs:0x70, so that an application that runs
-# out of stack is caught before it writes below it. No stack is ever split: the runtime's __morestack
-# reports. The runtime itself, newlib and libgcc run in the reserve below the limit.
+# Each function's prologue compares the stack pointer with %fs:0x70, so that an application that
+# runs out of stack is caught before it writes below it. No stack is ever split: the runtime's
+# __morestack reports. The runtime itself, newlib and libgcc run in the reserve below the limit.
 set(SPRAT_APP_FLAGS -fsplit-stack)
 
 function(_sprat_ask_compiler out)

@@ -11,10 +11,10 @@
 # Files are named from the layer's folder (NAME, or DIRECTORY),
 # HOST_SOURCES from the top: what stands in for a layer on the host lives in test/.
 #
-# USES names the layers below, already declared: so there are no cycles, and the include path of a layer
-# holds its own include/ and those of the layers below, and no other. CALLS_UP names the few symbols
-# (shell patterns) that this layer and those above it take from above; all others that would be are
-# refused by the test `layers`, which reads the libraries' symbols.
+# USES names the layers below, already declared: so there are no cycles, and the include path of a
+# layer holds its own include/ and those of the layers below, and no other. CALLS_UP names the few
+# symbols (shell patterns) that this layer and those above it take from above; all others that would
+# be are refused by the test `layers`, which reads the libraries' symbols.
 
 set(SPRAT_WARNINGS -Wall -Wextra -Werror)
 set(SPRAT_HOST_FLAGS -std=gnu11 -Og -g -fno-omit-frame-pointer
@@ -32,7 +32,7 @@ function(sprat_layer name)
     get_property(declared GLOBAL PROPERTY SPRAT_LAYERS)
     foreach(used IN LISTS arg_USES)
         if(NOT used IN_LIST declared)
-            message(FATAL_ERROR "sprat_layer(${name}): USES ${used}, which is not declared above it.")
+            message(FATAL_ERROR "sprat_layer(${name}): USES ${used}, not declared above it.")
         endif()
     endforeach()
     set_property(GLOBAL APPEND PROPERTY SPRAT_LAYERS ${name})

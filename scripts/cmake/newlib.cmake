@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# newlib, the C library, built for the guest from Debian's newlib-source: once, into the build folder,
-# and again only when something it is made from changes. Target: sprat_newlib. Result: ${SPRAT_NEWLIB},
-# a folder with include/ and lib/libc.a, lib/libm.a.
+# newlib, the C library, built for the guest from Debian's newlib-source: once, into the build
+# folder, and again only when something it is made from changes. Target: sprat_newlib. Result:
+# ${SPRAT_NEWLIB}, a folder with include/ and lib/libc.a, lib/libm.a.
 #
 # System calls. newlib is built with REENTRANT_SYSCALLS_PROVIDED and MISSING_SYSCALL_NAMES, which
 # together make <reent.h> turn _write_r(r, ...) into write(...). So stdio calls the runtime's POSIX
@@ -13,8 +13,8 @@
 #   always linked    _exit  write read close lseek fstat isatty  kill getpid
 #                    malloc free calloc realloc  _malloc_r _free_r _calloc_r _realloc_r
 #                    __retarget_lock_{init,close,acquire,try_acquire,release}, each also with
-#                    _recursive at its end; struct __lock __lock___{sinit,sfp,atexit,malloc,env}_recursive_mutex,
-#                    __lock___{at_quick_exit,tz,dd_hash,arc4random}_mutex
+#                    _recursive at its end; struct __lock __lock___X_mutex, X one of at_quick_exit,
+#                    tz, dd_hash, arc4random, {sinit,sfp,atexit,malloc,env}_recursive
 #   when called for  open stat unlink rename link mkdir fcntl; gettimeofday (time), times (clock);
 #                    fork execve wait (system, popen: fail); getentropy (arc4random);
 #                    memalign _memalign_r posix_memalign aligned_alloc malloc_usable_size
@@ -26,11 +26,11 @@
 # _init and _fini are wanted by __libc_init_array alone; the runtime walks .init_array itself.
 #
 # Options, measured on a program that prints integers, strings and %f and calls ctime():
-#   as below                 46.1 KiB text, 1.7 KiB data
-#   reent-small              +1.4 KiB text, -0.9 KiB data, and malloc behind strtok, rand, ctime: off
-#   no fvwrite-in-streamio   -3.9 KiB, and a system call for each character to stderr: off
-#   io-long-double           +11.5 KiB; without it %Lf works, with the precision of a double: off
-#   nano-formatted-io        no long long, no %zu: off
+#   as below                46.1 KiB text, 1.7 KiB data
+#   reent-small             +1.4 KiB text, -0.9 KiB data, and malloc behind strtok, rand, ctime: off
+#   no fvwrite-in-streamio  -3.9 KiB, and a system call for each character to stderr: off
+#   io-long-double          +11.5 KiB; without it %Lf works, with the precision of a double: off
+#   nano-formatted-io       no long long, no %zu: off
 
 set(_sprat_newlib_configure
     --disable-multilib
@@ -50,8 +50,8 @@ mark_as_advanced(SPRAT_NEWLIB)
 function(sprat_build_newlib)
     if(NOT SPRAT_NEWLIB STREQUAL "${CMAKE_BINARY_DIR}/newlib")
         if(NOT EXISTS ${SPRAT_NEWLIB}/lib/libc.a)
-            message(FATAL_ERROR "SPRAT_NEWLIB=${SPRAT_NEWLIB} holds no lib/libc.a: build it there first,"
-                                " or leave SPRAT_NEWLIB out.")
+            message(FATAL_ERROR "SPRAT_NEWLIB=${SPRAT_NEWLIB} holds no lib/libc.a: build it there"
+                                " first, or leave SPRAT_NEWLIB out.")
         endif()
         add_custom_target(sprat_newlib)
         return()

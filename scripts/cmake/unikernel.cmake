@@ -15,9 +15,10 @@
 # makes, in the current binary folder,
 #   NAME.xen        the image, stripped        NAME.xen.sym   with symbols and lines
 #   NAME.cfg        for xl create
-# and the target run-NAME, which starts it and shows its console. NAME itself is an ordinary executable
-# target: target_compile_options() and the like work on it. It is linked in two steps: CMake makes one
-# relocatable object of the application, then scripts/spratlib/link.py makes the image.
+# and the target run-NAME, which starts it and shows its console. NAME itself is an ordinary
+# executable target: target_compile_options() and the like work on it. It is linked in two steps:
+# CMake makes one relocatable object of the application, then scripts/spratlib/link.py makes the
+# image.
 #
 # Read by Sprat's own build and, installed, by find_package(Sprat). Needs compiler.cmake, and
 # SPRAT_SCRIPTS and SPRAT_LINKER_SCRIPT.
@@ -32,6 +33,7 @@ set(SPRAT_STACK_MIN 16)     # KiB; the runtime's reserve for itself and newlib i
 
 function(sprat_add_unikernel)
     cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;MEMORY;STACK;CMDLINE" "SOURCES;USES;VIF;DISK")
+    set(words ${ARGN}) # in a macro, ARGN is the macro's
     _sprat_check_declaration()
     _sprat_runtime(runtime ${arg_USES})
 
@@ -39,7 +41,7 @@ function(sprat_add_unikernel)
     set(name ${arg_NAME})
     set(object_folder ${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/${name}.dir)
     file(CONFIGURE OUTPUT ${object_folder}/name.c @ONLY
-        CONTENT "extern const char app_name[];\nconst char app_name[] = \"@name@\"; /* argv[0] */\n")
+        CONTENT "extern const char app_name[];\nconst char app_name[] = \"@name@\";\n")
     add_executable(${name} ${arg_SOURCES} ${object_folder}/name.c)
     target_compile_definitions(${name} PRIVATE ${SPRAT_DEFINITIONS})
     target_compile_options(${name} PRIVATE ${SPRAT_GUEST_FLAGS} ${SPRAT_APP_FLAGS}
@@ -48,23 +50,23 @@ function(sprat_add_unikernel)
         target_include_directories(${name} PRIVATE
             $<TARGET_PROPERTY:sprat_${layer}_guest,INTERFACE_INCLUDE_DIRECTORIES>)
     endforeach()
-    target_link_options(${name} PRIVATE -r -nostdlib -no-pie)
+    target_link_options(${name} PRIVATE -r -nostdlib)
     set_target_properties(${name} PROPERTIES
         RUNTIME_OUTPUT_DIRECTORY ${object_folder} SUFFIX .o POSITION_INDEPENDENT_CODE OFF)
 
     # The image.
     set(image ${CMAKE_CURRENT_BINARY_DIR}/${name}.xen)
     set(libraries ${SPRAT_NEWLIB}/lib/libc.a ${SPRAT_NEWLIB}/lib/libm.a ${SPRAT_LIBGCC})
-    file(GLOB link_tools ${SPRAT_SCRIPTS}/spratlib/link.py ${SPRAT_SCRIPTS}/spratlib/image.py)
     set_property(TARGET ${name} PROPERTY LINK_DEPENDS
-        ${runtime} ${libraries} ${SPRAT_LINKER_SCRIPT} ${link_tools})
+        ${runtime} ${libraries} ${SPRAT_LINKER_SCRIPT}
+        ${SPRAT_SCRIPTS}/spratlib/link.py ${SPRAT_SCRIPTS}/spratlib/footprint.py)
     add_dependencies(${name} sprat_newlib ${runtime_target})
     add_custom_command(TARGET ${name} POST_BUILD
         COMMAND ${CMAKE_COMMAND} -E env PYTHONPATH=${SPRAT_SCRIPTS}
             ${Python3_EXECUTABLE} -B -m spratlib.link
             --cc ${CMAKE_C_COMPILER} --ld ${CMAKE_LINKER} --objcopy ${CMAKE_OBJCOPY}
             --script ${SPRAT_LINKER_SCRIPT}
-            "--include=$<JOIN:$<TARGET_PROPERTY:sprat_arch_guest,INTERFACE_INCLUDE_DIRECTORIES>,;--include=>"
+            "--include=$<TARGET_PROPERTY:sprat_arch_guest,INTERFACE_INCLUDE_DIRECTORIES>"
             --memory ${arg_MEMORY} --stack ${arg_STACK}
             --output ${image} $<TARGET_FILE:${name}> ${runtime} ${libraries}
         BYPRODUCTS ${image} ${image}.sym
@@ -79,7 +81,7 @@ function(sprat_add_unikernel)
         USES_TERMINAL VERBATIM)
 endfunction()
 
-# ---- What a declaration may say -------------------------------------------------------------------
+# ---- What a declaration may say --------------------------------------------------------------
 
 # Stop CMake, with the name of the application and a sentence that says what to write.
 macro(_sprat_refuse)
@@ -90,18 +92,19 @@ endmacro()
 # Check the caller's arg_* and fill in what was left out.
 macro(_sprat_check_declaration)
     if(NOT arg_NAME)
-        message(FATAL_ERROR "sprat_add_unikernel() has no NAME: write NAME and a name for the image.")
+        message(FATAL_ERROR "sprat_add_unikernel() has no NAME: write NAME and the image's name.")
     endif()
     if(NOT arg_NAME MATCHES "^[A-Za-z0-9][A-Za-z0-9_.+-]*$")
-        _sprat_refuse("a name is made of letters, digits and _.+- and begins with a letter or digit.")
+        _sprat_refuse("a name is made of letters, digits and _.+- and begins with one of the "
+                      "first two.")
     endif()
     if(TARGET ${arg_NAME})
         _sprat_refuse("there is a target of this name already: choose another NAME.")
     endif()
     if(arg_UNPARSED_ARGUMENTS)
         list(GET arg_UNPARSED_ARGUMENTS 0 word)
-        _sprat_refuse("does not know the word \"${word}\". It knows NAME, SOURCES, USES, MEMORY, STACK,"
-                      " VIF, DISK and CMDLINE; the value of CMDLINE is one word, in quotes.")
+        _sprat_refuse("does not know the word \"${word}\". It knows NAME, SOURCES, USES, MEMORY, "
+                      "STACK, VIF, DISK and CMDLINE; the value of CMDLINE is one word, in quotes.")
     endif()
     if(arg_KEYWORDS_MISSING_VALUES AND NOT arg_KEYWORDS_MISSING_VALUES STREQUAL "CMDLINE")
         list(GET arg_KEYWORDS_MISSING_VALUES 0 word)
@@ -111,8 +114,8 @@ macro(_sprat_check_declaration)
     _sprat_check_number(MEMORY 4 1 1048576 "MiB")
     _sprat_check_number(STACK 64 ${SPRAT_STACK_MIN} 4096 "KiB")
     _sprat_check_layers()
-    _sprat_check_devices(VIF network netfront "bridge=xenbr0" "${ARGN}")
-    _sprat_check_devices(DISK block blkfront "phy:/dev/vg/disk,xvda,w" "${ARGN}")
+    _sprat_check_devices(VIF network netfront "bridge=xenbr0")
+    _sprat_check_devices(DISK block blkfront "phy:/dev/vg/disk,xvda,w")
     _sprat_check_cmdline()
 endmacro()
 
@@ -123,7 +126,7 @@ macro(_sprat_check_sources)
     foreach(source IN LISTS arg_SOURCES)
         # A generator expression, or a file that another rule makes, is CMake's to look for.
         get_source_file_property(generated ${source} GENERATED)
-        cmake_path(ABSOLUTE_PATH source BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} OUTPUT_VARIABLE path)
+        cmake_path(ABSOLUTE_PATH source OUTPUT_VARIABLE path)
         if(NOT source MATCHES "[$]<" AND NOT generated AND NOT EXISTS ${path})
             _sprat_refuse("the source file ${source} is not in ${CMAKE_CURRENT_SOURCE_DIR}: "
                           "name files from that folder.")
@@ -157,7 +160,7 @@ endmacro()
 
 # VIF and DISK: one word each time, and the driver in the image.
 macro(_sprat_check_devices word kind layer example)
-    set(times ${ARGV4})
+    set(times ${words})
     list(FILTER times INCLUDE REGEX "^${word}$")
     list(LENGTH times n_keywords)
     list(LENGTH arg_${word} n_values)
@@ -193,7 +196,7 @@ macro(_sprat_check_cmdline)
     endif()
 endmacro()
 
-# ---- The parts --------------------------------------------------------------------------------------
+# ---- The parts -------------------------------------------------------------------------------
 
 # The layers named, and all that they stand on; sorted, each once.
 function(_sprat_with_layers_below out)
@@ -211,8 +214,8 @@ function(_sprat_with_layers_below out)
     set(${out} ${found} PARENT_SCOPE)
 endfunction()
 
-# The runtime as one object, made once for each set of layers: what is hidden in it becomes local, so
-# that an application may call a function of its own page_alloc. Sets `out` to the file and
+# The runtime as one object, made once for each set of layers: what is hidden in it becomes local,
+# so that an application may call a function of its own page_alloc. Sets `out` to the file and
 # runtime_target to the target that makes it.
 function(_sprat_runtime out)
     _sprat_with_layers_below(base ${SPRAT_BASE_LAYERS})
@@ -229,21 +232,22 @@ function(_sprat_runtime out)
         return()
     endif()
 
-    list(TRANSFORM layers REPLACE "^(.+)$" "$<TARGET_FILE:sprat_\\1_guest>" OUTPUT_VARIABLE archives)
     list(TRANSFORM layers REPLACE "^(.+)$" "sprat_\\1_guest" OUTPUT_VARIABLE targets)
+    list(TRANSFORM targets REPLACE "^(.+)$" "$<TARGET_FILE:\\1>" OUTPUT_VARIABLE archives)
+    list(JOIN layers " " joined)
     add_custom_command(OUTPUT ${object}
         COMMAND ${CMAKE_LINKER} -r --whole-archive ${archives} -o ${object}.all
         COMMAND ${CMAKE_OBJCOPY} --localize-hidden ${object}.all ${object}
         COMMAND ${CMAKE_COMMAND} -E rm ${object}.all
         DEPENDS ${archives} ${targets}
-        COMMENT "Joining the runtime: ${layers}"
+        COMMENT "Joining the runtime: ${joined}"
         VERBATIM)
     add_custom_target(${target} DEPENDS ${object})
 endfunction()
 
 # The file for xl, from the caller's arg_*.
 function(_sprat_write_config path)
-    # xl ends a string at its quote and knows C's escapes: backslashes doubled, double quotes as \x22.
+    # xl ends a string at its quote and knows C's escapes: \\ for a backslash, \x22 for a quote.
     string(REPLACE "\\" "\\\\" cmdline "${arg_CMDLINE}")
     string(REPLACE "\"" "\\x22" cmdline "${cmdline}")
 
@@ -257,8 +261,8 @@ function(_sprat_write_config path)
         endif()
     endforeach()
 
-    # A frame holds 512 grants. Console and xenstore have eight; a vif's rings take 512 and two; a disk
-    # keeps up to 1024 persistent ones.
+    # A frame holds 512 grants. Console and xenstore have eight; a vif's rings take 512 and two; a
+    # disk keeps up to 1024 persistent ones.
     list(LENGTH arg_VIF n_vifs)
     list(LENGTH arg_DISK n_disks)
     math(EXPR grant_frames "1 + 2 * ${n_vifs} + 3 * ${n_disks}")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Link an image at the address where it boots with the least memory. Run by the build, not by hand.
+"""Link an image at the address where it boots with the least memory. Run by the build, not by you.
 
 The toolstack maps a guest's memory from the image's base up to a multiple of 4 MiB, and wants the
-guest to have that much (spratlib.image). So the image is linked once to learn its size, then where it
-ends closest below such a multiple. Writes OUTPUT, stripped, and OUTPUT.sym.
+guest to have that much (spratlib.footprint). So the image is linked once to learn its size, then
+where it ends closest below such a multiple. Writes OUTPUT, stripped, and OUTPUT.sym.
 """
 
 import argparse
@@ -12,11 +12,11 @@ import subprocess
 import sys
 import tempfile
 
-from spratlib import image
+from spratlib import footprint
 from spratlib.errors import EXIT_FAILURE, SpratError
 
 # Source: <sprat/layout.h>. The first is where any image fits.
-BASES = tuple((4 + offset) * image.MIB for offset in (0, 1, 2, 3))
+BASES = tuple((4 + offset) * footprint.MIB for offset in (0, 1, 2, 3))
 
 LD_FLAGS = ("-static", "-nostdlib", "--gc-sections", "--build-id=none", "--fatal-warnings",
             "-z", "noexecstack", "-z", "max-page-size=4096")  # fmt: skip
@@ -57,15 +57,15 @@ def link_image(args):
         linked = pathlib.Path(folder, symbols.name)
         stripped = pathlib.Path(folder, args.output.name)
         link(args, BASES[0], linked)
-        trial = image.read(linked)
+        trial = footprint.read(linked)
         base = best_base(trial.end - trial.virt_base)
         if base != BASES[0]:
             link(args, base, linked)
-        least = image.read(linked).least_memory
+        least = footprint.read(linked).least_memory
         if args.memory < least:
             raise SpratError(
                 f"MEMORY {args.memory} is too little: xl builds no guest from this image with less"
-                f" than {least} MiB. Write MEMORY {least} in its declaration, or make the image smaller."
+                f" than {least} MiB. Write MEMORY {least} in its declaration, or make it smaller."
             )
         run([args.objcopy, "--strip-all", "--remove-section=.comment", linked, stripped])
         linked.rename(symbols)
@@ -74,7 +74,7 @@ def link_image(args):
 
 def best_base(size):
     """Return the base at which an image of `size` bytes boots with the least memory."""
-    return min(BASES, key=lambda base: image.least_memory(base, base + size))
+    return min(BASES, key=lambda base: footprint.least_memory(base, base + size))
 
 
 def link(args, base, output):

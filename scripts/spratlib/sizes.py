@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Print the sizes of images: all that the build folder holds, or those named.
 
-text is code and read-only data, data what is written and has a value at the start, bss what starts as
-zero (stacks among it); stripped is the file that boots, gzip the same compressed; memory is the least
-memory= (MiB) with which stock xl boots it. Sizes are in bytes.
+text is code and read-only data, data what is written and has a value at the start, bss what starts
+as zero (stacks among it); stripped is the file that boots, gzip the same compressed; memory is the
+least memory= (MiB) with which stock xl boots it. Sizes are in bytes.
 """
 
 import csv
@@ -11,7 +11,7 @@ import gzip
 import pathlib
 import sys
 
-from spratlib import image, paths
+from spratlib import footprint, paths
 from spratlib.errors import SpratError
 
 COLUMNS = ("image", "text", "data", "bss", "stripped", "gzip", "memory")
@@ -48,7 +48,7 @@ def measure(path):
         contents = path.read_bytes()
     except OSError as error:
         raise SpratError(f"cannot read {path}: {error.strerror}") from error
-    parts = image.read(path)
+    parts = footprint.read(path)
     return (path.stem, parts.text, parts.data, parts.bss, len(contents),
             len(gzip.compress(contents, mtime=0)), parts.least_memory)  # fmt: skip
 

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Sprat built again from a copy of its sources: the same bytes, and by either compiler in silence.
+
+The copies use the newlib that is built already: all compilers follow one ABI, and which of them
+made it makes no difference to what is tested here.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+import unittest
+
+import support
+
+
+class Elsewhere(unittest.TestCase):
+    """Each in a folder of its own."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sprat-test-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def built(self, compiler, *targets):
+        """Copy the sources, build them with `compiler`; return the build folder and the output."""
+        source, build = self.folder / "a" / "sprat", self.folder / "b" / "objects"
+        shutil.copytree(support.SOURCE, source, symlinks=True,
+                        ignore=shutil.ignore_patterns("build*", ".git", "__pycache__"))  # fmt: skip
+        # "build*" is for build folders; the tests of the build are part of the sources.
+        shutil.copytree(support.SOURCE / "test" / "build", source / "test" / "build")
+        output = support.must("cmake", "-S", source, "-B", build, f"-DCMAKE_C_COMPILER={compiler}",
+                              f"-DSPRAT_NEWLIB={support.BUILD}/newlib",
+                              env={**os.environ, "ASMFLAGS": "", "CFLAGS": ""})  # fmt: skip
+        targets = [word for target in targets for word in ("--target", target)]
+        output += support.must("cmake", "--build", build, "--parallel", "2", *targets)
+        return build, output
+
+    def test_the_same_bytes(self):
+        build, _ = self.built(support.cached("CMAKE_C_COMPILER"), "hello")
+        for suffix in ".xen", ".xen.sym":
+            name = pathlib.Path("examples", f"hello{suffix}")
+            self.assertEqual((build / name).read_bytes(), (support.BUILD / name).read_bytes(), name)
+
+    def test_the_other_compiler(self):
+        used = support.cached("CMAKE_C_COMPILER")
+        other = "gcc" if "clang" in pathlib.Path(used).name else "clang"
+        if shutil.which(other) is None:
+            self.skipTest(f"{other} is not installed")
+        build, output = self.built(other)
+        self.assertNotIn("warning", output)
+        self.assertTrue((build / "examples" / "hello.xen").exists())
+        commands = json.loads((build / "compile_commands.json").read_text())
+        self.assertIn("hello.c", {pathlib.Path(entry["file"]).name for entry in commands})
+
+
+if __name__ == "__main__":
+    unittest.main()
