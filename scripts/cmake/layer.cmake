@@ -17,7 +17,7 @@
 # be are refused by the test `layers`, which reads the libraries' symbols.
 
 set(SPRAT_WARNINGS -Wall -Wextra -Werror)
-set(SPRAT_HOST_FLAGS -std=gnu11 -Og -g -fno-omit-frame-pointer
+set(SPRAT_HOST_FLAGS -std=gnu11 -Og -g -UNDEBUG -fno-omit-frame-pointer
     -fsanitize=address,undefined -fno-sanitize-recover=all)
 
 function(sprat_layer name)

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* <sprat/port.h> for tests of xen/ and of frontends, where there is no kernel. */
+#include "port.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sprat/arch.h>
+#include <sprat/evtchn.h>
+#include <sprat/mmu.h>
+#include <sprat/port.h>
+
+#include "world.h"
+
+#define FIRST_PAGE 64 /* behind what the builder used */
+#define PAGES_MAX  192
+#define LOG_MAX    16384
+
+static struct {
+    char log[LOG_MAX];
+    size_t log_len;
+    size_t n_pages[PAGES_MAX]; /* of the run that starts here */
+    unsigned char used[PAGES_MAX];
+    unsigned n_blocks, allocs, allocs_fail_at;
+} port;
+
+void *port_pages_alloc(size_t n_pages)
+{
+    for (size_t first = 0; first + n_pages <= PAGES_MAX; first++) {
+        if (memchr(port.used + first, 1, n_pages))
+            continue;
+        memset(port.used + first, 1, n_pages);
+        port.n_pages[first] = n_pages;
+        return mmu_va(FIRST_PAGE + first);
+    }
+    return NULL;
+}
+
+void port_pages_free(void *pages)
+{
+    size_t first = mmu_pfn(pages) - FIRST_PAGE;
+
+    if (first >= PAGES_MAX || !port.n_pages[first])
+        fake_fail("pages are freed that were not allocated");
+    memset(port.used + first, 0, port.n_pages[first]);
+    port.n_pages[first] = 0;
+}
+
+void *port_alloc(size_t size)
+{
+    if (++port.allocs == port.allocs_fail_at)
+        return NULL;
+    void *memory = malloc(size);
+    if (memory)
+        memset(memory, 0x5a, size);
+    port.n_blocks++;
+    return memory;
+}
+
+void port_free(void *memory)
+{
+    port.n_blocks -= memory != NULL;
+    free(memory);
+}
+
+void fake_alloc_fails(unsigned after)
+{
+    port.allocs_fail_at = port.allocs + after + 1;
+}
+
+unsigned fake_n_blocks(void)
+{
+    return port.n_blocks;
+}
+
+/* A queue's first is set while somebody has woken it. */
+static bool woken_or_event(const void *arg)
+{
+    const struct port_queue *queue = arg;
+    return queue->first || shared_info.vcpu_info[0].evtchn_upcall_pending;
+}
+
+int port_wait(struct port_queue *queue, uint64_t deadline_ns)
+{
+    queue->first = NULL;
+    for (;;) {
+        evtchn_dispatch();
+        if (queue->first)
+            return 0;
+        if (!fake_wait(woken_or_event, queue, deadline_ns))
+            return -ETIMEDOUT;
+    }
+}
+
+void port_wake(struct port_queue *queue)
+{
+    queue->first = queue;
+}
+
+static void append(const char *head, const char *fmt, va_list args)
+{
+    char line[1024];
+
+    vsnprintf(line, sizeof(line), fmt, args);
+    port.log_len += (size_t)snprintf(port.log + port.log_len, LOG_MAX - port.log_len, "%s%s\n",
+                                     head, line);
+    if (port.log_len >= LOG_MAX)
+        fake_fail("the guest logs more than a test reads");
+}
+
+void port_log(const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    append("", fmt, args);
+    va_end(args);
+}
+
+void port_panic(const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    append("panic: ", fmt, args);
+    va_end(args);
+    fake_guest_ends(FAKE_PANICKED);
+}
+
+const char *fake_log_text(void)
+{
+    return port.log;
+}
+
+void fake_log_clear(void)
+{
+    port.log[0] = '\0';
+    port.log_len = 0;
+}
