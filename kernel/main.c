@@ -55,12 +55,12 @@ static _Noreturn void refuse(const char *why)
 
 static void parse_cmdline(struct cmdline *cmdline)
 {
-    static char text[MAX_GUEST_CMDLINE];
+    /* The builder wrote it once, into a page that is the guest's: its words may stay there. */
+    char *text = (char *)(uintptr_t)arch_start_info()->cmd_line;
     char error[80];
 
-    memcpy(text, arch_start_info()->cmd_line, sizeof(text));
-    size_t len = strnlen(text, sizeof(text));
-    if (len >= sizeof(text) - 1)
+    size_t len = strnlen(text, MAX_GUEST_CMDLINE);
+    if (len >= MAX_GUEST_CMDLINE - 1)
         refuse("it fills all of Xen's 1023 bytes, so its end may be missing: make it shorter");
 
     size_t max_words = len / 2 + 4;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Two bits for each page: used, and first of a run. They come in blocks of one page, each for 64 MiB,
- * made when the first page of those is mapped; so no cost of the guest's start depends on its memory.
+ * made when the first page of those is mapped; a word of theirs is set up when its pages are. So no
+ * cost of the guest's start depends on its memory.
  */
 #include <sprat/page.h>
 
 #include <assert.h>
 #include <stdint.h>
-#include <string.h>
 
 #include <sprat/arch.h>
 #include <sprat/compiler.h>
@@ -60,14 +60,42 @@ static bool is_first(pfn_t pfn)
     return *first_word(pfn) & bit_of(pfn);
 }
 
+/* Set or clear the used bits of a run, a word at a time. */
+static void mark(pfn_t pfn, size_t n, bool used)
+{
+    for (pfn_t end = pfn + n; pfn < end;) {
+        size_t in_word = WORD_PAGES - pfn % WORD_PAGES;
+        if (in_word > end - pfn)
+            in_word = end - pfn;
+        uint64_t mask = UINT64_MAX >> (WORD_PAGES - in_word) << pfn % WORD_PAGES;
+        if (used)
+            *used_word(pfn) |= mask;
+        else
+            *used_word(pfn) &= ~mask;
+        pfn += in_word;
+    }
+}
+
 static void take(pfn_t pfn, size_t n)
 {
     *first_word(pfn) |= bit_of(pfn);
-    for (size_t i = 0; i < n; i++)
-        *used_word(pfn + i) |= bit_of(pfn + i);
+    mark(pfn, n, true);
     page.n_free -= n;
     if (pfn == page.hint)
         page.hint = pfn + n;
+}
+
+/* Pages up to `end`, from the frontier on, are mapped now and free. */
+static void advance_frontier(pfn_t end)
+{
+    for (pfn_t pfn = page.frontier; pfn < end; pfn += WORD_PAGES - pfn % WORD_PAGES) {
+        if (pfn % WORD_PAGES)
+            continue;
+        *used_word(pfn) = 0;
+        *first_word(pfn) = 0;
+    }
+    page.n_free += end - page.frontier;
+    page.frontier = end;
 }
 
 size_t page_init(void)
@@ -78,7 +106,6 @@ size_t page_init(void)
     page.n_pages = si->nr_pages;
     if (page.n_pages > BLOCKS * BLOCK_PAGES)
         page.n_pages = BLOCKS * BLOCK_PAGES;
-    page.frontier = mmu_first_unmapped();
 
     /* The page tables are the last thing that the builder put there but for its stack, which the
      * guest has left. */
@@ -87,10 +114,8 @@ size_t page_init(void)
         if (named[i] && mmu_pfn_of_mfn(named[i]) >= n_used)
             n_used = mmu_pfn_of_mfn(named[i]) + 1;
 
-    struct block *block = mmu_va(n_used++);
-    memset(block, 0, sizeof(*block));
-    page.blocks[0] = block;
-    page.n_free = page.frontier;
+    page.blocks[0] = mmu_va(n_used++);
+    advance_frontier(mmu_first_unmapped());
     take(0, n_used);
     return page_free_count();
 }
@@ -114,19 +139,12 @@ static bool grow(void)
 
     page.growing = true;
     struct block **block = &page.blocks[first / BLOCK_PAGES];
-    bool ok = true;
-    if (!*block) {
+    if (!*block)
         *block = page_alloc(1, 1);
-        if (*block)
-            memset(*block, 0, sizeof(**block));
-        ok = *block;
-    }
-    ok = ok && mmu_map(first, n, table_page) == 0;
+    bool ok = *block && mmu_map(first, n, table_page) == 0;
     page.growing = false;
-    if (ok) {
-        page.frontier += n;
-        page.n_free += n;
-    }
+    if (ok)
+        advance_frontier(first + n);
     return ok;
 }
 
@@ -196,8 +214,7 @@ void page_free(void *pages)
     if (!n || pfn == 0)
         port_panic("page %p is freed, but no allocation starts there", pages);
     *first_word(pfn) &= ~bit_of(pfn);
-    for (size_t i = 0; i < n; i++)
-        *used_word(pfn + i) &= ~bit_of(pfn + i);
+    mark(pfn, n, false);
     page.n_free += n;
     if (pfn < page.hint)
         page.hint = pfn;

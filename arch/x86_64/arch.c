@@ -32,10 +32,10 @@ struct cpu_local cpu_local = {.self = &cpu_local};
         .vector = vector_number, .cs = FLAT_KERNEL_CS, .address = (unsigned long)trap_##vector_number \
     }
 
-/* #NMI (2) and the coprocessor overrun (9) never reach a PV guest. */
+/* Those that a PV guest's code can cause. Xen keeps double faults, NMIs, machine checks and #NM. */
 static const struct trap_info trap_table[] = {
-    TRAP(0),  TRAP(1),  TRAP(3),  TRAP(4),  TRAP(5),  TRAP(6),  TRAP(7),  TRAP(8),  TRAP(10),
-    TRAP(11), TRAP(12), TRAP(13), TRAP(14), TRAP(16), TRAP(17), TRAP(18), TRAP(19), {0},
+    TRAP(0),  TRAP(1),  TRAP(3),  TRAP(6),  TRAP(10), TRAP(11), TRAP(12),
+    TRAP(13), TRAP(14), TRAP(16), TRAP(17), TRAP(19), {0},
 };
 
 const struct start_info *arch_start_info(void)

@@ -28,11 +28,7 @@ trap_\vector:
     trap    0
     trap    1
     trap    3
-    trap    4
-    trap    5
     trap    6
-    trap    7
-    trap    8, 1
     trap    10, 1
     trap    11, 1
     trap    12, 1
@@ -40,7 +36,6 @@ trap_\vector:
     trap    14, 1
     trap    16
     trap    17, 1
-    trap    18
     trap    19
 
 trap_common:

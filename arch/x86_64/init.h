@@ -24,8 +24,7 @@ unsigned mmu_init(const struct start_info *si, struct mmu_update *no_execute);
 
 /* entry.S */
 extern const char event_upcall[], failsafe_callback[];
-extern const char trap_0[], trap_1[], trap_3[], trap_4[], trap_5[], trap_6[], trap_7[], trap_8[],
-    trap_10[], trap_11[], trap_12[], trap_13[], trap_14[], trap_16[], trap_17[], trap_18[],
-    trap_19[];
+extern const char trap_0[], trap_1[], trap_3[], trap_6[], trap_10[], trap_11[], trap_12[],
+    trap_13[], trap_14[], trap_16[], trap_17[], trap_19[];
 
 #endif

@@ -5,8 +5,9 @@
  * Xen's builder maps the whole image readable, writable and executable. The first thing the guest does,
  * still running from that mapping, is to build the text window (<sprat/layout.h>) in one hypercall:
  *
- *   1. each page of text and read-only data becomes read-only where the builder mapped it, and is
- *      entered in a new level 1 table with its final rights;
+ *   1. each page of text and read-only data is unmapped where the builder mapped it, and entered in a
+ *      new level 1 table with its final rights. Two pages stay mapped there, read-only, because the
+ *      CPU comes back to them from this hypercall: the first one and the hypercall page;
  *   2. the page of that table becomes read-only: it is the guard below the main stack;
  *   3. the table is hooked into the level 2 table.
  *
@@ -69,7 +70,14 @@ _start:
     or      $PTE_RO, %rdx
     call    entry_address
     mov     %rax, (%rdi)
-    mov     %rdx, 8(%rdi)
+    mov     %rdx, %rax
+    cmp     $_virt_base, %rbx
+    je      3f
+    cmp     $_low_hypercall, %rbx
+    je      3f
+    xor     %eax, %eax
+3:
+    mov     %rax, 8(%rdi)
     add     $16, %rdi
 
     /* Read-only data may not be executed. */

@@ -17,18 +17,13 @@ static const char *const names[] = {
     [0] = "divide error",
     [1] = "debug exception",
     [3] = "breakpoint",
-    [4] = "overflow",
-    [5] = "bound range exceeded",
     [6] = "invalid instruction",
-    [7] = "device not available",
-    [8] = "double fault",
     [10] = "invalid TSS",
     [11] = "segment not present",
     [12] = "stack segment fault",
     [13] = "general protection fault",
     [16] = "x87 floating-point error",
     [17] = "alignment check",
-    [18] = "machine check",
     [19] = "SIMD floating-point error",
 };
 

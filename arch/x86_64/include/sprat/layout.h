@@ -7,7 +7,7 @@
  *                            (r-x), shared_info (rw-); at its end the grant table (rw-)
  *     SPRAT_VIRT_BASE ..     all of the guest's memory, page after page (rw-): the image's data first,
  *                            then what Xen's domain builder put there, then free pages. The pages
- *                            that the text window shows are read-only here.
+ *                            that the text window shows are not mapped here (two are, read-only).
  *
  * SPRAT_VIRT_BASE is 4 MiB + 0, 1, 2 or 3 MiB. The builder maps an image up to the next multiple of
  * 4 MiB and wants the guest to have that much memory, so an image that is linked 1 MiB below such a
