@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/**
+ * Network interfaces: bursts of packets from and to netback, per queue. No protocol is known here.
+ *
+ * The backend is another domain, and may lie: what it gets wrong is counted and ends the connection,
+ * never the guest. Nothing here waits but netfront_wait().
+ */
+#ifndef SPRAT_NETFRONT_H
+#define SPRAT_NETFRONT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sprat/netbuf.h>
+#include <sprat/port.h>
+
+#define NETFRONT_QUEUES_MAX 8
+
+struct netfront;
+
+enum netfront_link {
+    NETFRONT_DOWN, /**< no backend, or one that has not connected yet, or was closed after a fault */
+    NETFRONT_UP,
+    NETFRONT_GONE, /**< the interface was unplugged; netfront_close() it */
+};
+
+/** What happened so far. All count from the interface's opening. */
+struct netfront_stats {
+    uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+    uint64_t rx_dropped;  /**< packets that the guest had no memory for */
+    uint64_t rx_errors;   /**< packets that the backend announced and could not deliver, or malformed */
+    uint64_t tx_errors;   /**< packets that the backend could not send */
+    uint64_t faults;      /**< lies of the backend: each closed the connection */
+    uint64_t connections; /**< how often the backend has connected */
+    uint64_t pages_lost;  /**< pages that the backend did not let go of */
+};
+
+struct netfront_config {
+    unsigned rx_buffers; /**< pages posted for receiving, over all queues; 0 is 64 */
+    unsigned queues_max; /**< 0 is 1 */
+    bool no_offload;     /**< the user fills in and checks every checksum, and takes no large packets */
+};
+
+/** What the backend agreed to; valid while the link is up. */
+struct netfront_features {
+    unsigned n_queues;
+    bool sg;                 /**< packets of more than one piece */
+    bool gso_tcpv4, gso_tcpv6;
+    bool csum_ipv4, csum_ipv6; /**< NETBUF_CSUM_BLANK may be sent */
+    bool multicast_control;
+    unsigned mtu;
+    uint8_t mac[6];
+};
+
+/** Numbers of the interfaces that the toolstack gave the guest. @return how many, or -errno. */
+int netfront_list(unsigned *numbers, size_t max);
+
+/**
+ * Open interface `number` (device/vif/NUMBER) and begin to connect it.
+ *
+ * @param config  NULL for the defaults; copied.
+ * @param on_change  called like an event handler (it must not wait) when packets came in, room for
+ *                   sending appeared, or the link changed. May be NULL: use netfront_wait().
+ * @return 0; -ENODEV when there is no such interface; -ENOMEM; -EBUSY when it is open.
+ */
+int netfront_open(unsigned number, const struct netfront_config *config,
+                  void (*on_change)(void *arg), void *arg, struct netfront **nf);
+
+/** Close it and give everything back, waiting until the backend let go (or for some seconds). */
+void netfront_close(struct netfront *nf);
+
+enum netfront_link netfront_link(const struct netfront *nf);
+const struct netfront_features *netfront_features(const struct netfront *nf);
+const struct netfront_stats *netfront_stats(const struct netfront *nf);
+
+/** Sleep until packets came in on any queue, room for sending appeared, the link changed, or the
+ * deadline (ns of clock_monotonic()). @return 0 or -ETIMEDOUT. */
+int netfront_wait(struct netfront *nf, uint64_t deadline_ns);
+
+/**
+ * Take packets that came in.
+ *
+ * @param packets  receives up to max; they are the caller's.
+ * @return how many; 0 when there are none, and the queue's event is armed again.
+ */
+unsigned netfront_receive(struct netfront *nf, unsigned queue, struct netbuf **packets, unsigned max);
+
+/**
+ * Send packets, in order.
+ *
+ * @return how many were taken; their buffers are freed when the backend has them. The rest stay the
+ *         caller's: there is no room now, or the link is down (0), or the first of them can't be sent
+ *         at all (more pieces than the backend takes, larger than 65535 bytes): drop that one.
+ */
+unsigned netfront_transmit(struct netfront *nf, unsigned queue, struct netbuf **packets, unsigned n);
+
+/** Packets of one piece that netfront_transmit() would take now. */
+unsigned netfront_room(const struct netfront *nf, unsigned queue);
+
+/** Receive a multicast address, or no more. @return -ENOSYS when the backend filters none: all come. */
+int netfront_multicast(struct netfront *nf, const uint8_t address[6], bool receive);
+
+#endif
