@@ -65,6 +65,7 @@ function(sprat_add_unikernel)
         COMMAND ${CMAKE_COMMAND} -E env PYTHONPATH=${SPRAT_SCRIPTS}
             ${Python3_EXECUTABLE} -B -m spratlib.link
             --cc ${CMAKE_C_COMPILER} --ld ${CMAKE_LINKER} --objcopy ${CMAKE_OBJCOPY}
+            --objdump ${CMAKE_OBJDUMP}
             --script ${SPRAT_LINKER_SCRIPT}
             "--include=$<TARGET_PROPERTY:sprat_arch_guest,INTERFACE_INCLUDE_DIRECTORIES>"
             --memory ${arg_MEMORY} --stack ${arg_STACK}
@@ -247,15 +248,14 @@ endfunction()
 
 # The file for xl, from the caller's arg_*.
 function(_sprat_write_config path)
-    # xl ends a string at its quote and knows C's escapes: \\ for a backslash, \x22 for a quote.
-    string(REPLACE "\\" "\\\\" cmdline "${arg_CMDLINE}")
-    string(REPLACE "\"" "\\x22" cmdline "${cmdline}")
+    # A string as xl reads it. (Its escapes by number, \x22 and \042, do not work in Xen 4.17.)
+    string(REGEX REPLACE "([\\\"])" "\\\\\\1" cmdline "${arg_CMDLINE}")
 
     set(devices "")
     foreach(word VIF DISK)
         string(TOLOWER ${word} key)
         if(arg_${word})
-            list(TRANSFORM arg_${word} REPLACE "^(.*)$" "\"\\1\"" OUTPUT_VARIABLE specs)
+            list(TRANSFORM arg_${word} REPLACE "^(.+)$" "\"\\1\"" OUTPUT_VARIABLE specs)
             list(JOIN specs ", " specs)
             string(APPEND devices "${key} = [ ${specs} ]\n")
         endif()

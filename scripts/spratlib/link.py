@@ -8,6 +8,7 @@ where it ends closest below such a multiple. Writes OUTPUT, stripped, and OUTPUT
 
 import argparse
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,7 @@ def parse_arguments():
     parser.add_argument("--cc", required=True, help="the compiler, to preprocess the linker script")
     parser.add_argument("--ld", required=True)
     parser.add_argument("--objcopy", required=True)
+    parser.add_argument("--objdump", required=True)
     parser.add_argument("--script", required=True)
     parser.add_argument("--include", action="append", default=[], metavar="DIR")
     parser.add_argument("--memory", type=int, required=True, metavar="MIB", help="as declared")
@@ -56,11 +58,12 @@ def link_image(args):
     with tempfile.TemporaryDirectory(dir=args.output.parent, prefix=".link-") as folder:
         linked = pathlib.Path(folder, symbols.name)
         stripped = pathlib.Path(folder, args.output.name)
-        link(args, BASES[0], linked)
+        traced = link(args, BASES[0], linked)
         trial = footprint.read(linked)
         base = best_base(trial.end - trial.virt_base)
         if base != BASES[0]:
             link(args, base, linked)
+        check_red_zone(args, traced)
         least = footprint.read(linked).least_memory
         if args.memory < least:
             raise SpratError(
@@ -78,22 +81,52 @@ def best_base(size):
 
 
 def link(args, base, output):
-    """Link at `base`."""
+    """Link at `base`; return what went in, a line for each file or "(ARCHIVE)MEMBER"."""
     script = output.with_suffix(".lds")
     run([args.cc, "-E", "-P", "-std=c11", "-x", "assembler-with-cpp",
          f"-DSPRAT_VIRT_BASE={base:#x}", f"-DMAIN_STACK_SIZE={args.stack * 1024:#x}",
          *(f"-I{folder}" for folder in args.include), args.script, "-o", script])  # fmt: skip
     archives = [name for name in args.inputs if name.endswith(".a")]
     objects = [name for name in args.inputs if not name.endswith(".a")]
-    run([args.ld, *LD_FLAGS, "-T", script, "-o", output, *objects,
-         "--start-group", *archives, "--end-group"])  # fmt: skip
+    return run([args.ld, *LD_FLAGS, "-t", "-t", "-T", script, "-o", output, *objects,
+                "--start-group", *archives, "--end-group"])  # fmt: skip
+
+
+def check_red_zone(args, traced):
+    """Refuse an image with a function of libgcc that keeps data below the stack pointer.
+
+    All else is compiled with -mno-red-zone; libgcc comes with the compiler as it is. An event
+    upcall writes right there, so such a function would now and then compute nonsense.
+    """
+    for archive, member in re.findall(r"^\((.*/libgcc\.a)\)(\S+)$", traced, re.MULTILINE):
+        function = red_zone_users(args.objdump, archive).get(member)
+        if function:
+            raise SpratError(
+                f"{function}() of libgcc would be in the image, and it keeps data where an event"
+                " upcall writes. The compiler calls it for 128-bit integers, complex numbers or"
+                " __float128: write that part without them."
+            )
+
+
+def red_zone_users(objdump, archive):
+    """Return {member: function} of an archive's members that use memory below the stack pointer."""
+    users, member, function = {}, None, None
+    for line in run([objdump, "-d", archive]).splitlines():
+        if ":     file format" in line:
+            member = line.partition(":")[0]
+        elif line.endswith(">:"):
+            function = line.partition("<")[2].removesuffix(">:")
+        elif re.search(r"-0x[0-9a-f]+\(%rsp", line):
+            users.setdefault(member, function)
+    return users
 
 
 def run(command):
-    """Run a tool; what it complains about becomes a SpratError."""
+    """Run a tool; return what it prints. What it complains about becomes a SpratError."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0 or done.stderr:
         raise SpratError(f"{pathlib.Path(command[0]).name} failed:\n{done.stderr.strip()}")
+    return done.stdout
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 """Check that no layer takes a symbol from a layer above it or beside it.
 
 Reads the symbols of the layers' libraries. A layer may take what it defines itself, what the layers
-below it define, what no layer defines (it is newlib's, the compiler's, the linker script's), and what
-it or a layer below it says to come from above: CALLS_UP in the root CMakeLists.txt.
+below it define, what no layer defines (newlib does, or the linker script), and what it or a layer
+below it says to come from above: CALLS_UP in the root CMakeLists.txt.
 """
 
 import argparse

@@ -1,9 +1,26 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A declaration that makes no sense stops CMake with a sentence that says what to write."""
 
+import ctypes
 import unittest
 
 import support
+
+
+def as_xl_reads(cfg, setting):
+    """Return a string of a cfg file, by the parser of xl itself (libxlutil, of libxen-dev)."""
+    library, libc = ctypes.CDLL("libxlutil.so"), ctypes.CDLL(None)
+    library.xlu_cfg_init.restype = ctypes.c_void_p
+    report = ctypes.c_void_p.in_dll(libc, "stderr")
+    parsed = ctypes.c_void_p(library.xlu_cfg_init(report, b"tiny.cfg"))
+    if library.xlu_cfg_readdata(parsed, cfg.encode(), len(cfg.encode())) != 0:
+        raise AssertionError(f"xl does not read this:\n{cfg}")
+    value = ctypes.c_char_p()
+    if library.xlu_cfg_get_string(parsed, setting.encode(), ctypes.byref(value), 0) != 0:
+        raise AssertionError(f"xl finds no {setting} in this:\n{cfg}")
+    text = value.value.decode()
+    library.xlu_cfg_destroy(parsed)
+    return text
 
 
 class Declarations(unittest.TestCase):
@@ -96,9 +113,30 @@ class Declarations(unittest.TestCase):
     def test_cmdline_of_two_lines(self):
         self.refused('NAME tiny SOURCES tiny.c CMDLINE "a\nb"', "write it on one line")
 
-    def test_cmdline_reaches_the_cfg(self):
-        cfg = self.accepted(r'''CMDLINE [=[A=1 'b "c' "d;e" \' "it's"]=]''')
-        self.assertIn(r'''extra = "A=1 'b \x22c' \x22d;e\x22 \\' \x22it's\x22"''', cfg)
+    def test_cmdline_reaches_the_guest_as_written(self):
+        cmdline = r'''A=1 'b "c' "d;e" \' "it's" \\ "\""'''
+        cfg = self.accepted(f"CMDLINE [=[{cmdline}]=]")
+        self.assertEqual(as_xl_reads(cfg, "extra"), cmdline)
+
+    def test_devices_reach_the_cfg(self):
+        # As if there were drivers; nothing is built here.
+        code, output = self.scratch.configure("""
+            foreach(driver netfront blkfront)
+                add_library(sprat_${driver}_guest STATIC IMPORTED)
+                set_target_properties(sprat_${driver}_guest PROPERTIES
+                    IMPORTED_LOCATION /dev/null SPRAT_USES xen)
+                set_property(GLOBAL APPEND PROPERTY SPRAT_LAYERS ${driver})
+            endforeach()
+            sprat_add_unikernel(NAME tiny SOURCES tiny.c USES netfront blkfront
+                VIF bridge=xenbr0 VIF bridge=xenbr1,mac=00:16:3e:00:00:01
+                DISK phy:/dev/ram0,xvda,w DISK vdev=xvdb,access=r,target=/a/b)
+            """)  # fmt: skip
+        self.assertEqual(code, 0, output)
+        cfg = (self.scratch.build / "tiny.cfg").read_text()
+        self.assertIn('vif = [ "bridge=xenbr0", "bridge=xenbr1,mac=00:16:3e:00:00:01" ]\n', cfg)
+        self.assertIn('disk = [ "phy:/dev/ram0,xvda,w", "vdev=xvdb,access=r,target=/a/b" ]\n', cfg)
+        self.assertIn("max_grant_frames = 11\n", cfg)
+        self.assertEqual(as_xl_reads(cfg, "name"), "tiny")
 
     def test_defaults(self):
         cfg = self.accepted("")

@@ -38,6 +38,13 @@ int main(void)
 }
 """
 
+RED_ZONE = """
+int main(int argc, char **argv)
+{
+    return (unsigned __int128)argc * 1000 % (unsigned long)argv;
+}
+"""
+
 LARGE = """
 static char room[3 << 20];
 
@@ -128,6 +135,9 @@ class Images(unittest.TestCase):
 
     def test_application_may_not_call_a_hidden_function(self):
         self.refused("intruder", INTRUDER, "", "undefined reference to `kernel_main'")
+
+    def test_libgcc_functions_that_use_the_red_zone_are_refused(self):
+        self.refused("redzone", RED_ZONE, "", "__umodti3() of libgcc", "an event upcall writes")
 
     def test_memory_below_the_least_is_refused(self):
         self.refused("large", LARGE, "MEMORY 3", "MEMORY 3 is too little", "Write MEMORY 4")

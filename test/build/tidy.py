@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Run clang-tidy over the C files that go into images, as .clang-tidy says."""
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+EXIT_SKIPPED = 77
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+
+
+def main():
+    """Check the build folder that the command line names; return the exit code."""
+    build = pathlib.Path(sys.argv[1])
+    if shutil.which("clang-tidy") is None:
+        print("clang-tidy is not installed: skipped")
+        return EXIT_SKIPPED
+    commands = json.loads((build / "compile_commands.json").read_text())
+    files = sorted({entry["file"] for entry in commands if is_source(entry["file"], build)})
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        complaints = [text for text in pool.map(lambda file: tidy(build, file), files) if text]
+    print("\n".join(complaints), end="")
+    return 1 if complaints else 0
+
+
+def is_source(file, build):
+    """Say whether a file is C, not made by the build and not a test's."""
+    folders = pathlib.Path(file).parents
+    return file.endswith(".c") and build not in folders and SOURCE / "test" not in folders
+
+
+def tidy(build, file):
+    """Return what clang-tidy says of a file."""
+    done = subprocess.run(["clang-tidy", "-p", build, "--quiet", file], capture_output=True,
+                          text=True, check=False)  # fmt: skip
+    return done.stdout if done.returncode == 0 else done.stdout + done.stderr
+
+
+if __name__ == "__main__":
+    sys.exit(main())
