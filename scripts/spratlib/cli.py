@@ -3,7 +3,8 @@
 
 A subcommand's module has two functions:
     add_arguments(parser)      declares its arguments
-    main(args) -> int          does it, and returns the exit code; raises SpratError to fail
+    main(args) -> int          does it, and returns the exit code; raises SpratError to fail;
+                               args.words is what follows "--" on the command line
 """
 
 import argparse
@@ -59,7 +60,10 @@ def wanted_command(argv):
 
 def main(argv):
     """Run the command line `argv` (without the program's name); return the exit code."""
-    args = build_parser(wanted_command(argv)).parse_args(argv)
+    # What follows "--" is for the guest or for a command in dom0, and no argument of ours.
+    own = argv[: argv.index("--")] if "--" in argv else argv
+    args = build_parser(wanted_command(own)).parse_args(own)
+    args.words = argv[len(own) + 1 :]
     if args.build is not None:
         os.environ["SPRAT_BUILD"] = args.build
     # SIGTERM takes the same way out as Ctrl-C, so that whatever was started is ended.

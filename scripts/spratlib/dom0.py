@@ -61,10 +61,12 @@ PACKAGES = (
         "liblzo2-2")),
 )  # fmt: skip
 
-# Our own programs in dom0: source, libraries (pkg-config names), where it goes.
-PROGRAMS = (
-    ("agent.c", (), "usr/sbin/lab-agent"),
-)
+# Our own programs in dom0: {source: (how to link it, libraries by their pkg-config names, place)}.
+PROGRAMS = {
+    "agent.c": (["-static"], (), "usr/sbin/lab-agent"),
+    # Not static: without threads, as in the archive, libxenstore loses watch events.
+    "domain.c": ([], ("xencontrol", "xenforeignmemory", "xenstore"), "usr/sbin/lab-domain"),
+}
 SCRIPTS = (
     ("init", "usr/sbin/lab-init"),
     ("inittab", "etc/inittab"),
@@ -101,23 +103,25 @@ def prepare(report):
     folder.mkdir(parents=True)
     boot.xen.write_bytes(_gunzip(root / f"boot/xen-{XEN}-amd64.gz"))
     boot.kernel.write_bytes(unpack_kernel(_only(root.glob("boot/vmlinuz-*")).read_bytes()))
-    programs = {target: compile_program(paths.LAB_SOURCES / source, libraries, folder)
-                for source, libraries, target in PROGRAMS}  # fmt: skip
+    programs = {target: compile_program(source, folder)
+                for source, (_, _, target) in PROGRAMS.items()}  # fmt: skip
     with open(boot.initramfs, "wb") as file:
         _write_initramfs(cpio.Writer(file), root, programs)
     (folder / "key").write_text(boot.key)
     return boot
 
 
-def compile_program(source, libraries, folder):
-    """Compile one of our C programs for dom0, static, into `folder`; return its path."""
+def compile_program(name, folder):
+    """Compile one of PROGRAMS into `folder`; return its path."""
+    source = paths.LAB_SOURCES / name
+    link, libraries, _ = PROGRAMS[name]
     output = folder / source.stem
     compiler = os.environ.get("CC", "gcc")
-    flags = ["-std=gnu11", "-O2", "-g0", "-Wall", "-Wextra", "-static", "-o", output, source]
+    flags = ["-std=gnu11", "-O2", "-g0", "-Wall", "-Wextra", *link, "-o", output, source]
     try:
         for library in libraries:
             done = subprocess.run(
-                ["pkg-config", "--static", "--libs", library],
+                ["pkg-config", "--libs", library],
                 capture_output=True, text=True, timeout=COMPILE_TIMEOUT_S, check=False,
             )  # fmt: skip
             if done.returncode != 0:
@@ -181,7 +185,8 @@ def _write_initramfs(archive, root, programs):
         archive.file(target, path.read_bytes(), 0o755)
     for tool in XEN_TOOLS:
         archive.symlink(f"usr/sbin/{tool}", f"../lib/xen-{XEN}/bin/{tool}")
-    for name, path in sorted(libraries_of([path for path, _ in binaries], root).items()):
+    dynamic = [path for path, _ in binaries] + list(programs.values())
+    for name, path in sorted(libraries_of(dynamic, root).items()):
         archive.file(f"usr/lib/x86_64-linux-gnu/{name}", path.read_bytes(), 0o755)
     loader = _existing(root, "usr/lib64/ld-linux-x86-64.so.2", "lib64/ld-linux-x86-64.so.2",
                        "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2")  # fmt: skip

@@ -1,88 +1,85 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What an image takes: its parts in bytes, and the least memory= that boots it.
+"""Guest images: whether Xen can start a file, and where its symbols are."""
 
-The least memory= is the toolstack's demand. Source: libxenguest, alloc_pgtables_pv() and
-count_pgtables() in xg_dom_x86.c.
-"""
-
-import dataclasses
+import pathlib
+import zlib
 
 from spratlib import elf
 from spratlib.errors import SpratError
 
-PAGE = 4096
-MIB = 1 << 20
-PADDING = 512 * 1024  # free memory that the builder maps beyond what it uses itself
-MAP_STEP = 4 * MIB  # the builder maps up to a multiple of this
-LEVEL_BITS = (21, 30, 39)  # what one page table of level 1, 2, 3 maps
-P2M_ENTRY = 8
-OWN_PAGES = 3  # start info, xenstore ring, console ring
-BOOT_STACK = PAGE
+NEEDED = "needed is an x86-64 ELF image with Xen's notes, as sprat_add_unikernel() makes it"
+KINDS = (
+    (b"#!", "a script"),
+    (b"!<arch>", "a library archive"),
+    (b"MZ", "a PE file (for EFI or Windows)"),
+    (b"PK\3\4", "a zip archive"),
+    (b"\xfeboot", "a boot image"),
+)
 
 
-@dataclasses.dataclass(frozen=True)
-class Image:
-    """An image's parts, in bytes, and where it is in the guest's address space."""
-
-    text: int  # loaded and never written: code and read-only data
-    data: int
-    bss: int
-    virt_base: int
-    end: int  # the first address after all that is loaded
-
-    @property
-    def least_memory(self):
-        """The least memory= (MiB) with which the toolstack builds a guest from this image."""
-        return least_memory(self.virt_base, self.end)
-
-
-def read(path):
-    """Return the Image in the file at `path`; SpratError when it is none."""
+def check(path):
+    """Raise SpratError, saying what the file is and what is needed, unless it is an x86-64 image
+    with Xen's notes. A Linux bzImage is let pass; xl looks into it itself."""
+    path = pathlib.Path(path)
     try:
-        file = elf.read(path)
-        notes = file.xen_notes()
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise SpratError(f"there is no image {path}; is it built?") from None
+    except IsADirectoryError:
+        raise SpratError(f"{path} is a folder, not an image") from None
+    except OSError as error:
+        raise SpratError(f"cannot read {path}: {error.strerror}") from error
+    if data[:2] == b"\x1f\x8b":
+        try:
+            data = zlib.decompressobj(wbits=31).decompress(data)
+        except zlib.error as error:
+            raise SpratError(f"{path} is a broken gzip file: {error}") from error
+    if data[0x202:0x206] == b"HdrS":
+        return
+    if not data:
+        raise SpratError(f"{path} is empty; {NEEDED}")
+    if data[:4] != b"\x7fELF":
+        kind = next((kind for magic, kind in KINDS if data.startswith(magic)), "no ELF file")
+        raise SpratError(f"{path} is {kind}; {NEEDED}")
+    try:
+        problem = problem_of(elf.Elf(data))
     except elf.ElfError as error:
-        raise SpratError(f"{path} is not an image: {error}") from error
-    if file.bits != 64 or file.machine != elf.EM_X86_64:
-        raise SpratError(f"{path} is for {file.machine_name}, {file.bits} bits; Sprat's are x86-64")
-    if len(notes.get("VIRT_BASE", b"")) != 8:
-        raise SpratError(f"{path} has no Xen note VIRT_BASE: it is not an image of Sprat")
-    loads = [s for s in file.segments if s.type == elf.PT_LOAD]
-    constant = [s for s in loads if not s.flags & elf.PF_W]
-    written = [s for s in loads if s.flags & elf.PF_W]
-    return Image(
-        text=sum(s.file_bytes for s in constant),
-        data=sum(s.file_bytes for s in written),
-        bss=sum(s.memory_bytes - s.file_bytes for s in loads),
-        virt_base=int.from_bytes(notes["VIRT_BASE"], "little"),
-        end=max((s.paddr + s.memory_bytes for s in loads), default=0),
-    )
+        problem = f"a broken ELF file: {error}"
+    if problem:
+        raise SpratError(f"{path} is {problem}; {NEEDED}")
 
 
-def least_memory(virt_base, end):
-    """Return the least memory= (MiB) for an image from `virt_base` to `end`."""
-    mib = 1
-    while _pages_needed(virt_base, end, mib * MIB // PAGE) > mib * MIB // PAGE:
-        mib += 1
-    return mib
+def problem_of(file):
+    """Return what keeps Xen from starting an elf.Elf as a PV guest, in words; None if nothing does."""
+    if file.machine != elf.EM_X86_64:
+        return f"for {file.machine_name}, and this Xen runs x86-64"
+    if file.bits != 64:
+        return "a 32-bit ELF file"
+    if file.type == elf.ET_REL:
+        return "an object file that was not linked"
+    if file.type == elf.ET_CORE:
+        return "a memory dump"
+    if not any(segment.type == elf.PT_LOAD for segment in file.segments):
+        return "an ELF file with nothing to load"
+    if any(section.name == "__xen_guest" for section in file.sections):
+        return None  # the older way to say the same
+    notes = file.xen_notes()
+    if not notes:
+        return "an x86-64 program without Xen's notes, such as one for Linux"
+    if "ENTRY" not in notes and "PHYS32_ENTRY" in notes:
+        return "for PVH only (it has no PV entry)"
+    return None
 
 
-def _pages_needed(virt_base, end, guest_pages):
-    """Return how many pages the builder maps for a guest that has `guest_pages`."""
-    p2m = _round_up(guest_pages * P2M_ENTRY, PAGE)
-    used = _round_up(end, PAGE) + p2m + OWN_PAGES * PAGE
-    tables = 0
-    while True:
-        map_end = _round_up(used + tables * PAGE + BOOT_STACK + PADDING, MAP_STEP)
-        tables = _tables(virt_base, map_end)
-        if used + tables * PAGE + BOOT_STACK + PADDING <= map_end:
-            return (map_end - virt_base) // PAGE
-
-
-def _tables(start, end):
-    """Return how many page tables map `start` to `end`, the top level included."""
-    return 1 + sum(((end - 1) >> bits) - (start >> bits) + 1 for bits in LEVEL_BITS)
-
-
-def _round_up(value, step):
-    return (value + step - 1) // step * step
+def symbols_of(image):
+    """Return the file with the symbols of an image: NAME.xen.sym beside NAME.xen; or the file itself,
+    if it has symbols; or None."""
+    image = pathlib.Path(image)
+    beside = image.with_name(image.name + ".sym")
+    if beside.is_file():
+        return beside
+    try:
+        file = elf.read(image)
+    except (OSError, elf.ElfError):
+        return None
+    return image if any(section.name == ".symtab" for section in file.sections) else None

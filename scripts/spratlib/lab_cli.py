@@ -47,14 +47,14 @@ def add_arguments(parser):
     execute = actions.add_parser("exec", help="run a command in dom0")
     add_lab_argument(execute)
     execute.add_argument("--timeout", type=positive, metavar="S", help="end it after S seconds")
-    execute.add_argument("words", nargs="+", metavar="COMMAND", help="the command, after --")
+    execute.usage = "sprat lab exec [OPTION...] -- COMMAND..."
     execute.set_defaults(act=exec_lab)
 
     with_lab = actions.add_parser(
         "with", help="run a command on this machine with a lab of its own ($SPRAT_LAB names it)"
     )
     add_machine_arguments(with_lab)
-    with_lab.add_argument("words", nargs="+", metavar="COMMAND", help="the command, after --")
+    with_lab.usage = "sprat lab with [OPTION...] -- COMMAND..."
     with_lab.set_defaults(act=with_own_lab)
 
 
@@ -175,6 +175,7 @@ def console_lab(args):
 
 
 def exec_lab(args):
+    require_words(args, "sprat lab exec -- xl list")
     one = lab.Lab(args.lab)
     one.require_running()
 
@@ -199,7 +200,14 @@ def folder_in_dom0():
     return here if here == build or here.startswith(build + "/") else "/root"
 
 
+def require_words(args, example):
+    """Raise UsageError unless a command follows "--"."""
+    if not args.words:
+        raise UsageError(f"give the command after --, as in: {example}")
+
+
 def with_own_lab(args):
+    require_words(args, "sprat lab with -- ctest --test-dir build")
     with lab.own_lab(options_of(args), report) as one:
         environment = {
             **os.environ, "SPRAT_LAB": one.name, "SPRAT_BUILD": str(paths.build_folder()),
