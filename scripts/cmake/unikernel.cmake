@@ -64,8 +64,8 @@ function(sprat_add_unikernel)
     add_custom_command(TARGET ${name} POST_BUILD
         COMMAND ${CMAKE_COMMAND} -E env PYTHONPATH=${SPRAT_SCRIPTS}
             ${Python3_EXECUTABLE} -B -m spratlib.link
-            --cc ${CMAKE_C_COMPILER} --ld ${CMAKE_LINKER} --objcopy ${CMAKE_OBJCOPY}
-            --objdump ${CMAKE_OBJDUMP}
+            --cc ${CMAKE_C_COMPILER} --ld ${CMAKE_LINKER} --nm ${CMAKE_NM}
+            --objcopy ${CMAKE_OBJCOPY} --objdump ${CMAKE_OBJDUMP}
             --script ${SPRAT_LINKER_SCRIPT}
             "--include=$<TARGET_PROPERTY:sprat_arch_guest,INTERFACE_INCLUDE_DIRECTORIES>"
             --memory ${arg_MEMORY} --stack ${arg_STACK}

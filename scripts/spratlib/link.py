@@ -38,15 +38,16 @@ def parse_arguments():
     """Return the command line's words."""
     parser = argparse.ArgumentParser(prog="spratlib.link", description=__doc__, allow_abbrev=False)
     parser.add_argument("--cc", required=True, help="the compiler, to preprocess the linker script")
-    parser.add_argument("--ld", required=True)
-    parser.add_argument("--objcopy", required=True)
-    parser.add_argument("--objdump", required=True)
+    for tool in "ld", "nm", "objcopy", "objdump":
+        parser.add_argument(f"--{tool}", required=True)
     parser.add_argument("--script", required=True)
     parser.add_argument("--include", action="append", default=[], metavar="DIR")
     parser.add_argument("--memory", type=int, required=True, metavar="MIB", help="as declared")
     parser.add_argument("--stack", type=int, required=True, metavar="KIB", help="the main thread's")
     parser.add_argument("--output", type=pathlib.Path, required=True)
-    parser.add_argument("inputs", nargs="+", help="objects, then archives")
+    parser.add_argument("application", help="all of the application's own code, as one object")
+    parser.add_argument("runtime", help="the same of the runtime")
+    parser.add_argument("archives", nargs="+")
     return parser.parse_args()
 
 
@@ -86,10 +87,20 @@ def link(args, base, output):
     run([args.cc, "-E", "-P", "-std=c11", "-x", "assembler-with-cpp",
          f"-DSPRAT_VIRT_BASE={base:#x}", f"-DMAIN_STACK_SIZE={args.stack * 1024:#x}",
          *(f"-I{folder}" for folder in args.include), args.script, "-o", script])  # fmt: skip
-    archives = [name for name in args.inputs if name.endswith(".a")]
-    objects = [name for name in args.inputs if not name.endswith(".a")]
-    return run([args.ld, *LD_FLAGS, "-t", "-t", "-T", script, "-o", output, *objects,
-                "--start-group", *archives, "--end-group"])  # fmt: skip
+    check_script_names(args, script.read_text())
+    return run([args.ld, *LD_FLAGS, "-t", "-t", "-T", script, "-o", output,
+                args.application, args.runtime, "--start-group", *args.archives, "--end-group"])
+
+
+def check_script_names(args, script):
+    """Refuse an application that defines a symbol of the linker script: ld would silently take the
+    script's address for the application's own variable."""
+    taken = set(re.findall(r"^\s*([A-Za-z_]\w*)\s*=", script, re.MULTILINE))
+    for line in run([args.nm, "-g", "-P", "--defined-only", args.application]).splitlines():
+        name = line.split()[0]
+        if name in taken:
+            raise SpratError(f"the application's {name} is also a name of the linker script:"
+                             " make it static, or give it another name.")  # fmt: skip
 
 
 def check_red_zone(args, traced):

@@ -136,6 +136,10 @@ class Images(unittest.TestCase):
     def test_application_may_not_call_a_hidden_function(self):
         self.refused("intruder", INTRUDER, "", "undefined reference to `kernel_main'")
 
+    def test_names_of_the_linker_script_are_refused(self):
+        self.refused("edge", "int _end;\nint main(void) { return _end; }\n", "",
+                     "the application's _end is also a name of the linker script")  # fmt: skip
+
     def test_libgcc_functions_that_use_the_red_zone_are_refused(self):
         self.refused("redzone", RED_ZONE, "", "__umodti3() of libgcc", "an event upcall writes")
 
