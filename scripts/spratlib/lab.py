@@ -78,7 +78,7 @@ class Lab:
         @param report  called with a line of progress when something takes long
         """
         machine = prepare(options, report)
-        lock = self._claim()
+        lock = self.claim()
         process = None
         try:
             snapshot = ensure_snapshot(machine, report) if options.snapshot else None
@@ -140,7 +140,7 @@ class Lab:
             os.close(pid_fd)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _claim(self):
+    def claim(self):
         """Make the run folder and lock it; return the lock's descriptor."""
         runs = paths.lab_folder() / "run"
         runs.mkdir(parents=True, exist_ok=True)

@@ -86,7 +86,7 @@ def version():
     return done.stdout.splitlines()[0]
 
 
-def start(folder, arguments, lock, *, tied):
+def start(folder, arguments, lock, *, tied, output=None):
     """Start QEMU in the run folder `folder`; return its Popen. Its control channel is the socket
     "qmp" there, its own words are in "qemu.log". Both exist before QEMU does, so nobody has to wait
     for them to appear.
@@ -94,6 +94,7 @@ def start(folder, arguments, lock, *, tied):
     @param lock  descriptor of the run folder's lock, which QEMU inherits: the lock is held exactly
                  as long as QEMU lives, however it ends
     @param tied  True: QEMU dies with this process, however that ends (even by SIGKILL)
+    @param output  descriptor for QEMU's standard output; by default it goes to "qemu.log" as well
     """
     if shutil.which(PROGRAM) is None:
         raise SpratError(f"{PROGRAM} is not here; install the package qemu-system-x86")
@@ -110,7 +111,7 @@ def start(folder, arguments, lock, *, tied):
                 [PROGRAM, *arguments, *control],
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=log if output is None else output,
                 stderr=log,
                 pass_fds=(lock, qmp.fileno()),
                 start_new_session=True,

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a guest costs from its start until it is idle (or has shut down), in ns of CPU time.
+
+The figure is what Xen accounts to the domain, in a machine that counts instructions instead of time:
+one takes 2 ns (-icount shift=1), nothing depends on this computer, and two runs agree to the last digit.
+All guests are started one after the other in one such machine, which boots for it; its memory, its dom0
+and its random numbers are always the same. What follows "--" is appended to each command line.
+"""
+
+import csv
+import dataclasses
+import fcntl
+import os
+import re
+import select
+import sys
+import time
+
+from spratlib import cpio, guest_cfg, lab, lab_cli, paths, qemu, run
+from spratlib.errors import SpratError, UsageError
+
+SILENCE_TIMEOUT_S = 300  # counting instructions, dom0 boots in about a minute
+GUEST_TIMEOUT_S = 120  # of the machine's own time
+PIPE_BYTES = 2**20  # QEMU never waits for us to read its serial line
+MARK = "sprat-bench: "
+BOOT_TICKS = re.compile(r"^sprat: boot: (\d+) ticks", re.MULTILINE)
+
+
+@dataclasses.dataclass
+class Case:
+    """One guest to be measured, and what was found."""
+
+    name: str
+    memory_mib: int
+    guest: run.Guest
+    words: list
+    cpu_ns: int = 0
+    end: str = ""
+    memory_kib: int = 0
+    boot_ticks: int | None = None
+
+    def result(self):
+        """What two runs must agree on."""
+        return (self.cpu_ns, self.end, self.memory_kib, self.boot_ticks)
+
+
+def add_arguments(parser):
+    parser.description = __doc__
+    parser.usage = "sprat bench cost [OPTION...] GUEST... [-- ARG...]"
+    parser.add_argument("guests", nargs="+", metavar="GUEST", help="cfg files, or names of such")
+    parser.add_argument("--memory", metavar="MIB[,MIB...]",
+                        help="measure each guest with each of these (default: what its cfg says)")  # fmt: skip
+    parser.add_argument("--runs", type=lab_cli.positive, default=1, metavar="N",
+                        help="measure N times, and fail if the figures differ (default: 1)")  # fmt: skip
+    parser.add_argument("--csv", metavar="FILE",
+                        help="where the table goes as CSV (default: bench/cost.csv in the build folder)")  # fmt: skip
+    parser.set_defaults(act=main)
+
+
+def main(args):
+    cases = cases_of(args)
+    options = lab.Options(memory=max(2048, 1024 + max(case.memory_mib for case in cases)))
+    machine = dataclasses.replace(lab.prepare(options, lab_cli.report), deterministic=True)
+    first = None
+    for number in range(args.runs):
+        if args.runs > 1:
+            lab_cli.report(f"run {number + 1} of {args.runs}")
+        measure(cases, machine)
+        results = [case.result() for case in cases]
+        if first is not None and results != first:
+            changed = [f"{c.name} {c.memory_mib} MiB: {before} then {c.result()}"
+                       for c, before in zip(cases, first) if before != c.result()]  # fmt: skip
+            raise SpratError("two runs differ:\n" + "\n".join(changed))
+        first = results
+    print_table(cases)
+    write_csv(cases, args.csv)
+    return 0
+
+
+def cases_of(args):
+    """Return the Cases that the arguments ask for."""
+    try:
+        sizes = [int(size) for size in args.memory.split(",")] if args.memory else [None]
+    except ValueError:
+        raise UsageError(f"--memory {args.memory}: numbers of MiB with commas between") from None
+    if any(size is not None and size < 1 for size in sizes):
+        raise UsageError(f"--memory {args.memory}: a guest has 1 MiB at least")
+    cases = []
+    for name in args.guests:
+        for size in sizes:
+            guest = run.Guest(name, size, args.words)
+            if guest.kernel is None:
+                raise SpratError(f"{guest.cfg} names no kernel; only such guests can be measured")
+            cases.append(Case(guest.cfg.stem, guest.memory_mib, guest, args.words))
+    return cases
+
+
+def measure(cases, machine):
+    """Boot the counting machine with the images of `cases` in its initramfs; fill in what it finds."""
+    place = lab.Lab(lab.own_name())
+    lock = place.claim()
+    process = None
+    try:
+        initramfs = place.folder / "initramfs"
+        with open(initramfs, "wb") as file:
+            file.write(machine.boot.initramfs.read_bytes())
+            write_archive(file, cases)
+        machine = dataclasses.replace(
+            machine, boot=dataclasses.replace(machine.boot, initramfs=initramfs)
+        )
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        try:
+            fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+            arguments = [*machine.arguments(), "-m", str(machine.memory_mib), "-serial", "stdio"]
+            process = qemu.start(place.folder, arguments, lock, tied=True, output=writer)
+        finally:
+            os.close(writer)
+        with open(reader, "rb", buffering=0) as serial, open(place.folder / "serial.log", "wb") as log:
+            follow(serial, log, cases)
+        process.wait(qemu.EXIT_TIMEOUT_S)
+    except BaseException as error:
+        if process is not None:
+            lab.end_process(process)
+        raise lab.keep_logs(place.folder, "bench", error) from None
+    finally:
+        os.close(lock)
+    place.stop()
+
+
+def write_archive(file, cases):
+    """Append an archive with the guests and the script that measures them to an initramfs."""
+    archive = cpio.Writer(file)
+    lines = ["#!/bin/sh", f'say() {{ echo "{MARK}$*" >/dev/console; }}']
+    for number, case in enumerate(cases):
+        place = f"/bench/{number}"
+        visible = {path: f"{place}/{index}-{path.name}" for index, path in enumerate(case.guest.files())}
+        for path, target in visible.items():
+            archive.file(target, path.read_bytes())
+        case.guest.name = f"bench-{number}"  # the same in every run
+        words = [
+            "lab-domain", "cost", "--log", f"/var/log/xen/console/guest-bench-{number}.log",
+            "--timeout", str(GUEST_TIMEOUT_S), case.guest.name, "--",
+            *case.guest.xl_arguments(visible),
+        ]  # fmt: skip
+        command = " ".join(guest_cfg.quote_word(word) for word in words)
+        lines += [
+            f"say {number} start",
+            f"{command} >/tmp/console 2>/tmp/errors 3>/tmp/report",
+            f'while read -r line; do say {number} "$line"; done </tmp/report',
+            f'grep "^sprat: boot:" /tmp/console | while read -r line; do say {number} "$line"; done',
+            f'while read -r line; do say {number} error "$line"; done </tmp/errors',
+        ]
+    lines.append("say done")
+    archive.file("/bench/run", ("\n".join(lines) + "\n").encode(), 0o755)
+    archive.close()
+
+
+def follow(serial, log, cases):
+    """Read the machine's serial line to its end: show progress, take the results."""
+    started = time.monotonic()
+    lab_cli.report("booting a machine that counts instructions (about a minute)")
+    pending, done, errors = b"", False, []
+    deadline = started + SILENCE_TIMEOUT_S
+    while True:
+        if not select.select([serial], [], [], max(0, deadline - time.monotonic()))[0]:
+            raise SpratError(f"the counting machine has been silent for {SILENCE_TIMEOUT_S} s")
+        data = serial.read(65536)
+        if not data:
+            break
+        log.write(data)
+        log.flush()
+        deadline = time.monotonic() + SILENCE_TIMEOUT_S
+        *lines, pending = (pending + data).split(b"\n")
+        for line in lines:
+            _, mark, text = line.decode(errors="replace").rstrip().partition(MARK)
+            if not mark:
+                continue
+            done = done or text == "done"
+            take_line(text, cases, errors, time.monotonic() - started)
+    if errors:
+        raise SpratError("the guests could not all be measured:\n" + "\n".join(errors))
+    if not done:
+        raise SpratError("the counting machine ended before its work was done")
+    for case in cases:
+        if case.end not in ("idle", "poweroff"):
+            raise SpratError(f"{case.name} with {case.memory_mib} MiB ended by: {case.end or 'nothing'}")
+
+
+def take_line(text, cases, errors, elapsed_s):
+    """Take one line "NUMBER KEY VALUE" of the machine."""
+    number, _, rest = text.partition(" ")
+    if not number.isdigit() or int(number) >= len(cases):
+        return
+    case = cases[int(number)]
+    key, _, value = rest.partition(" ")
+    if key == "start":
+        lab_cli.report(f"{elapsed_s:4.0f} s: {case.name} with {case.memory_mib} MiB")
+    elif key == "cpu-ns":
+        case.cpu_ns = int(value)
+    elif key == "memory-kib":
+        case.memory_kib = int(value)
+    elif key == "end":
+        case.end = value
+    elif key == "error":
+        errors.append(f"{case.name} with {case.memory_mib} MiB: {value}")
+    elif match := BOOT_TICKS.match(rest):
+        case.boot_ticks = int(match[1])
+
+
+def print_table(cases):
+    """Print what was found."""
+    width = max(len("guest"), *(len(case.name) for case in cases))
+    print(f"{'guest':{width}}  {'MiB':>5}  {'CPU time, ns':>13}  {'then':8}  {'ticks to main':>13}")
+    for case in cases:
+        ticks = "" if case.boot_ticks is None else f"{case.boot_ticks:,}"
+        print(f"{case.name:{width}}  {case.memory_mib:5}  {case.cpu_ns:13,}  {case.end:8}  {ticks:>13}")
+
+
+def write_csv(cases, name):
+    """Write what was found as CSV."""
+    path = paths.build_folder() / "bench" / "cost.csv" if name is None else name
+    if name is None:
+        path.parent.mkdir(exist_ok=True)
+    try:
+        with open(path, "w", newline="") as file:
+            table = csv.writer(file)
+            table.writerow(["guest", "memory_mib", "arguments", "cpu_ns", "end", "memory_kib", "boot_ticks"])
+            for case in cases:
+                ticks = "" if case.boot_ticks is None else case.boot_ticks
+                table.writerow([case.name, case.memory_mib, " ".join(case.words), case.cpu_ns, case.end,
+                                case.memory_kib, ticks])  # fmt: skip
+    except OSError as error:
+        raise SpratError(f"cannot write {path}: {error.strerror}") from error
+    print(f"sprat: the same as CSV: {path}", file=sys.stderr)
