@@ -70,6 +70,11 @@ size_t console_read(char *bytes, size_t len)
     return n;
 }
 
+bool console_readable(void)
+{
+    return console.connected && usable(bytering_used(&console.in)) != 0;
+}
+
 bool console_drained(void)
 {
     return !console.connected || usable(bytering_used(&console.out)) == 0;

@@ -87,6 +87,7 @@ int gnttab_revoke(grant_ref_t ref)
     volatile struct grant_entry_v1 *entry = entry_of(ref);
     uint16_t flags = entry->flags;
 
+    assert(flags & GTF_permit_access); /* it is revoked already */
     /* Xen sets the two bits while the page is mapped: no entry may be taken away under its feet. */
     do {
         if (flags & (GTF_reading | GTF_writing))

@@ -318,7 +318,6 @@ static int submit(struct request *request)
     request->sent = 0;
     request->result = PENDING;
     list_append(&store.to_send, request);
-    pump(NULL);
     return 0;
 }
 
@@ -333,12 +332,9 @@ static void withdraw(struct request *request)
     list_remove(&store.awaited, request);
 }
 
-static int ask(struct request *request)
+/* Wait for the answer to a request that was submitted. */
+static int await(struct request *request)
 {
-    int error = submit(request);
-    if (error)
-        return error;
-
     uint64_t asked_ns = clock_monotonic();
     bool warned = false;
     while (request->result == PENDING) {
@@ -357,6 +353,15 @@ static int ask(struct request *request)
         return store.broken ? -EIO : -ETIMEDOUT;
     }
     return request->result;
+}
+
+static int ask(struct request *request)
+{
+    int error = submit(request);
+    if (error)
+        return error;
+    pump(NULL);
+    return await(request);
 }
 
 /* A request about a path, with its NUL. */
@@ -402,6 +407,53 @@ int xenstore_write_u64(xenstore_tx_t tx, const char *path, uint64_t value)
 {
     char text[DECIMAL_MAX + 1];
     return xenstore_write(tx, path, decimal_text(value, text));
+}
+
+/* Send all, then wait for each: their answers come together. */
+static int ask_items(struct request *requests, struct xenstore_item *items, size_t n)
+{
+    int error = 0;
+
+    for (size_t i = 0; i < n; i++)
+        items[i].result = submit(&requests[i]);
+    pump(NULL);
+    for (size_t i = 0; i < n; i++) {
+        if (items[i].result == 0)
+            items[i].result = await(&requests[i]);
+        if (items[i].result == -ETIMEDOUT || items[i].result == -EIO || items[i].result == -ENOSYS)
+            error = items[i].result;
+    }
+    return error;
+}
+
+int xenstore_read_items(xenstore_tx_t tx, struct xenstore_item *items, size_t n)
+{
+    struct request requests[XENSTORE_ITEMS_MAX];
+
+    assert(n <= XENSTORE_ITEMS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        requests[i] = about(XS_READ, tx, items[i].path);
+        requests[i].reply = items[i].value;
+        requests[i].reply_size = items[i].size;
+    }
+    int error = ask_items(requests, items, n);
+    for (size_t i = 0; i < n; i++)
+        if (items[i].result == 0)
+            items[i].result = (int)requests[i].reply_size;
+    return error;
+}
+
+int xenstore_write_items(xenstore_tx_t tx, struct xenstore_item *items, size_t n)
+{
+    struct request requests[XENSTORE_ITEMS_MAX];
+
+    assert(n <= XENSTORE_ITEMS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        requests[i] = about(XS_WRITE, tx, items[i].path);
+        requests[i].part[1].bytes = items[i].value;
+        requests[i].part[1].len = strlen(items[i].value);
+    }
+    return ask_items(requests, items, n);
 }
 
 int xenstore_remove(xenstore_tx_t tx, const char *path)
@@ -507,8 +559,10 @@ int xenstore_watch_async(struct xenstore_watch *watch)
     if (error) {
         watch_drop(watch);
         port_free(async);
+        return error;
     }
-    return error;
+    pump(NULL);
+    return 0;
 }
 
 int xenstore_unwatch(struct xenstore_watch *watch)

@@ -26,19 +26,19 @@ COMPILE_TIMEOUT_S = 120
 XEN_TOOLS = (
     "xl", "libxl-save-helper", "xenstored", "oxenstored", "xenconsoled", "xenconsole",
     "xen-init-dom0", "xenctx", "xentrace", "xenperf", "lsevtchn", "xenstore-control", "xentop",
-)  # fmt: skip
+)
 XENSTORE_TOOLS = (
     "chmod", "exists", "list", "ls", "read", "rm", "watch", "write",
-)  # fmt: skip
+)
 LIBRARY_FOLDERS = ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu")
 LIBRARY_PATTERNS = tuple(f"{folder}/*.so*" for folder in LIBRARY_FOLDERS)
 
 # Loaded at boot, in this order after what they depend on; the others wait for `modprobe`.
 BOOT_MODULES = (
     "xen-privcmd", "xenfs", "xen-evtchn", "xen-gntdev", "xen-gntalloc",
-    "virtio_pci", "virtio_console", "9pnet_virtio", "9p",
-)  # fmt: skip
-OTHER_MODULES = ("xen-netback", "xen-blkback", "bridge", "virtio_net", "loop", "brd", "tun")
+    "virtio_pci", "virtio_console", "9pnet_virtio", "9p", "xen-netback", "bridge",
+)
+OTHER_MODULES = ("xen-blkback", "virtio_net", "loop", "brd", "tun")
 
 PACKAGES = (
     (f"xen-hypervisor-{XEN}-amd64", [f"boot/xen-{XEN}-amd64.gz"]),
@@ -59,7 +59,7 @@ PACKAGES = (
         "libxenstore4", "libxentoolcore1", "libxentoollog1", "libyajl2", "libzstd1", "zlib1g",
         "libtinfo6", "libncurses6", "libnl-3-200", "libnl-route-3-200", "libbz2-1.0",
         "liblzo2-2")),
-)  # fmt: skip
+)
 
 # Our own programs in dom0: {source: (how to link it, libraries by their pkg-config names, place)}.
 PROGRAMS = {
@@ -70,6 +70,7 @@ PROGRAMS = {
 SCRIPTS = (
     ("init", "usr/sbin/lab-init"),
     ("inittab", "etc/inittab"),
+    ("vif-bridge", "etc/xen/scripts/vif-bridge"),
 )
 
 
@@ -104,7 +105,7 @@ def prepare(report):
     boot.xen.write_bytes(_gunzip(root / f"boot/xen-{XEN}-amd64.gz"))
     boot.kernel.write_bytes(unpack_kernel(_only(root.glob("boot/vmlinuz-*")).read_bytes()))
     programs = {target: compile_program(source, folder)
-                for source, (_, _, target) in PROGRAMS.items()}  # fmt: skip
+                for source, (_, _, target) in PROGRAMS.items()}
     with open(boot.initramfs, "wb") as file:
         _write_initramfs(cpio.Writer(file), root, programs)
     (folder / "key").write_text(boot.key)
@@ -123,12 +124,12 @@ def compile_program(name, folder):
             done = subprocess.run(
                 ["pkg-config", "--libs", library],
                 capture_output=True, text=True, timeout=COMPILE_TIMEOUT_S, check=False,
-            )  # fmt: skip
+            )
             if done.returncode != 0:
                 raise SpratError(f"libxen-dev is missing? {done.stderr.strip()}")
             flags += done.stdout.split()
         done = subprocess.run([compiler, *flags], capture_output=True, text=True,
-                              timeout=COMPILE_TIMEOUT_S, check=False)  # fmt: skip
+                              timeout=COMPILE_TIMEOUT_S, check=False)
     except FileNotFoundError as error:
         raise SpratError(
             f"{error.filename} is not here; scripts/quickstart installs what is needed"
@@ -160,10 +161,10 @@ def unpack_kernel(image):
 def _write_initramfs(archive, root, programs):
     for link, target in (("bin", "usr/bin"), ("sbin", "usr/sbin"), ("lib", "usr/lib"),
                          ("lib64", "usr/lib64"), ("var/run", "/run"), ("var/lock", "/run/lock"),
-                         ("init", "sbin/init")):  # fmt: skip
+                         ("init", "sbin/init")):
         archive.symlink(link, target)
     for folder in ("dev", "proc", "sys", "run", "tmp", "root", "mnt", "var/lib/xen",
-                   "var/lib/xenstored", "var/log/xen", "etc/xen"):  # fmt: skip
+                   "var/lib/xenstored", "var/log/xen", "etc/xen"):
         archive.directory(folder)
     archive.device("dev/console", 5, 1)
     archive.file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
@@ -172,15 +173,15 @@ def _write_initramfs(archive, root, programs):
     busybox = _existing(root, "usr/bin/busybox", "bin/busybox")
     archive.file("usr/bin/busybox", busybox.read_bytes(), 0o755)
     listed = subprocess.run([busybox, "--list"], capture_output=True, text=True, timeout=30,
-                            check=True)  # fmt: skip
+                            check=True)
     for applet in sorted(set(listed.stdout.split()) - {"busybox"}):
         archive.symlink(f"usr/bin/{applet}", "busybox")
     archive.symlink("usr/sbin/init", "../bin/busybox")
 
     binaries = [(root / f"usr/lib/xen-{XEN}/bin/{tool}", f"usr/lib/xen-{XEN}/bin/{tool}")
-                for tool in XEN_TOOLS]  # fmt: skip
+                for tool in XEN_TOOLS]
     binaries += [(root / f"usr/bin/xenstore-{tool}", f"usr/bin/xenstore-{tool}")
-                 for tool in XENSTORE_TOOLS]  # fmt: skip
+                 for tool in XENSTORE_TOOLS]
     for path, target in binaries:
         archive.file(target, path.read_bytes(), 0o755)
     for tool in XEN_TOOLS:
@@ -189,11 +190,12 @@ def _write_initramfs(archive, root, programs):
     for name, path in sorted(libraries_of(dynamic, root).items()):
         archive.file(f"usr/lib/x86_64-linux-gnu/{name}", path.read_bytes(), 0o755)
     loader = _existing(root, "usr/lib64/ld-linux-x86-64.so.2", "lib64/ld-linux-x86-64.so.2",
-                       "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2")  # fmt: skip
+                       "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2")
     archive.file("usr/lib64/ld-linux-x86-64.so.2", loader.resolve().read_bytes(), 0o755)
 
+    own = {target for _, target in SCRIPTS}
     for path in sorted((root / "etc/xen").rglob("*")):
-        if path.is_file():
+        if path.is_file() and str(path.relative_to(root)) not in own:
             mode = 0o755 if os.access(path, os.X_OK) else 0o644
             archive.file(str(path.relative_to(root)), path.read_bytes(), mode)
 

@@ -51,10 +51,10 @@ struct netbuf {
  *
  * @return NULL when there is no memory (or the reserve for receiving would be touched).
  */
-struct netbuf *netbuf_alloc(void);
+SPRAT_API struct netbuf *netbuf_alloc(void);
 
 /** Give back a packet, all of its pieces. */
-void netbuf_free(struct netbuf *packet);
+SPRAT_API void netbuf_free(struct netbuf *packet);
 
 /** Bytes that fit in front of and behind the data of a piece. */
 static inline uint32_t netbuf_headroom(const struct netbuf *piece)

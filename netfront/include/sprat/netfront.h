@@ -48,13 +48,12 @@ struct netfront_features {
     bool sg;                 /**< packets of more than one piece */
     bool gso_tcpv4, gso_tcpv6;
     bool csum_ipv4, csum_ipv6; /**< NETBUF_CSUM_BLANK may be sent */
-    bool multicast_control;
     unsigned mtu;
     uint8_t mac[6];
 };
 
 /** Numbers of the interfaces that the toolstack gave the guest. @return how many, or -errno. */
-int netfront_list(unsigned *numbers, size_t max);
+SPRAT_API int netfront_list(unsigned *numbers, size_t max);
 
 /**
  * Open interface `number` (device/vif/NUMBER) and begin to connect it.
@@ -64,19 +63,19 @@ int netfront_list(unsigned *numbers, size_t max);
  *                   sending appeared, or the link changed. May be NULL: use netfront_wait().
  * @return 0; -ENODEV when there is no such interface; -ENOMEM; -EBUSY when it is open.
  */
-int netfront_open(unsigned number, const struct netfront_config *config,
+SPRAT_API int netfront_open(unsigned number, const struct netfront_config *config,
                   void (*on_change)(void *arg), void *arg, struct netfront **nf);
 
 /** Close it and give everything back, waiting until the backend let go (or for some seconds). */
-void netfront_close(struct netfront *nf);
+SPRAT_API void netfront_close(struct netfront *nf);
 
-enum netfront_link netfront_link(const struct netfront *nf);
-const struct netfront_features *netfront_features(const struct netfront *nf);
-const struct netfront_stats *netfront_stats(const struct netfront *nf);
+SPRAT_API enum netfront_link netfront_link(const struct netfront *nf);
+SPRAT_API const struct netfront_features *netfront_features(const struct netfront *nf);
+SPRAT_API const struct netfront_stats *netfront_stats(const struct netfront *nf);
 
 /** Sleep until packets came in on any queue, room for sending appeared, the link changed, or the
  * deadline (ns of clock_monotonic()). @return 0 or -ETIMEDOUT. */
-int netfront_wait(struct netfront *nf, uint64_t deadline_ns);
+SPRAT_API int netfront_wait(struct netfront *nf, uint64_t deadline_ns);
 
 /**
  * Take packets that came in.
@@ -84,7 +83,7 @@ int netfront_wait(struct netfront *nf, uint64_t deadline_ns);
  * @param packets  receives up to max; they are the caller's.
  * @return how many; 0 when there are none, and the queue's event is armed again.
  */
-unsigned netfront_receive(struct netfront *nf, unsigned queue, struct netbuf **packets, unsigned max);
+SPRAT_API unsigned netfront_receive(struct netfront *nf, unsigned queue, struct netbuf **packets, unsigned max);
 
 /**
  * Send packets, in order.
@@ -93,12 +92,9 @@ unsigned netfront_receive(struct netfront *nf, unsigned queue, struct netbuf **p
  *         caller's: there is no room now, or the link is down (0), or the first of them can't be sent
  *         at all (more pieces than the backend takes, larger than 65535 bytes): drop that one.
  */
-unsigned netfront_transmit(struct netfront *nf, unsigned queue, struct netbuf **packets, unsigned n);
+SPRAT_API unsigned netfront_transmit(struct netfront *nf, unsigned queue, struct netbuf **packets, unsigned n);
 
 /** Packets of one piece that netfront_transmit() would take now. */
-unsigned netfront_room(const struct netfront *nf, unsigned queue);
-
-/** Receive a multicast address, or no more. @return -ENOSYS when the backend filters none: all come. */
-int netfront_multicast(struct netfront *nf, const uint8_t address[6], bool receive);
+SPRAT_API unsigned netfront_room(const struct netfront *nf, unsigned queue);
 
 #endif

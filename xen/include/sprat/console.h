@@ -24,6 +24,9 @@ size_t console_write(const char *bytes, size_t len);
 /** Read what was typed. @return bytes, 0 when there is nothing. */
 size_t console_read(char *bytes, size_t len);
 
+/** Is there something typed that console_read() would give? */
+bool console_readable(void);
+
 /** Has the other side read all that was written? */
 bool console_drained(void);
 

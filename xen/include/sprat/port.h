@@ -51,6 +51,19 @@ int port_wait(struct port_queue *queue, uint64_t deadline_ns);
 /** Let all threads that wait here run again. Callable from event handlers. */
 void port_wake(struct port_queue *queue);
 
+/** Something to be done soon, where waiting is allowed. Owned by the caller until it has run. */
+struct port_work {
+    void (*run)(struct port_work *work);
+    struct port_work *next; /**< of the queue */
+    bool queued;
+};
+
+/**
+ * Have work->run(work) called by the worker thread, after what was queued before it. Work that is queued
+ * already is not queued twice. Callable from event handlers.
+ */
+void port_work(struct port_work *work);
+
 /**
  * Write a line to the guest's log (the console), "sprat: " before it and a line's end behind it.
  * Never waits: what the console can't take now is kept, and counted when even that is full.

@@ -47,6 +47,25 @@ int xenstore_read(xenstore_tx_t tx, const char *path, char *value, size_t size);
 /** Read a value that is a decimal number, and nothing else. @return 0; -EINVAL for other text. */
 int xenstore_read_u64(xenstore_tx_t tx, const char *path, uint64_t *value);
 
+/** One of several paths that are read or written together. */
+struct xenstore_item {
+    const char *path;
+    char *value;  /**< read: receives it, as in xenstore_read(); write: what is written */
+    size_t size;  /**< read: of the buffer */
+    int result;   /**< of this one: what xenstore_read() or xenstore_write() would return */
+};
+
+#define XENSTORE_ITEMS_MAX 16
+
+/**
+ * Ask about several paths at once, for the price of one wait.
+ *
+ * @param n  at most XENSTORE_ITEMS_MAX.
+ * @return 0 when all were answered, be it with an error of their own; else -ETIMEDOUT, -EIO, -ENOSYS.
+ */
+int xenstore_read_items(xenstore_tx_t tx, struct xenstore_item *items, size_t n);
+int xenstore_write_items(xenstore_tx_t tx, struct xenstore_item *items, size_t n);
+
 /** Write a value, making the path. */
 int xenstore_write(xenstore_tx_t tx, const char *path, const char *value);
 

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Packets through a queue's two rings. The backend's word is copied out of the ring once, checked, then
+ * used; ids, grants and lengths that must be known again are the guest's own. A buffer's grant is taken
+ * back before its packet is looked at, so that no packet changes while it is being parsed.
+ */
+#include "queue.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include <xen/io/netif.h>
+
+#include <sprat/gnttab.h>
+
+static_assert(sizeof(netif_tx_request_t) == 12, "netif ABI");
+static_assert(sizeof(netif_rx_response_t) == 8, "netif ABI");
+static_assert(sizeof(struct netif_extra_info) == 8, "netif ABI");
+
+#define PACKET_MAX 65535 /* bytes: what a request's size field holds */
+#define EXTRAS_MAX (XEN_NETIF_EXTRA_TYPE_MAX - 1) /* one of each type */
+
+static void fault(struct netfront_queue *queue, const char *what)
+{
+    struct netfront *nf = queue->nf;
+
+    nf->stats.faults++;
+    nf->connected = false;
+    front_fault(&nf->front, what);
+}
+
+/* Receiving */
+
+void netfront_queue_refill(struct netfront_queue *queue)
+{
+    struct netfront *nf = queue->nf;
+    bool posted = false;
+
+    while (queue->rx_ids.n_used < queue->rx_target && ring_room(&queue->rx)) {
+        grant_ref_t ref;
+        struct netbuf *buf = netbuf_alloc();
+        if (!buf)
+            break;
+        if (gnttab_grant(nf->front.backend_id, buf->page, false, &ref)) {
+            netbuf_free(buf);
+            break;
+        }
+        int id = ring_ids_put(&queue->rx_ids, buf, ref);
+        assert(id >= 0);
+        queue->rx_posted[queue->rx.req_next & (queue->rx.n_entries - 1)] = (uint16_t)id;
+        netif_rx_request_t *request = ring_request(&queue->rx);
+        request->id = (uint16_t)id;
+        request->pad = 0;
+        request->gref = ref;
+        posted = true;
+    }
+    if (posted && ring_push(&queue->rx))
+        evtchn_notify(nf->split_channels ? &queue->rx_channel : &queue->tx_channel);
+}
+
+/* Take the buffer of an id back from the backend. @return NULL after a fault. */
+static struct netbuf *take_buffer(struct netfront_queue *queue, unsigned id)
+{
+    struct ring_slot slot;
+
+    if (!ring_ids_take(&queue->rx_ids, id, &slot)) {
+        fault(queue, "rx id not in flight");
+        return NULL;
+    }
+    if (gnttab_revoke(slot.ref)) {
+        queue->nf->stats.pages_lost++;
+        fault(queue, "rx page still mapped after its response");
+        return NULL;
+    }
+    return slot.item;
+}
+
+static bool take_gso(struct netbuf *packet, const struct netif_extra_info *extra)
+{
+    switch (extra->u.gso.type) {
+    case XEN_NETIF_GSO_TYPE_TCPV4:
+        packet->gso = NETBUF_GSO_TCPV4;
+        break;
+    case XEN_NETIF_GSO_TYPE_TCPV6:
+        packet->gso = NETBUF_GSO_TCPV6;
+        break;
+    default:
+        return false;
+    }
+    packet->gso_size = extra->u.gso.size;
+    return packet->gso_size != 0;
+}
+
+/*
+ * The extra pieces of information behind a packet's first slot. Each takes the place of a response, and
+ * with it the buffer whose request was at that index.
+ * @return 0; -EAGAIN when they have not all come; -EIO after a fault.
+ */
+static int take_extras(struct netfront_queue *queue, struct netbuf *packet, int waiting)
+{
+    for (int n = 0; n < EXTRAS_MAX; n++) {
+        struct netif_extra_info extra;
+        uint32_t at = queue->rx.rsp_next;
+
+        if (n >= waiting) {
+            fault(queue, "rx extra info announced, but not there");
+            return -EIO;
+        }
+        ring_take(&queue->rx, &extra, sizeof(extra));
+        struct netbuf *unused =
+            take_buffer(queue, queue->rx_posted[at & (queue->rx.n_entries - 1)]);
+        if (!unused)
+            return -EIO;
+        netbuf_free(unused);
+        if (extra.type == XEN_NETIF_EXTRA_TYPE_GSO) {
+            if (!take_gso(packet, &extra))
+                queue->rx_broken = true;
+        } else if (extra.type == XEN_NETIF_EXTRA_TYPE_NONE ||
+                   extra.type >= XEN_NETIF_EXTRA_TYPE_MAX) {
+            fault(queue, "rx extra info of no known type");
+            return -EIO;
+        }
+        if (!(extra.flags & XEN_NETIF_EXTRA_FLAG_MORE))
+            return 0;
+    }
+    fault(queue, "rx extra info without an end");
+    return -EIO;
+}
+
+static void append_piece(struct netfront_queue *queue, struct netbuf *buf)
+{
+    *queue->rx_last = buf;
+    queue->rx_last = &buf->piece;
+    queue->rx_pieces++;
+    queue->rx_first->total += buf->len;
+}
+
+static struct netbuf *end_packet(struct netfront_queue *queue)
+{
+    struct netbuf *packet = queue->rx_first;
+
+    queue->rx_first = NULL;
+    queue->rx_last = &queue->rx_first;
+    queue->rx_pieces = 0;
+    if (queue->rx_broken) {
+        queue->rx_broken = false;
+        queue->nf->stats.rx_errors++;
+        netbuf_free(packet);
+        return NULL;
+    }
+    return packet;
+}
+
+/*
+ * Take one response.
+ * @param waiting  responses in the ring, this one included.
+ * @return 0, or -EIO after a fault. *done receives the packet when this was its last piece.
+ */
+static int take_response(struct netfront_queue *queue, int waiting, struct netbuf **done)
+{
+    netif_rx_response_t response;
+
+    ring_take(&queue->rx, &response, sizeof(response));
+    struct netbuf *buf = take_buffer(queue, response.id);
+    if (!buf)
+        return -EIO;
+    if (response.status < 0) {
+        queue->rx_broken = true;
+    } else if (response.offset > NETBUF_BYTES ||
+               (uint32_t)response.status > NETBUF_BYTES - response.offset) {
+        netbuf_free(buf);
+        fault(queue, "rx data beyond its page");
+        return -EIO;
+    } else {
+        buf->data = buf->page + response.offset;
+        buf->len = (uint32_t)response.status;
+    }
+
+    bool first = !queue->rx_first;
+    if (first)
+        queue->rx_first = buf;
+    if (!first && queue->rx_pieces == SLOTS_MAX) {
+        netbuf_free(buf);
+        fault(queue, "rx packet of more than 18 pieces");
+        return -EIO;
+    }
+    if (first) {
+        queue->rx_last = &buf->piece;
+        queue->rx_pieces = 1;
+        buf->total = buf->len;
+        buf->csum = response.flags & NETRXF_csum_blank       ? NETBUF_CSUM_BLANK
+                    : response.flags & NETRXF_data_validated ? NETBUF_CSUM_VALID
+                                                             : NETBUF_CSUM_UNKNOWN;
+        if (response.flags & NETRXF_extra_info) {
+            int error = take_extras(queue, buf, waiting - 1);
+            if (error)
+                return error;
+        }
+    } else {
+        append_piece(queue, buf);
+    }
+    if (!(response.flags & NETRXF_more_data)) {
+        if (queue->rx_first->total == 0)
+            queue->rx_broken = true;
+        *done = end_packet(queue);
+    }
+    return 0;
+}
+
+/* Hand a packet on, unless its buffers are all that is left to receive with. */
+static bool keep_packet(struct netfront_queue *queue, struct netbuf *packet)
+{
+    struct netfront_stats *stats = &queue->nf->stats;
+
+    if (queue->rx_ids.n_used < SLOTS_MAX)
+        netfront_queue_refill(queue);
+    if (queue->rx_ids.n_used < SLOTS_MAX) {
+        stats->rx_dropped++;
+        netbuf_free(packet);
+        netfront_queue_refill(queue);
+        return false;
+    }
+    stats->rx_packets++;
+    stats->rx_bytes += packet->total;
+    return true;
+}
+
+unsigned netfront_receive(struct netfront *nf, unsigned queue_number, struct netbuf **packets,
+                          unsigned max)
+{
+    struct netfront_queue *queue = &nf->queues[queue_number];
+    unsigned n = 0, budget = 0;
+
+    assert(queue_number < NETFRONT_QUEUES_MAX);
+    if (!nf->connected || queue_number >= nf->n_queues)
+        return 0;
+    for (;;) {
+        int waiting = ring_waiting(&queue->rx);
+        if (waiting < 0) {
+            fault(queue, "rx response producer out of range");
+            return n;
+        }
+        if (waiting == 0) {
+            if (ring_arm(&queue->rx, 1))
+                continue;
+            break;
+        }
+        /* Packets of many pieces, or only broken ones, must not keep the caller for ever. */
+        if (n == max || budget++ == queue->rx.n_entries) {
+            nf->event = true;
+            break;
+        }
+        struct netbuf *done = NULL;
+        if (take_response(queue, waiting, &done))
+            return n;
+        if (done && keep_packet(queue, done))
+            packets[n++] = done;
+    }
+    if (queue->rx_target - queue->rx_ids.n_used >= queue->rx_target / 4 + 1 || n < max)
+        netfront_queue_refill(queue);
+    return n;
+}
+
+/* Sending */
+
+bool netfront_queue_reap(struct netfront_queue *queue)
+{
+    do {
+        int waiting = ring_waiting(&queue->tx);
+        if (waiting < 0) {
+            fault(queue, "tx response producer out of range");
+            return false;
+        }
+        while (waiting-- > 0) {
+            netif_tx_response_t response;
+            struct ring_slot slot;
+            ring_take(&queue->tx, &response, sizeof(response));
+            if (response.status == NETIF_RSP_NULL)
+                continue; /* it stands where an extra info stood */
+            if (!ring_ids_take(&queue->tx_ids, response.id, &slot)) {
+                fault(queue, "tx id not in flight");
+                return false;
+            }
+            if (gnttab_revoke(slot.ref)) {
+                queue->nf->stats.pages_lost++;
+                fault(queue, "tx page still mapped after its response");
+                return false;
+            }
+            if (response.status != NETIF_RSP_OKAY)
+                queue->nf->stats.tx_errors++;
+            struct netbuf *buf = slot.item;
+            buf->piece = NULL;
+            netbuf_free(buf);
+        }
+        /* Half of what is on its way may gather before the next event; the last one always tells. */
+    } while (ring_arm(&queue->tx, (queue->tx.req_next - queue->tx.rsp_next) / 2 + 1));
+    return true;
+}
+
+static bool may_send(const struct netfront *nf, const struct netbuf *packet, unsigned *slots)
+{
+    unsigned n = 0;
+    uint32_t total = 0;
+
+    for (const struct netbuf *piece = packet; piece; piece = piece->piece) {
+        if (!piece->len || piece->data < piece->page ||
+            piece->len > NETBUF_BYTES - netbuf_headroom(piece))
+            return false;
+        total += piece->len;
+        n++;
+    }
+    *slots = n + (packet->gso != NETBUF_GSO_NONE);
+    if (n > 1 && !nf->features.sg)
+        return false;
+    if ((packet->gso == NETBUF_GSO_TCPV4 && !nf->features.gso_tcpv4) ||
+        (packet->gso == NETBUF_GSO_TCPV6 && !nf->features.gso_tcpv6))
+        return false;
+    return n <= SLOTS_MAX && total <= PACKET_MAX && total == packet->total;
+}
+
+/* Grant all pieces before the first is written: a packet goes out whole or not at all. */
+static int grant_pieces(struct netfront_queue *queue, struct netbuf *packet, int *ids)
+{
+    int n = 0;
+
+    for (struct netbuf *piece = packet; piece; piece = piece->piece) {
+        grant_ref_t ref;
+        if (gnttab_grant(queue->nf->front.backend_id, piece->page, true, &ref))
+            goto err_piece;
+        ids[n] = ring_ids_put(&queue->tx_ids, piece, ref);
+        if (ids[n] < 0) {
+            gnttab_revoke(ref);
+            goto err_piece;
+        }
+        n++;
+    }
+    return n;
+
+err_piece:
+    while (n-- > 0) {
+        struct ring_slot slot;
+        ring_ids_take(&queue->tx_ids, (unsigned)ids[n], &slot);
+        gnttab_revoke(slot.ref);
+    }
+    return -ENOSPC;
+}
+
+static void write_gso(struct netfront_queue *queue, const struct netbuf *packet)
+{
+    struct netif_extra_info *extra = ring_request(&queue->tx);
+
+    extra->type = XEN_NETIF_EXTRA_TYPE_GSO;
+    extra->flags = 0;
+    extra->u.gso.size = packet->gso_size;
+    extra->u.gso.type = packet->gso == NETBUF_GSO_TCPV4 ? XEN_NETIF_GSO_TYPE_TCPV4
+                                                        : XEN_NETIF_GSO_TYPE_TCPV6;
+    extra->u.gso.pad = 0;
+    extra->u.gso.features = 0;
+}
+
+static void write_packet(struct netfront_queue *queue, struct netbuf *packet, const int *ids)
+{
+    int n = 0;
+
+    for (struct netbuf *piece = packet; piece; piece = piece->piece, n++) {
+        uint16_t flags = piece->piece ? NETTXF_more_data : 0;
+        if (piece == packet && packet->csum == NETBUF_CSUM_BLANK)
+            flags |= NETTXF_csum_blank | NETTXF_data_validated;
+        if (piece == packet && packet->gso != NETBUF_GSO_NONE)
+            flags |= NETTXF_extra_info;
+        netif_tx_request_t *request = ring_request(&queue->tx);
+        request->gref = queue->tx_ids.slots[ids[n]].ref;
+        request->offset = (uint16_t)netbuf_headroom(piece);
+        request->flags = flags;
+        request->id = (uint16_t)ids[n];
+        /* The first request tells the packet's size, the others their own. */
+        request->size = (uint16_t)(piece == packet ? packet->total : piece->len);
+        if (flags & NETTXF_extra_info)
+            write_gso(queue, packet);
+    }
+}
+
+unsigned netfront_room(const struct netfront *nf, unsigned queue)
+{
+    return nf->connected && queue < nf->n_queues ? ring_room(&nf->queues[queue].tx) : 0;
+}
+
+unsigned netfront_transmit(struct netfront *nf, unsigned queue_number, struct netbuf **packets,
+                           unsigned n_packets)
+{
+    struct netfront_queue *queue = &nf->queues[queue_number];
+    unsigned n = 0;
+
+    assert(queue_number < NETFRONT_QUEUES_MAX);
+    if (!nf->connected || queue_number >= nf->n_queues || !netfront_queue_reap(queue))
+        return 0;
+    for (; n < n_packets; n++) {
+        struct netbuf *packet = packets[n];
+        int ids[SLOTS_MAX];
+        unsigned slots;
+        if (!may_send(nf, packet, &slots) || slots > ring_room(&queue->tx) ||
+            grant_pieces(queue, packet, ids) < 0)
+            break;
+        nf->stats.tx_packets++;
+        nf->stats.tx_bytes += packet->total;
+        write_packet(queue, packet, ids);
+    }
+    if (n && ring_push(&queue->tx))
+        evtchn_notify(&queue->tx_channel);
+    return n;
+}

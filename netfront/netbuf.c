@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Buffers that were used once are kept for the next packet: a page costs more to find than to keep. */
+#include <sprat/netbuf.h>
+
+#include <stddef.h>
+
+#include <sprat/port.h>
+
+#define KEPT_MAX 128 /* pages: 512 KiB at most, when that many were in use at once */
+
+static struct {
+    struct netbuf *first;
+    unsigned n;
+} kept;
+
+static struct netbuf *make(void)
+{
+    struct netbuf *buf = port_alloc(sizeof(*buf));
+
+    if (!buf)
+        return NULL;
+    buf->page = port_pages_alloc(1);
+    if (!buf->page) {
+        port_free(buf);
+        return NULL;
+    }
+    return buf;
+}
+
+struct netbuf *netbuf_alloc(void)
+{
+    struct netbuf *buf = kept.first;
+
+    if (buf) {
+        kept.first = buf->packet;
+        kept.n--;
+    } else {
+        buf = make();
+        if (!buf)
+            return NULL;
+    }
+    *buf = (struct netbuf){.page = buf->page, .data = buf->page + NETBUF_HEADROOM};
+    return buf;
+}
+
+static void free_piece(struct netbuf *buf)
+{
+    if (buf->release) {
+        buf->release(buf);
+    } else if (kept.n < KEPT_MAX) {
+        buf->packet = kept.first;
+        kept.first = buf;
+        kept.n++;
+    } else {
+        port_pages_free(buf->page);
+        port_free(buf);
+    }
+}
+
+void netbuf_free(struct netbuf *packet)
+{
+    while (packet) {
+        struct netbuf *next = packet->piece;
+        free_piece(packet);
+        packet = next;
+    }
+}

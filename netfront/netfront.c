@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* An interface's life: the handshake with netback, and its end. */
+#include <sprat/netfront.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include <xen/io/xenbus.h>
+
+#include <sprat/clock.h>
+#include <sprat/compiler.h>
+#include <sprat/decimal.h>
+#include <sprat/xenstore.h>
+
+#include "queue.h"
+
+#define RX_BUFFERS_DEFAULT 64
+#define MTU_DEFAULT        1500
+#define MTU_MIN            68 /* RFC 791 */
+#define MTU_MAX            65535
+#define CLOSE_NS           5000000000ull
+
+#define PATH_BYTES 128
+#define KEYS_MAX   XENSTORE_ITEMS_MAX
+
+static struct netfront *netfront_of(struct front *front)
+{
+    return CONTAINER_OF(front, struct netfront, front);
+}
+
+void netfront_signal(struct netfront *nf)
+{
+    nf->event = true;
+    port_wake(&nf->waiting);
+    if (nf->on_change)
+        nf->on_change(nf->arg);
+}
+
+/* Writing and reading a folder's keys, all in one go. */
+
+struct keys {
+    struct xenstore_item items[KEYS_MAX];
+    char paths[KEYS_MAX][PATH_BYTES];
+    char values[KEYS_MAX][DECIMAL_MAX + 1];
+    size_t n;
+};
+
+static struct xenstore_item *add_key(struct keys *keys, const char *folder, const char *key)
+{
+    size_t i = keys->n++;
+
+    strcpy(keys->paths[i], folder);
+    strcat(keys->paths[i], "/");
+    strcat(keys->paths[i], key);
+    keys->items[i] = (struct xenstore_item){keys->paths[i], keys->values[i], sizeof(keys->values[i]), 0};
+    return &keys->items[i];
+}
+
+static void add_number(struct keys *keys, const char *folder, const char *key, uint64_t value)
+{
+    decimal_text(value, add_key(keys, folder, key)->value);
+}
+
+static int write_keys(struct keys *keys)
+{
+    int error = xenstore_write_items(XENSTORE_NO_TX, keys->items, keys->n);
+
+    for (size_t i = 0; i < keys->n && !error; i++)
+        error = keys->items[i].result;
+    keys->n = 0;
+    return error;
+}
+
+static uint64_t number_of(const struct xenstore_item *item, uint64_t otherwise)
+{
+    uint64_t number;
+
+    return item->result >= 0 && strlen(item->value) == (size_t)item->result &&
+                   decimal_parse(item->value, &number)
+               ? number
+               : otherwise;
+}
+
+/* What the backend offers */
+
+enum backend_key {
+    KEY_SG,
+    KEY_GSO_TCPV4,
+    KEY_GSO_TCPV6,
+    KEY_IPV6_CSUM,
+    KEY_RX_COPY,
+    KEY_SPLIT,
+    KEY_QUEUES,
+    BACKEND_KEYS,
+};
+
+static const char *const backend_keys[BACKEND_KEYS] = {
+    [KEY_SG] = "feature-sg",
+    [KEY_GSO_TCPV4] = "feature-gso-tcpv4",
+    [KEY_GSO_TCPV6] = "feature-gso-tcpv6",
+    [KEY_IPV6_CSUM] = "feature-ipv6-csum-offload",
+    [KEY_RX_COPY] = "feature-rx-copy",
+    [KEY_SPLIT] = "feature-split-event-channels",
+    [KEY_QUEUES] = "multi-queue-max-queues",
+};
+
+static bool parse_mac(const char *text, uint8_t mac[6])
+{
+    for (int i = 0; i < 6; i++) {
+        unsigned byte = 0;
+        for (int digit = 0; digit < 2; digit++, text++) {
+            static const char digits[] = "0123456789abcdef";
+            const char *at = *text ? strchr(digits, *text | (*text >= 'A' ? 0x20 : 0)) : NULL;
+            if (!at)
+                return false;
+            byte = byte << 4 | (unsigned)(at - digits);
+        }
+        mac[i] = (uint8_t)byte;
+        if (*text++ != (i < 5 ? ':' : '\0'))
+            return false;
+    }
+    return true;
+}
+
+static int read_features(struct netfront *nf, struct keys *keys)
+{
+    struct netfront_features *features = &nf->features;
+    bool offload = !nf->config.no_offload;
+
+    keys->n = 0;
+    for (unsigned i = 0; i < BACKEND_KEYS; i++)
+        add_key(keys, nf->front.backend, backend_keys[i]);
+    struct xenstore_item *mac = add_key(keys, nf->front.path, "mac");
+    struct xenstore_item *mtu = add_key(keys, nf->front.path, "mtu");
+    int error = xenstore_read_items(XENSTORE_NO_TX, keys->items, keys->n);
+    if (error)
+        return error;
+
+    uint64_t number[BACKEND_KEYS];
+    for (unsigned i = 0; i < BACKEND_KEYS; i++)
+        number[i] = number_of(&keys->items[i], 0);
+    if (mac->result < 0 || !parse_mac(mac->value, features->mac)) {
+        port_log("%s: its MAC address is missing or not of the form 00:16:3e:xx:xx:xx",
+                 nf->front.path);
+        return -EINVAL;
+    }
+    if (!number[KEY_RX_COPY]) {
+        port_log("%s: the backend can't copy (feature-rx-copy); no other way is supported",
+                 nf->front.path);
+        return -EPROTO;
+    }
+    uint64_t mtu_bytes = number_of(mtu, MTU_DEFAULT);
+    features->mtu = mtu_bytes >= MTU_MIN && mtu_bytes <= MTU_MAX ? (unsigned)mtu_bytes : MTU_DEFAULT;
+    features->sg = offload && number[KEY_SG];
+    features->gso_tcpv4 = features->sg && number[KEY_GSO_TCPV4];
+    features->gso_tcpv6 = features->sg && number[KEY_GSO_TCPV6];
+    features->csum_ipv4 = offload;
+    features->csum_ipv6 = offload && number[KEY_IPV6_CSUM];
+    nf->split_channels = number[KEY_SPLIT];
+    nf->n_queues = number[KEY_QUEUES] < nf->config.queues_max ? (unsigned)number[KEY_QUEUES]
+                                                             : nf->config.queues_max;
+    if (nf->n_queues < 1)
+        nf->n_queues = 1;
+    features->n_queues = nf->n_queues;
+    return 0;
+}
+
+/* What we offer */
+
+static void add_queue(struct netfront *nf, struct keys *keys, const char *folder,
+                      const struct netfront_queue *queue)
+{
+    add_number(keys, folder, "tx-ring-ref", queue->tx_ref);
+    add_number(keys, folder, "rx-ring-ref", queue->rx_ref);
+    if (nf->split_channels) {
+        add_number(keys, folder, "event-channel-tx", queue->tx_channel.port);
+        add_number(keys, folder, "event-channel-rx", queue->rx_channel.port);
+    } else {
+        add_number(keys, folder, "event-channel", queue->tx_channel.port);
+    }
+}
+
+/* With more than one queue, each has a folder, and the top one none of these keys. */
+static int write_queues(struct netfront *nf, struct keys *keys)
+{
+    if (nf->n_queues == 1) {
+        add_queue(nf, keys, nf->front.path, &nf->queues[0]);
+        return 0;
+    }
+    add_number(keys, nf->front.path, "multi-queue-num-queues", nf->n_queues);
+    for (unsigned i = 0; i < nf->n_queues; i++) {
+        char folder[PATH_BYTES], number[DECIMAL_MAX + 1];
+        strcpy(folder, nf->front.path);
+        strcat(folder, "/queue-");
+        strcat(folder, decimal_text(i, number));
+        if (keys->n + 4 > KEYS_MAX) {
+            int error = write_keys(keys);
+            if (error)
+                return error;
+        }
+        add_queue(nf, keys, folder, &nf->queues[i]);
+    }
+    return 0;
+}
+
+static int write_offer(struct netfront *nf, struct keys *keys)
+{
+    const char *path = nf->front.path;
+    bool offload = !nf->config.no_offload;
+
+    keys->n = 0;
+    add_number(keys, path, "request-rx-copy", 1);
+    add_number(keys, path, "feature-rx-notify", 1);
+    add_number(keys, path, "feature-sg", offload);
+    add_number(keys, path, "feature-gso-tcpv4", offload);
+    add_number(keys, path, "feature-gso-tcpv6", offload);
+    add_number(keys, path, "feature-no-csum-offload", !offload);
+    add_number(keys, path, "feature-ipv6-csum-offload", offload);
+    int error = write_queues(nf, keys);
+    return error ? error : write_keys(keys);
+}
+
+static int publish(struct front *front)
+{
+    struct netfront *nf = netfront_of(front);
+    struct keys *keys = port_alloc(sizeof(*keys));
+
+    if (!keys)
+        return -ENOMEM;
+    int error = read_features(nf, keys);
+    for (unsigned i = 0; i < nf->n_queues && !error; i++)
+        error = netfront_queue_init(nf, &nf->queues[i]);
+    if (!error)
+        error = write_offer(nf, keys);
+    port_free(keys);
+    return error;
+}
+
+static int connected(struct front *front)
+{
+    struct netfront *nf = netfront_of(front);
+
+    nf->connected = true;
+    nf->stats.connections++;
+    netfront_signal(nf);
+    return 0;
+}
+
+static void disconnect(struct front *front)
+{
+    struct netfront *nf = netfront_of(front);
+
+    nf->connected = false;
+    netfront_signal(nf);
+}
+
+static void release(struct front *front)
+{
+    struct netfront *nf = netfront_of(front);
+
+    for (unsigned i = 0; i < nf->n_queues; i++)
+        if (nf->queues[i].nf)
+            netfront_queue_free(&nf->queues[i]);
+    nf->n_queues = 0;
+    netfront_signal(nf);
+}
+
+static const struct front_driver driver = {
+    .kind = "vif",
+    .published = XenbusStateConnected,
+    .publish = publish,
+    .connected = connected,
+    .disconnect = disconnect,
+    .release = release,
+};
+
+/* For the user */
+
+int netfront_list(unsigned *numbers, size_t max)
+{
+    return front_list(driver.kind, numbers, max);
+}
+
+int netfront_open(unsigned number, const struct netfront_config *config, void (*on_change)(void *),
+                  void *arg, struct netfront **opened)
+{
+    struct netfront *nf = port_alloc(sizeof(*nf));
+
+    if (!nf)
+        return -ENOMEM;
+    memset(nf, 0, sizeof(*nf));
+    if (config)
+        nf->config = *config;
+    if (!nf->config.rx_buffers)
+        nf->config.rx_buffers = RX_BUFFERS_DEFAULT;
+    if (!nf->config.queues_max)
+        nf->config.queues_max = 1;
+    if (nf->config.queues_max > NETFRONT_QUEUES_MAX)
+        nf->config.queues_max = NETFRONT_QUEUES_MAX;
+    nf->on_change = on_change;
+    nf->arg = arg;
+    int error = front_open(&nf->front, &driver, number);
+    if (error) {
+        port_free(nf);
+        return error;
+    }
+    *opened = nf;
+    return 0;
+}
+
+void netfront_close(struct netfront *nf)
+{
+    nf->on_change = NULL;
+    front_close(&nf->front, clock_monotonic() + CLOSE_NS);
+    port_free(nf);
+}
+
+enum netfront_link netfront_link(const struct netfront *nf)
+{
+    if (nf->front.state == FRONT_GONE)
+        return NETFRONT_GONE;
+    return nf->connected ? NETFRONT_UP : NETFRONT_DOWN;
+}
+
+const struct netfront_features *netfront_features(const struct netfront *nf)
+{
+    return &nf->features;
+}
+
+const struct netfront_stats *netfront_stats(const struct netfront *nf)
+{
+    return &nf->stats;
+}
+
+int netfront_wait(struct netfront *nf, uint64_t deadline_ns)
+{
+    int error = 0;
+
+    while (!nf->event && !error)
+        error = port_wait(&nf->waiting, deadline_ns);
+    nf->event = false;
+    return error;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A queue's memory: rings, ids, channels, and the buffers in flight. */
+#include "queue.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <xen/io/netif.h>
+
+#include <sprat/gnttab.h>
+
+#define TX_ENTRY_BYTES sizeof(union netif_tx_sring_entry)
+#define RX_ENTRY_BYTES sizeof(union netif_rx_sring_entry)
+
+static void handle_event(void *arg)
+{
+    struct netfront_queue *queue = arg;
+    netfront_signal(queue->nf);
+}
+
+static int make_ring(struct netfront *nf, struct ring *ring, grant_ref_t *ref, size_t entry_bytes)
+{
+    void *page = port_pages_alloc(1);
+    if (!page)
+        return -ENOMEM;
+    ring_init(ring, page, entry_bytes);
+    int error = gnttab_grant(nf->front.backend_id, page, false, ref);
+    if (error) {
+        port_pages_free(page);
+        ring->page = NULL;
+    }
+    return error;
+}
+
+int netfront_queue_init(struct netfront *nf, struct netfront_queue *queue)
+{
+    domid_t backend = nf->front.backend_id;
+
+    *queue = (struct netfront_queue){.nf = nf, .rx_last = &queue->rx_first};
+    queue->rx_target = nf->config.rx_buffers / nf->n_queues;
+    int error = make_ring(nf, &queue->tx, &queue->tx_ref, TX_ENTRY_BYTES);
+    if (!error)
+        error = make_ring(nf, &queue->rx, &queue->rx_ref, RX_ENTRY_BYTES);
+    if (error)
+        return error;
+    if (queue->rx_target > queue->rx.n_entries)
+        queue->rx_target = queue->rx.n_entries;
+    if (queue->rx_target < SLOTS_MAX)
+        queue->rx_target = SLOTS_MAX; /* the largest packet must fit, or the backend waits for ever */
+
+    error = ring_ids_init(&queue->tx_ids, queue->tx.n_entries);
+    if (!error)
+        error = ring_ids_init(&queue->rx_ids, queue->rx_target);
+    if (error)
+        return error;
+    queue->rx_posted = port_alloc(queue->rx.n_entries * sizeof(*queue->rx_posted));
+    if (!queue->rx_posted)
+        return -ENOMEM;
+
+    error = evtchn_alloc(&queue->tx_channel, backend, handle_event, queue);
+    if (!error && nf->split_channels)
+        error = evtchn_alloc(&queue->rx_channel, backend, handle_event, queue);
+    if (!error)
+        netfront_queue_refill(queue);
+    return error;
+}
+
+static void free_ring(struct netfront *nf, struct ring *ring, grant_ref_t ref)
+{
+    if (!ring->page)
+        return;
+    if (gnttab_revoke(ref))
+        nf->stats.pages_lost++; /* the backend maps it for ever: it is its page now */
+    else
+        port_pages_free(ring->page);
+    ring->page = NULL;
+}
+
+static void free_in_flight(struct netfront *nf, struct ring_ids *ids)
+{
+    for (unsigned id = 0; id < ids->n && ids->slots; id++) {
+        struct ring_slot slot;
+        if (!ring_ids_take(ids, id, &slot))
+            continue;
+        if (gnttab_revoke(slot.ref))
+            nf->stats.pages_lost++;
+        else
+            netbuf_free(slot.item);
+    }
+    ring_ids_free(ids);
+}
+
+void netfront_queue_free(struct netfront_queue *queue)
+{
+    struct netfront *nf = queue->nf;
+
+    evtchn_close(&queue->tx_channel);
+    evtchn_close(&queue->rx_channel);
+    netbuf_free(queue->rx_first);
+    free_in_flight(nf, &queue->tx_ids);
+    free_in_flight(nf, &queue->rx_ids);
+    free_ring(nf, &queue->tx, queue->tx_ref);
+    free_ring(nf, &queue->rx, queue->rx_ref);
+    port_free(queue->rx_posted);
+    *queue = (struct netfront_queue){.nf = nf};
+}

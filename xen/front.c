@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <sprat/front.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include <xen/io/xenbus.h>
+
+#include <sprat/clock.h>
+#include <sprat/decimal.h>
+
+#define BACKEND_STATES 9 /* XenbusStateReconfigured is the last */
+#define PATH_BYTES     (FRONT_PATH_MAX + 32)
+
+enum step {
+    NOTHING,
+    PUBLISH,    /* the backend waits for us */
+    CONNECT,    /* it is connected */
+    DISCONNECT, /* it leaves, or never should have been where it is */
+    RELEASE,    /* it let go */
+    RESTART,    /* it waits for us again */
+};
+
+/*
+ * What to do, by our state and the backend's: Unknown (its node is gone), Initialising, InitWait,
+ * Initialised, Connected, Closing, Closed, Reconfiguring, Reconfigured.
+ */
+static const uint8_t steps[FRONT_STATES][BACKEND_STATES] = {
+    [FRONT_INITIALISING] = {NOTHING, NOTHING, PUBLISH, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING,
+                            NOTHING},
+    [FRONT_PUBLISHED] = {DISCONNECT, NOTHING, NOTHING, NOTHING, CONNECT, DISCONNECT, DISCONNECT,
+                         NOTHING, NOTHING},
+    [FRONT_CONNECTED] = {DISCONNECT, DISCONNECT, DISCONNECT, DISCONNECT, NOTHING, DISCONNECT,
+                         DISCONNECT, NOTHING, NOTHING},
+    [FRONT_CLOSING] = {RELEASE, RELEASE, RELEASE, NOTHING, NOTHING, NOTHING, RELEASE, NOTHING,
+                       NOTHING},
+    [FRONT_CLOSED] = {NOTHING, RESTART, RESTART, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING,
+                      NOTHING},
+    [FRONT_GONE] = {NOTHING},
+};
+
+static const char *join(char *path, const char *folder, const char *key)
+{
+    size_t len = strlen(folder);
+
+    assert(len + 1 + strlen(key) < PATH_BYTES);
+    memcpy(path, folder, len);
+    path[len] = '/';
+    strcpy(path + len + 1, key);
+    return path;
+}
+
+static int show_state(struct front *front, unsigned state)
+{
+    char path[PATH_BYTES];
+    return xenstore_write_u64(XENSTORE_NO_TX, join(path, front->path, "state"), state);
+}
+
+uint64_t front_backend_number(struct front *front, const char *key, uint64_t otherwise)
+{
+    char path[PATH_BYTES];
+    uint64_t number;
+
+    return xenstore_read_u64(XENSTORE_NO_TX, join(path, front->backend, key), &number) == 0
+               ? number
+               : otherwise;
+}
+
+static void enter(struct front *front, enum front_state state)
+{
+    front->state = state;
+    port_wake(&front->changed);
+}
+
+static void step_disconnect(struct front *front)
+{
+    front->driver->disconnect(front);
+    front->backend_left = false;
+    enter(front, FRONT_CLOSING);
+    show_state(front, XenbusStateClosing);
+    show_state(front, XenbusStateClosed);
+}
+
+static void step_release(struct front *front)
+{
+    front->driver->release(front);
+    enter(front, FRONT_CLOSED);
+}
+
+static void step_publish(struct front *front)
+{
+    int error = front->driver->publish(front);
+
+    if (!error)
+        error = show_state(front, front->driver->published);
+    if (error) {
+        port_log("%s: can't be offered to the backend: error %d", front->path, -error);
+        front->faulty = true;
+        step_disconnect(front);
+        return;
+    }
+    enter(front, FRONT_PUBLISHED);
+}
+
+static void step_connect(struct front *front)
+{
+    int error = front->driver->connected(front);
+
+    if (error) {
+        port_log("%s: can't work with the backend: error %d", front->path, -error);
+        front->faulty = true;
+        step_disconnect(front);
+        return;
+    }
+    if (front->driver->published != XenbusStateConnected)
+        show_state(front, XenbusStateConnected);
+    enter(front, FRONT_CONNECTED);
+}
+
+/* A device that closed for a fault stays closed until its backend has started anew. */
+static void step_restart(struct front *front)
+{
+    front->faulty = false;
+    enter(front, FRONT_INITIALISING);
+    show_state(front, XenbusStateInitialising);
+}
+
+static bool take_step(struct front *front, enum step step)
+{
+    switch (step) {
+    case NOTHING:
+        return false;
+    case PUBLISH:
+        step_publish(front);
+        return true;
+    case CONNECT:
+        step_connect(front);
+        return true;
+    case DISCONNECT:
+        step_disconnect(front);
+        return true;
+    case RELEASE:
+        step_release(front);
+        return true;
+    case RESTART:
+        step_restart(front);
+        return true;
+    }
+    return false;
+}
+
+static void backend_state_changed(struct xenstore_watch *watch, const char *changed)
+{
+    (void)changed;
+    port_work(&CONTAINER_OF(watch, struct front, state_watch)->work);
+}
+
+static void device_changed(struct xenstore_watch *watch, const char *changed)
+{
+    (void)changed;
+    port_work(&CONTAINER_OF(watch, struct front, backend_watch)->work);
+}
+
+static int watch_backend(struct front *front, const char *backend)
+{
+    if (front->watched)
+        xenstore_unwatch(&front->state_watch);
+    strcpy(front->backend, backend);
+    join(front->state_watch_path, front->backend, "state");
+    front->state_watch =
+        (struct xenstore_watch){.path = front->state_watch_path, .handler = backend_state_changed};
+    int error = xenstore_watch(&front->state_watch);
+    front->watched = !error;
+    return error;
+}
+
+/*
+ * Who the backend is, from the device's own directory, and in which state.
+ * @return 0; -ENOENT when the device is gone; -EAGAIN when its backend is another one than before.
+ */
+static int find_backend(struct front *front, uint64_t *state)
+{
+    char backend[FRONT_PATH_MAX], id[DECIMAL_MAX + 1], state_text[DECIMAL_MAX + 1];
+    char backend_path[PATH_BYTES], id_path[PATH_BYTES];
+    struct xenstore_item items[] = {
+        {.path = join(backend_path, front->path, "backend"), backend, sizeof(backend), 0},
+        {.path = join(id_path, front->path, "backend-id"), id, sizeof(id), 0},
+        {.path = front->state_watch_path, state_text, sizeof(state_text), 0},
+    };
+    uint64_t number;
+
+    int error = xenstore_read_items(XENSTORE_NO_TX, items, front->watched ? 3 : 2);
+    if (error)
+        return error;
+    for (size_t i = 0; i < 2; i++)
+        if (items[i].result < 0)
+            return items[i].result;
+    if (strlen(backend) != (size_t)items[0].result || !decimal_parse(id, &number) ||
+        number >= DOMID_FIRST_RESERVED)
+        return -EINVAL;
+    front->backend_id = (domid_t)number;
+    if (!front->watched || strcmp(backend, front->backend) != 0) {
+        error = watch_backend(front, backend);
+        return error ? error : -EAGAIN;
+    }
+    *state = XenbusStateUnknown;
+    if (items[2].result >= 0 && decimal_parse(state_text, &number))
+        *state = number;
+    return 0;
+}
+
+static bool is_live(const struct front *front)
+{
+    return front->state == FRONT_PUBLISHED || front->state == FRONT_CONNECTED;
+}
+
+static void device_gone(struct front *front)
+{
+    if (is_live(front))
+        front->driver->disconnect(front);
+    if (front->state != FRONT_CLOSED && front->state != FRONT_GONE)
+        front->driver->release(front);
+    enter(front, FRONT_GONE);
+}
+
+/* @return false when there is nothing to do until something changes. */
+static bool look_once(struct front *front)
+{
+    uint64_t state;
+    int error = find_backend(front, &state);
+
+    if (error == -EAGAIN)
+        return true;
+    if (error == -ENOENT) {
+        device_gone(front);
+        return false;
+    }
+    if (error) {
+        port_log("%s: its backend can't be found out: error %d", front->path, -error);
+        return false;
+    }
+    if (state != XenbusStateInitWait)
+        front->backend_left = true;
+    if ((front->faulty || front->closing) && is_live(front)) {
+        step_disconnect(front);
+        return true;
+    }
+    enum step step = state < BACKEND_STATES ? steps[front->state][state] : NOTHING;
+    if (front->closing && step != RELEASE)
+        return false;
+    if (step == RESTART && front->faulty && !front->backend_left)
+        return false;
+    return take_step(front, step);
+}
+
+static void look(struct port_work *work)
+{
+    struct front *front = CONTAINER_OF(work, struct front, work);
+
+    front->looking = true;
+    while (front->state != FRONT_GONE && look_once(front))
+        ;
+    front->looking = false;
+    port_wake(&front->changed);
+}
+
+int front_list(const char *kind, unsigned *numbers, size_t max)
+{
+    char path[PATH_BYTES], names[512];
+    int len = xenstore_list(XENSTORE_NO_TX, join(path, "device", kind), names, sizeof(names));
+    size_t n = 0;
+
+    if (len == -ENOENT)
+        return 0;
+    if (len < 0)
+        return len;
+    const char *name = NULL;
+    while (n < max && (name = xenstore_next_name(names, (size_t)len, name))) {
+        uint64_t number;
+        if (decimal_parse(name, &number) && number <= UINT32_MAX)
+            numbers[n++] = (unsigned)number;
+    }
+    return (int)n;
+}
+
+int front_open(struct front *front, const struct front_driver *driver, unsigned number)
+{
+    char folder[FRONT_PATH_MAX], text[DECIMAL_MAX + 1];
+
+    front->driver = driver;
+    front->state = FRONT_INITIALISING;
+    front->work.run = look;
+    join(folder, "device", driver->kind);
+    join(front->path, folder, decimal_text(number, text));
+
+    uint64_t state;
+    int error = find_backend(front, &state);
+    if (error != -EAGAIN)
+        return error == -ENOENT ? -ENODEV : error;
+    join(front->backend_watch_path, front->path, "backend");
+    front->backend_watch =
+        (struct xenstore_watch){.path = front->backend_watch_path, .handler = device_changed};
+    error = xenstore_watch(&front->backend_watch);
+    if (error)
+        xenstore_unwatch(&front->state_watch);
+    return error;
+}
+
+void front_close(struct front *front, uint64_t deadline_ns)
+{
+    front->closing = true;
+    port_work(&front->work);
+    while (front->work.queued || front->looking || is_live(front) || front->state == FRONT_CLOSING) {
+        int timed_out = port_wait(&front->changed, deadline_ns);
+        if (timed_out && !front->work.queued && !front->looking)
+            break;
+        if (timed_out) /* the worker comes back from xenstore at last */
+            deadline_ns = PORT_FOREVER;
+    }
+    xenstore_unwatch(&front->backend_watch);
+    xenstore_unwatch(&front->state_watch);
+    if (front->state == FRONT_CLOSING)
+        front->driver->release(front); /* what the backend still holds is found out page by page */
+    front->state = FRONT_GONE;
+}
+
+void front_fault(struct front *front, const char *what)
+{
+    front->n_faults++;
+    if (front->faulty)
+        return;
+    front->faulty = true;
+    port_log("%s: backend fault: %s; it is disconnected", front->path, what);
+    port_work(&front->work);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/**
+ * The life of a frontend: one for network, disks and what else a backend offers.
+ *
+ *     INITIALISING --publish()--> PUBLISHED --connected()--> CONNECTED
+ *           ^                         |                          |
+ *           |                         +------disconnect()--------+   backend closes, lies, or is gone
+ *           |                                     v
+ *        CLOSED <--------release()------------ CLOSING               backend let go
+ *
+ * A backend that starts again finds the frontend in CLOSED and takes it through the same steps. All of
+ * a driver's functions run in the worker thread, so they may ask xenstore; none runs twice at a time.
+ */
+#ifndef SPRAT_FRONT_H
+#define SPRAT_FRONT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <xen/xen.h>
+
+#include <sprat/port.h>
+#include <sprat/xenstore.h>
+
+#define FRONT_PATH_MAX 64
+
+enum front_state {
+    FRONT_INITIALISING,
+    FRONT_PUBLISHED,
+    FRONT_CONNECTED,
+    FRONT_CLOSING,
+    FRONT_CLOSED,
+    FRONT_GONE, /**< the toolstack took the device away; only front_close() is left */
+};
+#define FRONT_STATES 6
+
+struct front;
+
+struct front_driver {
+    const char *kind;   /**< "vif": devices are at device/KIND/NUMBER */
+    unsigned published; /**< XenbusState to show after publish(): network Connected, disks Initialised */
+
+    /** The backend waits: make rings, grant them, write the keys it reads. @return 0 or -errno. */
+    int (*publish)(struct front *front);
+    /** The backend is connected. @return 0 or -errno. */
+    int (*connected)(struct front *front);
+    /** Start nothing new; the backend may still use every page. */
+    void (*disconnect)(struct front *front);
+    /** The backend let go: take back pages and channels. Also after a publish() that failed. */
+    void (*release)(struct front *front);
+};
+
+struct front {
+    const struct front_driver *driver;
+    enum front_state state;
+    domid_t backend_id;
+    char path[FRONT_PATH_MAX];    /**< "device/vif/0" */
+    char backend[FRONT_PATH_MAX]; /**< "/local/domain/0/backend/vif/5/0" */
+    uint64_t n_faults;
+    struct port_queue changed; /**< woken at each change of state */
+
+    /* Of front.c. */
+    struct xenstore_watch backend_watch, state_watch;
+    char backend_watch_path[FRONT_PATH_MAX + 8], state_watch_path[FRONT_PATH_MAX + 8];
+    struct port_work work;
+    bool faulty, closing, watched, looking;
+    bool backend_left; /**< the state in which it was disconnected */
+};
+
+/** Numbers of the devices of a kind that the toolstack gave. @return how many, or -errno. */
+int front_list(const char *kind, unsigned *numbers, size_t max);
+
+/**
+ * Begin a device's life.
+ *
+ * @param front  zeroed, owned by the caller until front_close() returns.
+ * @return 0; -ENODEV when there is no such device; else what xenstore said.
+ */
+int front_open(struct front *front, const struct front_driver *driver, unsigned number);
+
+/** End it: disconnect, wait until the backend let go or the deadline (ns), release. */
+void front_close(struct front *front, uint64_t deadline_ns);
+
+/**
+ * The backend did what no backend may: count it, say it once, and disconnect. Callable anywhere.
+ *
+ * @param what  in a few words: "tx id not in flight".
+ */
+void front_fault(struct front *front, const char *what);
+
+/** A key of the backend's as a number; `otherwise` when it is missing or none. */
+uint64_t front_backend_number(struct front *front, const char *key, uint64_t otherwise);
+
+#endif

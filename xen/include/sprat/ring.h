@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/**
+ * The frontend's side of a request and response ring (xen/io/ring.h), against a backend that may lie.
+ *
+ * What the frontend must know again later is never read back from the shared page: requests are only
+ * written there, responses are copied out once. Which requests are in flight is kept in struct ring_ids.
+ */
+#ifndef SPRAT_RING_H
+#define SPRAT_RING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <xen/xen.h>
+#include <xen/grant_table.h>
+
+struct ring {
+    void *page;         /**< shared; the frontend's own, to be granted */
+    uint32_t entry_size; /**< bytes of the larger of a request and a response */
+    uint32_t n_entries; /**< a power of two */
+    uint32_t req_next;  /**< the next request's index, private until ring_push() */
+    uint32_t rsp_next;  /**< the next response to be taken */
+};
+
+/** Begin an empty ring on a page (of PAGE_BYTES). */
+void ring_init(struct ring *ring, void *page, size_t entry_size);
+
+/** Requests that can be added before the ring is full. */
+static inline uint32_t ring_room(const struct ring *ring)
+{
+    return ring->n_entries - (ring->req_next - ring->rsp_next);
+}
+
+/** Where the next request is to be written (write only); counts it. There must be room. */
+void *ring_request(struct ring *ring);
+
+/** Show the backend all requests written so far. @return true when it wants to be notified. */
+bool ring_push(struct ring *ring);
+
+/**
+ * Responses that wait.
+ *
+ * @return how many, or -EIO when the backend answered more than was asked: the ring is lost.
+ */
+int ring_waiting(const struct ring *ring);
+
+/** Copy the next response out and count it. One must be waiting. */
+void ring_take(struct ring *ring, void *copy, size_t size);
+
+/**
+ * Ask for an event when `after` more responses have come, 1 for the next.
+ *
+ * @return true when so many are there already: look again, the event may not come.
+ */
+bool ring_arm(struct ring *ring, uint32_t after);
+
+/** What a request in flight belongs to. */
+struct ring_slot {
+    void *item; /**< NULL while the id is free */
+    grant_ref_t ref;
+    uint16_t next; /**< free ids */
+};
+
+struct ring_ids {
+    struct ring_slot *slots;
+    uint16_t n, first_free, n_used;
+};
+
+/** @param n  ids, at most 65535. @return 0 or -ENOMEM. */
+int ring_ids_init(struct ring_ids *ids, unsigned n);
+void ring_ids_free(struct ring_ids *ids);
+
+/** Take an id into use. @return the id, -ENOSPC when all are in flight. */
+int ring_ids_put(struct ring_ids *ids, void *item, grant_ref_t ref);
+
+/**
+ * The id came back.
+ *
+ * @param slot  receives what was put.
+ * @return false when the id is out of range or not in flight: the backend lies.
+ */
+bool ring_ids_take(struct ring_ids *ids, unsigned id, struct ring_slot *slot);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <sprat/ring.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include <sprat/compiler.h>
+#include <sprat/cpu.h>
+#include <sprat/port.h>
+
+/** The head of every ring's page, as xen/io/ring.h's macros lay it out. */
+struct ring_page {
+    volatile uint32_t req_prod, req_event, rsp_prod, rsp_event;
+    uint8_t pad[48];
+    uint8_t entries[];
+};
+static_assert(offsetof(struct ring_page, entries) == 64, "ring ABI");
+
+#define NO_ID UINT16_MAX
+
+void ring_init(struct ring *ring, void *page, size_t entry_size)
+{
+    struct ring_page *shared = page;
+    uint32_t fit = (uint32_t)((PAGE_BYTES - sizeof(*shared)) / entry_size);
+
+    memset(page, 0, PAGE_BYTES);
+    shared->req_event = shared->rsp_event = 1;
+    *ring = (struct ring){.page = page, .entry_size = (uint32_t)entry_size};
+    for (ring->n_entries = 1; ring->n_entries * 2 <= fit;)
+        ring->n_entries *= 2;
+}
+
+static uint8_t *entry_at(const struct ring *ring, uint32_t index)
+{
+    struct ring_page *shared = ring->page;
+    return shared->entries + (size_t)(index & (ring->n_entries - 1)) * ring->entry_size;
+}
+
+void *ring_request(struct ring *ring)
+{
+    assert(ring_room(ring));
+    return entry_at(ring, ring->req_next++);
+}
+
+bool ring_push(struct ring *ring)
+{
+    struct ring_page *shared = ring->page;
+    uint32_t old = shared->req_prod, new = ring->req_next;
+
+    cpu_wmb(); /* requests before index */
+    shared->req_prod = new;
+    cpu_mb(); /* index before the look at what the backend wants */
+    return new - shared->req_event < new - old;
+}
+
+int ring_waiting(const struct ring *ring)
+{
+    const struct ring_page *shared = ring->page;
+    uint32_t waiting = shared->rsp_prod - ring->rsp_next;
+
+    if (waiting > ring->req_next - ring->rsp_next)
+        return -EIO;
+    cpu_rmb(); /* index before responses */
+    return (int)waiting;
+}
+
+void ring_take(struct ring *ring, void *copy, size_t size)
+{
+    memcpy(copy, entry_at(ring, ring->rsp_next++), size);
+    __asm__ volatile("" ::: "memory"); /* no second look at the shared page in place of the copy */
+}
+
+bool ring_arm(struct ring *ring, uint32_t after)
+{
+    struct ring_page *shared = ring->page;
+
+    shared->rsp_event = ring->rsp_next + after;
+    cpu_mb(); /* the wish before the last look */
+    return shared->rsp_prod - ring->rsp_next >= after;
+}
+
+int ring_ids_init(struct ring_ids *ids, unsigned n)
+{
+    assert(n && n < NO_ID);
+    ids->slots = port_alloc(n * sizeof(*ids->slots));
+    if (!ids->slots)
+        return -ENOMEM;
+    ids->n = (uint16_t)n;
+    ids->n_used = 0;
+    ids->first_free = 0;
+    for (unsigned i = 0; i < n; i++)
+        ids->slots[i] = (struct ring_slot){.next = (uint16_t)(i + 1 < n ? i + 1 : NO_ID)};
+    return 0;
+}
+
+void ring_ids_free(struct ring_ids *ids)
+{
+    port_free(ids->slots);
+    *ids = (struct ring_ids){.first_free = NO_ID};
+}
+
+int ring_ids_put(struct ring_ids *ids, void *item, grant_ref_t ref)
+{
+    uint16_t id = ids->first_free;
+
+    assert(item);
+    if (!ids->slots || id == NO_ID)
+        return -ENOSPC;
+    ids->first_free = ids->slots[id].next;
+    ids->slots[id] = (struct ring_slot){.item = item, .ref = ref};
+    ids->n_used++;
+    return id;
+}
+
+bool ring_ids_take(struct ring_ids *ids, unsigned id, struct ring_slot *slot)
+{
+    if (id >= ids->n || !ids->slots[id].item)
+        return false;
+    *slot = ids->slots[id];
+    ids->slots[id] = (struct ring_slot){.next = ids->first_free};
+    ids->first_free = (uint16_t)id;
+    ids->n_used--;
+    return true;
+}
