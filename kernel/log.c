@@ -24,6 +24,7 @@ static struct {
     char buffer[BUFFER_BYTES]; /* what the console has not taken yet */
     size_t first, len;
     struct port_queue writers, readers;
+    void (*on_change)(void);
     uint64_t lost; /* bytes of log lines that found the buffer full */
     bool ready;
 } out;
@@ -78,6 +79,8 @@ static void console_event(void)
     if (out.len < BUFFER_BYTES)
         port_wake(&out.writers);
     port_wake(&out.readers);
+    if (out.on_change)
+        out.on_change();
 }
 
 void log_init(void)
@@ -102,9 +105,9 @@ void log_write(const char *bytes, size_t len)
     }
 }
 
-void log_write_now(const char *bytes, size_t len)
+size_t log_write_now(const char *bytes, size_t len)
 {
-    write_some(bytes, len);
+    return write_some(bytes, len);
 }
 
 void log_flush(uint64_t deadline_ns)
@@ -127,6 +130,26 @@ size_t log_read(char *bytes, size_t len)
     while ((n = console_read(bytes, len)) == 0)
         port_wait(&out.readers, PORT_FOREVER);
     return n;
+}
+
+size_t log_read_now(char *bytes, size_t len)
+{
+    return console_read(bytes, len);
+}
+
+bool log_readable(void)
+{
+    return console_readable();
+}
+
+bool log_writable(void)
+{
+    return out.len < BUFFER_BYTES;
+}
+
+void log_listen(void (*on_change)(void))
+{
+    out.on_change = on_change;
 }
 
 void port_log(const char *fmt, ...)

@@ -1,64 +1,75 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Descriptors 0, 1 and 2: the guest's console. */
+/* The guest's console as a file. Like a terminal, it is one file for reading and writing. */
+#include "console.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
+#include <poll.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <sprat/compiler.h>
 #include <sprat/log.h>
 
-static bool is_console(int fd)
+static ssize_t console_file_read(struct file *file, const struct iovec *iov, int n_iov)
 {
-    return fd >= STDIN_FILENO && fd <= STDERR_FILENO;
+    (void)n_iov;
+    while (!iov->iov_len)
+        iov++;
+    if (!file_nonblocking(file))
+        return (ssize_t)log_read(iov->iov_base, iov->iov_len);
+    size_t n = log_read_now(iov->iov_base, iov->iov_len);
+    return n ? (ssize_t)n : -EAGAIN;
 }
 
-static int fail(int error)
+static ssize_t console_file_write(struct file *file, const struct iovec *iov, int n_iov)
 {
-    errno = error;
-    return -1;
+    size_t written = 0;
+
+    for (int i = 0; i < n_iov; i++) {
+        size_t n = iov[i].iov_len;
+        if (file_nonblocking(file))
+            n = log_write_now(iov[i].iov_base, n);
+        else
+            log_write(iov[i].iov_base, n);
+        written += n;
+        if (n < iov[i].iov_len)
+            break;
+    }
+    return written ? (ssize_t)written : -EAGAIN;
 }
 
-SPRAT_API ssize_t write(int fd, const void *bytes, size_t len)
+static int console_file_stat(struct file *file, struct stat *st)
 {
-    if (!is_console(fd))
-        return fail(EBADF);
-    log_write(bytes, len);
-    return (ssize_t)len;
-}
-
-SPRAT_API ssize_t read(int fd, void *bytes, size_t len)
-{
-    if (!is_console(fd))
-        return fail(EBADF);
-    return len ? (ssize_t)log_read(bytes, len) : 0;
-}
-
-SPRAT_API int fstat(int fd, struct stat *st)
-{
-    if (!is_console(fd))
-        return fail(EBADF);
-    *st = (struct stat){.st_mode = S_IFCHR | S_IRUSR | S_IWUSR, .st_nlink = 1};
+    (void)file;
+    st->st_mode = S_IFCHR | S_IRUSR | S_IWUSR;
+    st->st_nlink = 1;
     return 0;
 }
 
-SPRAT_API int isatty(int fd)
+static void changed(void)
 {
-    if (is_console(fd))
-        return 1;
-    errno = EBADF;
-    return 0;
+    file_changed(&console_file);
 }
 
-SPRAT_API off_t lseek(int fd, off_t offset, int whence)
+static short console_file_poll(struct file *file)
 {
-    (void)offset;
-    (void)whence;
-    return fail(is_console(fd) ? ESPIPE : EBADF);
+    short events = 0;
+
+    (void)file;
+    log_listen(changed); /* who asks may go on to wait */
+    if (log_readable())
+        events |= POLLIN | POLLRDNORM;
+    if (log_writable())
+        events |= POLLOUT | POLLWRNORM;
+    return events;
 }
 
-SPRAT_API int close(int fd)
-{
-    return is_console(fd) ? 0 : fail(EBADF);
-}
+static const struct file_ops console_ops = {
+    .read = console_file_read,
+    .write = console_file_write,
+    .stat = console_file_stat,
+    .poll = console_file_poll,
+};
+
+/* References: three descriptors, and one that stays. */
+struct file console_file = {.ops = &console_ops, .references = 4, .flags = O_RDWR};

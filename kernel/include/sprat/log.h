@@ -3,6 +3,7 @@
 #ifndef SPRAT_LOG_H
 #define SPRAT_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,13 +13,23 @@ void log_init(void);
 /** Write all, waiting while the console and the buffer are full. Not callable from handlers. */
 void log_write(const char *bytes, size_t len);
 
-/** Write without waiting, and without the buffer's help if it is full: for panic. */
-void log_write_now(const char *bytes, size_t len);
+/** Write what fits without waiting. @return bytes taken, 0 when console and buffer are full. */
+size_t log_write_now(const char *bytes, size_t len);
 
 /** Hand out what is kept, waiting for the host at most until the deadline. The scheduler is not used. */
 void log_flush(uint64_t deadline_ns);
 
 /** Read what was typed, waiting until there is something. @return bytes, at least 1. */
 size_t log_read(char *bytes, size_t len);
+
+/** Read what was typed, without waiting. @return bytes, 0 when there is nothing. */
+size_t log_read_now(char *bytes, size_t len);
+
+/** Would log_read_now() give something; would log_write_now() take something? */
+bool log_readable(void);
+bool log_writable(void);
+
+/** Call this (it must not wait) whenever one of these may have become true. One listener at most. */
+void log_listen(void (*on_change)(void));
 
 #endif

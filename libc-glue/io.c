@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reading, writing, seeking and describing, whatever the kind of file. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <sprat/compiler.h>
+#include <sprat/file.h>
+
+ssize_t file_iov_bytes(const struct iovec *iov, int n_iov)
+{
+    size_t bytes = 0;
+
+    if (n_iov < 0 || n_iov > IOV_MAX)
+        return -EINVAL;
+    for (int i = 0; i < n_iov; i++)
+        if (__builtin_add_overflow(bytes, iov[i].iov_len, &bytes) || bytes > PTRDIFF_MAX)
+            return -EINVAL;
+    return (ssize_t)bytes;
+}
+
+/* O_RDONLY is 0, O_WRONLY 1 and O_RDWR 2. */
+static bool may_read(const struct file *file)
+{
+    return (file->flags & O_ACCMODE) != O_WRONLY && file->ops->read;
+}
+
+static bool may_write(const struct file *file)
+{
+    return (file->flags & O_ACCMODE) != O_RDONLY && file->ops->write;
+}
+
+SPRAT_API ssize_t readv(int fd, const struct iovec *iov, int n_iov)
+{
+    ssize_t result = file_iov_bytes(iov, n_iov);
+    struct file *file = file_hold(fd);
+
+    if (!file)
+        return file_result(-EBADF);
+    if (!may_read(file))
+        result = -EBADF;
+    else if (result > 0)
+        result = file->ops->read(file, iov, n_iov);
+    file_release(file);
+    return file_result(result);
+}
+
+SPRAT_API ssize_t writev(int fd, const struct iovec *iov, int n_iov)
+{
+    ssize_t result = file_iov_bytes(iov, n_iov);
+    struct file *file = file_hold(fd);
+
+    if (!file)
+        return file_result(-EBADF);
+    if (!may_write(file))
+        result = -EBADF;
+    else if (result > 0)
+        result = file->ops->write(file, iov, n_iov);
+    file_release(file);
+    return file_result(result);
+}
+
+SPRAT_API ssize_t read(int fd, void *bytes, size_t len)
+{
+    return readv(fd, &(struct iovec){bytes, len}, 1);
+}
+
+SPRAT_API ssize_t write(int fd, const void *bytes, size_t len)
+{
+    return writev(fd, &(struct iovec){(void *)(uintptr_t)bytes, len}, 1);
+}
+
+SPRAT_API ssize_t pread(int fd, void *bytes, size_t len, off_t offset)
+{
+    struct file *file = file_hold(fd);
+    ssize_t result;
+
+    if (!file)
+        return file_result(-EBADF);
+    if (!may_read(file))
+        result = -EBADF;
+    else if (!file->ops->pread)
+        result = -ESPIPE;
+    else if (offset < 0 || len > PTRDIFF_MAX)
+        result = -EINVAL;
+    else
+        result = file->ops->pread(file, bytes, len, offset);
+    file_release(file);
+    return file_result(result);
+}
+
+SPRAT_API off_t lseek(int fd, off_t offset, int whence)
+{
+    struct file *file = file_hold(fd);
+
+    if (!file)
+        return file_result(-EBADF);
+    off_t result = file->ops->seek ? file->ops->seek(file, offset, whence) : -ESPIPE;
+    file_release(file);
+    return file_result(result);
+}
+
+SPRAT_API int fstat(int fd, struct stat *st)
+{
+    struct file *file = file_hold(fd);
+
+    if (!file)
+        return (int)file_result(-EBADF);
+    *st = (struct stat){0};
+    int result = file->ops->stat(file, st);
+    file_release(file);
+    return (int)file_result(result);
+}
+
+SPRAT_API int isatty(int fd)
+{
+    struct stat st;
+
+    if (fstat(fd, &st))
+        return 0;
+    if (S_ISCHR(st.st_mode))
+        return 1;
+    errno = ENOTTY;
+    return 0;
+}
