@@ -2,28 +2,29 @@
 /*
  * The lab's agent: runs commands in dom0 for `sprat lab exec` and the like.
  *
- * It serves every virtio-serial port of the machine; each is one channel to the host and carries one
- * command at a time, so commands run in parallel on different ports. A channel carries frames:
+ * It serves every virtio-serial port of the machine; each is one channel to the host and carries
+ * one command at a time, so commands run in parallel on different ports. A channel carries frames:
  *
  *     escaped(session u32, type u8, data) FRAME_END
  *
- * little-endian, where FRAME_END and ESCAPE inside are escaped as ESCAPE, (byte - 0x20). A session is one
- * request of one client; its number is the client's choice. A channel has no reliable notion of a
- * connection: a client may vanish and the next one come before this side has noticed. Hence the rules:
- * a request with a new number ends the session before it; either side drops frames of other sessions; and
- * FRAME_END never occurs inside a frame, so that the half frame of a client that died does no harm.
+ * little-endian, where FRAME_END and ESCAPE inside are escaped as ESCAPE, (byte - 0x20). A session
+ * is one request of one client; its number is the client's choice. A channel has no reliable notion
+ * of a connection: a client may vanish and the next one come before this side has noticed. Hence
+ * the rules: a request with a new number ends the session before it; either side drops frames of
+ * other sessions; and FRAME_END never occurs inside a frame, so that the half frame of a client
+ * that died does no harm.
  *
  * From the host:                                  To the host:
  *     RUN      NUL-ended strings: folder, then        STARTED  pid u32
  *              arguments "a..." and environment       FAILED   errno u32, text
  *              "e..."                                 OUTPUT   stream u8 (1, 2, 3), bytes
- *     INPUT    bytes for standard input               CREDIT   u32: so many more bytes of input may come
- *     INPUT_END                                       DONE     signalled u8, exit code or signal u8
- *     SIGNAL   u8, to the command's process group
+ *     INPUT    bytes for standard input               CREDIT   u32: so many more bytes of input
+ *     INPUT_END                                                may come
+ *     SIGNAL   u8, to the command's process group     DONE     signalled u8, exit code or signal u8
  *     SYNC     time_ns u64, 32 bytes of entropy   ->  DONE 0, 0
  *
- * A command is given three output streams: stdout, stderr, and descriptor 3 for a report that must not be
- * mixed with either. When the client goes away, its command is ended: SIGTERM, then SIGKILL.
+ * A command is given three output streams: stdout, stderr, and descriptor 3 for a report that must
+ * not be mixed with either. When the client goes away, its command is ended: SIGTERM, then SIGKILL.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -50,10 +51,11 @@ enum {
     MAX_COMMANDS = 2 * MAX_PORTS, /* running, and those that are being ended */
     FRAME_MAX = 128 * 1024,       /* execve's limit on one argument */
     CHUNK = 16 * 1024,            /* bytes of output in a frame */
-    OUT_RESERVE = 4096, /* kept for frames other than output */
+    OUT_RESERVE = 4096,           /* kept for frames other than output */
     OUT_MAX = 4 * (2 * CHUNK + 64) + OUT_RESERVE,
     INPUT_WINDOW = 64 * 1024,
-    TERM_GRACE_MS = 10 * 1000, /* a command that destroys its guest on SIGTERM needs about one second */
+    TERM_GRACE_MS =
+        10 * 1000, /* a command that destroys its guest on SIGTERM needs about one second */
     FRAME_END = 0x7e,
     ESCAPE = 0x7d,
     N_STREAMS = 3,
@@ -78,10 +80,10 @@ struct command {
     pid_t pid;         /* 0: this slot is free */
     struct port *port; /* NULL: the client has gone, the command is being ended */
     int64_t kill_at_ms;
-    int input;               /* write end of its standard input, or -1 */
-    int streams[N_STREAMS];  /* read ends of its output, or -1 */
-    bool input_ended;        /* close `input` once `pending` is written */
-    uint32_t credit;         /* bytes of input taken, of which the client was not told yet */
+    int input;              /* write end of its standard input, or -1 */
+    int streams[N_STREAMS]; /* read ends of its output, or -1 */
+    bool input_ended;       /* close `input` once `pending` is written */
+    uint32_t credit;        /* bytes of input taken, of which the client was not told yet */
     size_t pending_from, pending_bytes;
     uint8_t pending[INPUT_WINDOW];
 };
@@ -145,7 +147,7 @@ static void port_flush(struct port *port)
     port->out_bytes -= done;
 }
 
-/** @return whether a frame with `data_bytes` of data surely fits and leaves `reserve` bytes free. */
+/** @return whether a frame with `data_bytes` of data surely fits, with `reserve` bytes left. */
 static bool port_has_room(const struct port *port, size_t data_bytes, size_t reserve)
 {
     return OUT_MAX - port->out_bytes >= 2 * (data_bytes + 16) + reserve;
@@ -163,7 +165,7 @@ static void out_escaped(struct port *port, const uint8_t *data, size_t n)
     }
 }
 
-/** Queue a frame. Its room is sure: who sends more than one frame in a session asks for it first. */
+/** Queue a frame. Who sends more than one in a session asks first whether there is room. */
 static void port_send(struct port *port, enum frame_type type, const void *data, size_t n)
 {
     uint8_t header[5];
@@ -185,7 +187,8 @@ static void port_send_failed(struct port *port, int error, const char *what)
 
     put_u32(data, error);
     n = snprintf((char *)data + 4, sizeof(data) - 4, "%s: %s", what, strerror(error));
-    port_send(port, FAILED, data, 4 + ((size_t)n < sizeof(data) - 4 ? (size_t)n : sizeof(data) - 5));
+    port_send(port, FAILED, data,
+              4 + ((size_t)n < sizeof(data) - 4 ? (size_t)n : sizeof(data) - 5));
     port->session = 0;
 }
 
@@ -224,8 +227,9 @@ static void session_end(struct port *port)
     port->out_bytes = 0;
 }
 
-/** In the child: become the command. Reports a failure as errno to `report`, which closes on exec. */
-static void child_exec(const char *folder, char **argv, char **envp, int fds[N_STREAMS + 1], int report)
+/** In the child: become the command. A failure goes to `report`, which closes on exec, as errno. */
+static void child_exec(const char *folder, char **argv, char **envp, int fds[N_STREAMS + 1],
+                       int report)
 {
     sigset_t none;
     int error;
@@ -377,16 +381,17 @@ static void command_write(struct command *command)
         close_fd(&command->input);
 }
 
-/** A command has ended: pass on all it wrote, then how it ended. Its children may hold the pipes open. */
+/** A command has ended: pass on all it wrote, then how it ended. Its children may hold pipes. */
 static void command_ended(struct command *command, int status)
 {
     struct port *port = command->port;
-    uint8_t done[2] = {WIFSIGNALED(status), WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)};
+    uint8_t done[2] = {WIFSIGNALED(status),
+                       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)};
 
     if (port) {
         /*
-         * The channel may be full: wait for the client to take its output, for as long as there is one.
-         * An ended command's pipes hold 64 KiB each at most.
+         * The channel may be full: wait for the client to take its output, for as long as there
+         * is one. An ended command's pipes hold 64 KiB each at most.
          */
         for (int i = 0; i < N_STREAMS; i++)
             while (command->streams[i] >= 0) {
@@ -466,8 +471,8 @@ static void handle_run(struct port *port, char *data, size_t n)
 }
 
 /**
- * Set the clock, which stood still in a snapshot, and make the random numbers differ from those of every
- * other machine that was started from it.
+ * Set the clock, which stood still in a snapshot, and make the random numbers differ from those of
+ * every other machine that was started from it.
  */
 static void handle_sync(struct port *port, const uint8_t *data, size_t n)
 {
@@ -602,7 +607,7 @@ static void port_event(struct port *port)
 
 /* --- ports --- */
 
-/** Serve the port /dev/`name`, if it is one and is not served yet. Port 0 is the kernel's console. */
+/** Serve the port /dev/`name`, if it is one and not served yet. Port 0 is the kernel's console. */
 static void port_add(const char *name)
 {
     struct port *port = &ports[n_ports];
@@ -681,7 +686,8 @@ int main(void)
     signals = signalfd(-1, &child, SFD_NONBLOCK | SFD_CLOEXEC);
     ports_epoll = epoll_create1(EPOLL_CLOEXEC);
     watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (signals < 0 || ports_epoll < 0 || watch < 0 || inotify_add_watch(watch, "/dev", IN_CREATE) < 0)
+    if (signals < 0 || ports_epoll < 0 || watch < 0 ||
+        inotify_add_watch(watch, "/dev", IN_CREATE) < 0)
         die("start");
     ports_scan();
 

@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * lab-domain: the life of one guest, from `xl create` to its end, for `sprat run` and `sprat bench`.
+ * lab-domain: one guest's life from `xl create` to its end, for `sprat run` and `sprat bench`.
  *
  *     lab-domain run [OPTION...] NAME -- XL-CREATE-ARGUMENT...
- *         Create a guest, copy its console to stdout from the first byte to the last, wait for its end,
- *         and remove it. NAME is the name that the arguments give to it.
+ *         Create a guest, copy its console to stdout from the first byte to the last, wait for its
+ *         end, and remove it. NAME is the name that the arguments give to it.
  *         --log FILE             xenconsoled's log of this guest; without it its tty is read
  *         --timeout S            end it after S seconds
- *         --panic-mark TEXT      a crash after which the console has no such text gets a post-mortem
- *     lab-domain cost [--timeout S] NAME -- XL-CREATE-ARGUMENT...
+ *         --panic-mark TEXT      a crash whose console lacks this text gets a post-mortem
+ *     lab-domain cost [--log FILE] [--timeout S] NAME -- XL-CREATE-ARGUMENT...
  *         Create a guest, wait until it is idle or has shut down, report its CPU time, remove it.
  *     lab-domain around COMMAND...
  *         Run a command, report the CPU time that this domain (dom0) spent meanwhile.
  *
  * What was found goes to descriptor 3 (to stdout if that is closed) as lines "KEY VALUE":
- *     domid N, end HOW, status N, cpu-ns N, memory-kib N, lost N (bytes of console that never came),
- *     context TEXT (lines of xenctx), xen TEXT (lines of Xen's log about the guest)
- * HOW is poweroff, reboot, crash, watchdog, soft-reset, gone, timeout, interrupted, idle or no-create.
+ *     domid N, end HOW, status N, cpu-ns N, memory-kib N, lost N (bytes of console that never
+ *     came), context TEXT (lines of xenctx), xen TEXT (lines of Xen's log about the guest)
+ * HOW is poweroff, reboot, crash, watchdog, soft-reset, gone, timeout, interrupted, idle or
+ * no-create.
  *
- * SIGINT asks the guest to shut down, a second one or SIGTERM destroys it. Everything waits for events:
- * xenstore's @releaseDomain, inotify or the tty, signals. The one exception is "idle", for which Xen has
- * no event.
+ * SIGINT asks the guest to shut down, a second one or SIGTERM destroys it. Everything waits for
+ * events: xenstore's @releaseDomain, inotify or the tty, signals. The one exception is "idle", for
+ * which Xen has no event.
  */
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -48,12 +49,12 @@
 #include <xen/io/console.h>
 
 enum {
-    XL_TIMEOUT_MS = 60 * 1000,     /* `xl create` takes half a second, and longer with many guests */
+    XL_TIMEOUT_MS = 60 * 1000, /* `xl create` takes half a second, and longer with many guests */
     CONSOLE_TIMEOUT_MS = 20 * 1000, /* for xenconsoled to take a new guest up */
-    DRAIN_TIMEOUT_MS = 5 * 1000,   /* for xenconsoled to write an ended guest's last words */
-    SHUTDOWN_GRACE_MS = 5 * 1000,  /* for a guest to follow a shutdown request */
-    IDLE_STEP_MS = 20,             /* between two looks at whether a guest is idle */
-    IDLE_STEPS = 5,                /* so many with no CPU time spent: it is */
+    DRAIN_TIMEOUT_MS = 5 * 1000,    /* for xenconsoled to write an ended guest's last words */
+    SHUTDOWN_GRACE_MS = 5 * 1000,   /* for a guest to follow a shutdown request */
+    IDLE_STEP_MS = 20,              /* between two looks at whether a guest is idle */
+    IDLE_STEPS = 5,                 /* so many with no CPU time spent: it is */
     XEN_LOG_LINES = 60,
     STATUS_MAX = 255,
 };
@@ -163,7 +164,8 @@ static int run(char *const argv[], char **text)
     pid = spawn(argv, ends[1]);
     close(ends[1]);
     for (bool ended = false; !ended;) {
-        struct pollfd fds[2] = {{.fd = ends[0], .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+        struct pollfd fds[2] = {{.fd = ends[0], .events = POLLIN},
+                                {.fd = signals, .events = POLLIN}};
         char chunk[4096];
         ssize_t n;
         int number;
@@ -416,7 +418,7 @@ static const char *const shutdown_names[] = {
     [SHUTDOWN_watchdog] = "watchdog", [SHUTDOWN_soft_reset] = "soft-reset",
 };
 
-/** @return how the guest ended, or NULL while it lives. A suspended guest lives: someone saves it. */
+/** @return how the guest ended, or NULL while it lives. A suspended one lives: it is saved. */
 static const char *how_ended(const struct domain *domain, xc_dominfo_t *info)
 {
     if (xc_domain_getinfo(xc, domain->domid, 1, info) != 1 || info->domid != domain->domid ||
@@ -598,7 +600,8 @@ static const char *domain_wait(struct domain *domain, int64_t deadline_ms, xc_do
         if (number == SIGINT && !asked) {
             char path[64];
 
-            snprintf(path, sizeof(path), "/local/domain/%" PRIu32 "/control/shutdown", domain->domid);
+            snprintf(path, sizeof(path), "/local/domain/%" PRIu32 "/control/shutdown",
+                     domain->domid);
             xs_write(xs, XBT_NULL, path, "poweroff", 8);
             asked = true;
             grace_ms = now_ms() + SHUTDOWN_GRACE_MS;
@@ -733,7 +736,8 @@ static int command_around(char **argv)
 
 static void __attribute__((noreturn)) usage(void)
 {
-    fputs("usage: lab-domain run [--log FILE] [--timeout S] [--panic-mark TEXT] NAME -- XL-ARGUMENT...\n"
+    fputs("usage: lab-domain run [--log FILE] [--timeout S] [--panic-mark TEXT] NAME -- "
+          "XL-ARGUMENT...\n"
           "       lab-domain cost [--log FILE] [--timeout S] NAME -- XL-ARGUMENT...\n"
           "       lab-domain around COMMAND...\n",
           stderr);

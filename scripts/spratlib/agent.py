@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The host's side of the lab's agent: runs commands in dom0. The protocol is told in lab/agent.c."""
+"""The host's side of the lab's agent: runs commands in dom0. lab/agent.c tells the protocol."""
 
 import contextlib
 import errno
@@ -105,12 +105,13 @@ class Channel:
         if not data:
             raise LabGone("the lab ended")
         return [(kind, data) for session, kind, data in self._decoder.feed(data)
-                if session == self.session]  # fmt: skip
+                if session == self.session]
 
     def _take(self, folder):
         for number in range(1, CHANNELS + 1):
             try:
-                lock = os.open(folder / f"agent-{number}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+                path = folder / f"agent-{number}.lock"
+                lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
             except FileNotFoundError:
                 raise LabGone("the lab ended") from None
             try:
@@ -164,7 +165,8 @@ def sync(folder, timeout_s):
 def run(folder, argv, *, output, stdin=None, cwd="/", env=None, timeout_s=None):
     """Run a command in dom0; return its exit code (128 + N when signal N ended it).
 
-    SIGINT and SIGTERM are passed on to it; at the second one, or when this process dies, the agent ends it.
+    SIGINT and SIGTERM are passed on to it; at the second one, or when this process dies, the agent
+    ends it.
     @param output     called as output(STDOUT | STDERR | REPORT, bytes), as it comes
     @param stdin      a descriptor to read its input from, or None
     @param timeout_s  raises TimeoutError then; the command is ended

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What a guest costs from its start until it is idle (or has shut down), in ns of CPU time.
 
-The figure is what Xen accounts to the domain, in a machine that counts instructions instead of time:
-one takes 2 ns (-icount shift=1), nothing depends on this computer, and two runs agree to the last digit.
-All guests are started one after the other in one such machine, which boots for it; its memory, its dom0
-and its random numbers are always the same. What follows "--" is appended to each command line.
+The figure is what Xen accounts to the domain, in a machine that counts instructions instead of
+time: one takes 2 ns (-icount shift=1), nothing depends on this computer, and two runs agree to the
+last digit. All guests are started one after the other in one such machine, which boots for it; its
+memory, its dom0 and its random numbers are always the same. What follows "--" is appended to each
+command line.
 """
 
 import csv
@@ -23,6 +24,7 @@ SILENCE_TIMEOUT_S = 300  # counting instructions, dom0 boots in about a minute
 GUEST_TIMEOUT_S = 120  # of the machine's own time
 PIPE_BYTES = 2**20  # QEMU never waits for us to read its serial line
 MARK = "sprat-bench: "
+CSV_COLUMNS = ("guest", "memory_mib", "arguments", "cpu_ns", "end", "memory_kib", "boot_ticks")
 BOOT_TICKS = re.compile(r"^sprat: boot: (\d+) ticks", re.MULTILINE)
 
 
@@ -49,11 +51,11 @@ def add_arguments(parser):
     parser.usage = "sprat bench cost [OPTION...] GUEST... [-- ARG...]"
     parser.add_argument("guests", nargs="+", metavar="GUEST", help="cfg files, or names of such")
     parser.add_argument("--memory", metavar="MIB[,MIB...]",
-                        help="measure each guest with each of these (default: what its cfg says)")  # fmt: skip
+                        help="measure each guest with each of these (default: what its cfg says)")
     parser.add_argument("--runs", type=lab_cli.positive, default=1, metavar="N",
-                        help="measure N times, and fail if the figures differ (default: 1)")  # fmt: skip
+                        help="measure N times, and fail if the figures differ (default: 1)")
     parser.add_argument("--csv", metavar="FILE",
-                        help="where the table goes as CSV (default: bench/cost.csv in the build folder)")  # fmt: skip
+                        help="the table as CSV (default: bench/cost.csv in the build folder)")
     parser.set_defaults(act=main)
 
 
@@ -69,7 +71,7 @@ def main(args):
         results = [case.result() for case in cases]
         if first is not None and results != first:
             changed = [f"{c.name} {c.memory_mib} MiB: {before} then {c.result()}"
-                       for c, before in zip(cases, first) if before != c.result()]  # fmt: skip
+                       for c, before in zip(cases, first) if before != c.result()]
             raise SpratError("two runs differ:\n" + "\n".join(changed))
         first = results
     print_table(cases)
@@ -96,7 +98,7 @@ def cases_of(args):
 
 
 def measure(cases, machine):
-    """Boot the counting machine with the images of `cases` in its initramfs; fill in what it finds."""
+    """Boot the counting machine with the images of `cases`; fill in what it finds."""
     place = lab.Lab(lab.own_name())
     lock = place.claim()
     process = None
@@ -115,7 +117,8 @@ def measure(cases, machine):
             process = qemu.start(place.folder, arguments, lock, tied=True, output=writer)
         finally:
             os.close(writer)
-        with open(reader, "rb", buffering=0) as serial, open(place.folder / "serial.log", "wb") as log:
+        log_path = place.folder / "serial.log"
+        with open(reader, "rb", buffering=0) as serial, open(log_path, "wb") as log:
             follow(serial, log, cases)
         process.wait(qemu.EXIT_TIMEOUT_S)
     except BaseException as error:
@@ -133,7 +136,8 @@ def write_archive(file, cases):
     lines = ["#!/bin/sh", f'say() {{ echo "{MARK}$*" >/dev/console; }}']
     for number, case in enumerate(cases):
         place = f"/bench/{number}"
-        visible = {path: f"{place}/{index}-{path.name}" for index, path in enumerate(case.guest.files())}
+        files = case.guest.files()
+        visible = {path: f"{place}/{index}-{path.name}" for index, path in enumerate(files)}
         for path, target in visible.items():
             archive.file(target, path.read_bytes())
         case.guest.name = f"bench-{number}"  # the same in every run
@@ -141,13 +145,14 @@ def write_archive(file, cases):
             "lab-domain", "cost", "--log", f"/var/log/xen/console/guest-bench-{number}.log",
             "--timeout", str(GUEST_TIMEOUT_S), case.guest.name, "--",
             *case.guest.xl_arguments(visible),
-        ]  # fmt: skip
+        ]
         command = " ".join(guest_cfg.quote_word(word) for word in words)
         lines += [
             f"say {number} start",
             f"{command} >/tmp/console 2>/tmp/errors 3>/tmp/report",
             f'while read -r line; do say {number} "$line"; done </tmp/report',
-            f'grep "^sprat: boot:" /tmp/console | while read -r line; do say {number} "$line"; done',
+            'grep "^sprat: boot:" /tmp/console >/tmp/boot',
+            f'while read -r line; do say {number} "$line"; done </tmp/boot',
             f'while read -r line; do say {number} error "$line"; done </tmp/errors',
         ]
     lines.append("say done")
@@ -183,7 +188,8 @@ def follow(serial, log, cases):
         raise SpratError("the counting machine ended before its work was done")
     for case in cases:
         if case.end not in ("idle", "poweroff"):
-            raise SpratError(f"{case.name} with {case.memory_mib} MiB ended by: {case.end or 'nothing'}")
+            how = case.end or "nothing"
+            raise SpratError(f"{case.name} with {case.memory_mib} MiB ended by: {how}")
 
 
 def take_line(text, cases, errors, elapsed_s):
@@ -213,7 +219,8 @@ def print_table(cases):
     print(f"{'guest':{width}}  {'MiB':>5}  {'CPU time, ns':>13}  {'then':8}  {'ticks to main':>13}")
     for case in cases:
         ticks = "" if case.boot_ticks is None else f"{case.boot_ticks:,}"
-        print(f"{case.name:{width}}  {case.memory_mib:5}  {case.cpu_ns:13,}  {case.end:8}  {ticks:>13}")
+        figures = f"{case.memory_mib:5}  {case.cpu_ns:13,}  {case.end:8}  {ticks:>13}"
+        print(f"{case.name:{width}}  {figures}")
 
 
 def write_csv(cases, name):
@@ -224,11 +231,11 @@ def write_csv(cases, name):
     try:
         with open(path, "w", newline="") as file:
             table = csv.writer(file)
-            table.writerow(["guest", "memory_mib", "arguments", "cpu_ns", "end", "memory_kib", "boot_ticks"])
+            table.writerow(CSV_COLUMNS)
             for case in cases:
                 ticks = "" if case.boot_ticks is None else case.boot_ticks
-                table.writerow([case.name, case.memory_mib, " ".join(case.words), case.cpu_ns, case.end,
-                                case.memory_kib, ticks])  # fmt: skip
+                words = " ".join(case.words)
+                table.writerow([case.name, case.memory_mib, words, *case.result()[:3], ticks])
     except OSError as error:
         raise SpratError(f"cannot write {path}: {error.strerror}") from error
     print(f"sprat: the same as CSV: {path}", file=sys.stderr)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The dispatcher: one line per subcommand; a subcommand's module is loaded only when it is asked for.
+"""The dispatcher: a line per subcommand; a subcommand's module is loaded only when asked for.
 
 A subcommand's module has two functions:
     add_arguments(parser)      declares its arguments

@@ -2,7 +2,7 @@
 """A writer of cpio archives ("newc"), as Linux wants its initramfs.
 
 All entries belong to root and carry the same time, so equal contents give equal archives, and no
-root is needed to make one. Source: Linux, Documentation/driver-api/early-userspace/buffer-format.rst.
+root is needed to make one. Source: Linux, driver-api/early-userspace/buffer-format.rst.
 """
 
 import stat

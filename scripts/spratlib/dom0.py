@@ -45,9 +45,9 @@ PACKAGES = (
     ("linux-image-amd64*linux-image-",
      ["boot/vmlinuz-*", "boot/System.map-*", "boot/config-*"]
      + [f"lib/modules/*/{name}.ko" for name in (
-         "xen-privcmd", "xenfs", "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-netback", "xen-blkback",
-         "virtio*", "9p*", "netfs", "fscache", "bridge", "stp", "llc", "loop", "brd", "tun",
-         "failover", "net_failover", "crc32c*", "libcrc32c")]),
+         "xen-privcmd", "xenfs", "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-netback",
+         "xen-blkback", "virtio*", "9p*", "netfs", "fscache", "bridge", "stp", "llc", "loop",
+         "brd", "tun", "failover", "net_failover", "crc32c*", "libcrc32c")]),
     (f"xen-utils-{XEN}", [f"usr/lib/xen-{XEN}/bin/*"]),
     ("xen-utils-common", ["etc/xen/*"]),
     ("xenstore-utils", ["usr/bin/*"]),

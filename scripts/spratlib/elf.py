@@ -9,7 +9,7 @@ import dataclasses
 import struct
 
 MACHINES = {3: "i386", 8: "MIPS", 20: "PowerPC", 21: "PowerPC64", 22: "S/390", 40: "ARM (32-bit)",
-            62: "x86-64", 183: "ARM (64-bit)", 243: "RISC-V", 258: "LoongArch"}  # fmt: skip
+            62: "x86-64", 183: "ARM (64-bit)", 243: "RISC-V", 258: "LoongArch"}
 EM_X86_64 = 62
 ET_REL, ET_EXEC, ET_DYN, ET_CORE = 1, 2, 3, 4
 PT_LOAD, PT_DYNAMIC, PT_NOTE = 1, 2, 4
@@ -20,7 +20,7 @@ XEN_ELFNOTES = {0: "INFO", 1: "ENTRY", 2: "HYPERCALL_PAGE", 3: "VIRT_BASE", 4: "
                 5: "XEN_VERSION", 6: "GUEST_OS", 7: "GUEST_VERSION", 8: "LOADER", 9: "PAE_MODE",
                 10: "FEATURES", 11: "BSD_SYMTAB", 12: "HV_START_LOW", 13: "L1_MFN_VALID",
                 14: "SUSPEND_CANCEL", 15: "INIT_P2M", 16: "MOD_START_PFN",
-                17: "SUPPORTED_FEATURES", 18: "PHYS32_ENTRY"}  # fmt: skip
+                17: "SUPPORTED_FEATURES", 18: "PHYS32_ENTRY"}
 
 
 class ElfError(Exception):
@@ -107,7 +107,7 @@ class Elf:
     def xen_notes(self):
         """Return Xen's notes as {name: description bytes}."""
         return {XEN_ELFNOTES.get(kind, str(kind)): desc
-                for owner, kind, desc in self.notes() if owner == "Xen"}  # fmt: skip
+                for owner, kind, desc in self.notes() if owner == "Xen"}
 
     def needed(self):
         """Return the names of the shared libraries this file needs."""
@@ -130,7 +130,7 @@ class Elf:
             f = struct.unpack("<IIQQQQQQ", self.bytes_at(phoff + i * phentsize, 56))
             self.segments.append(Segment(*f[:7]))
         raw = [struct.unpack("<IIQQQQIIQQ", self.bytes_at(shoff + i * shentsize, 64))
-               for i in range(shnum)]  # fmt: skip
+               for i in range(shnum)]
         names = raw[shstrndx][4] if shstrndx < len(raw) else None
         for f in raw:
             name = self._string(names + f[0]) if names is not None else ""

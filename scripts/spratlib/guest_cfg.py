@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """xl's configuration files: finding them, reading what matters here, writing values.
 
-Source: xl.cfg(5), and libxlu's grammar: NAME = VALUE, where VALUE is a number, a string in single or
-double quotes, or a list; "#" starts a comment; the last setting of a name counts.
+Source: xl.cfg(5), and libxlu's grammar: NAME = VALUE, where VALUE is a number, a string in single
+or double quotes, or a list; "#" starts a comment; the last setting of a name counts.
 """
 
 import os
@@ -27,7 +27,7 @@ _TOKEN = re.compile(
 
 
 def find(name):
-    """Return the path of the cfg file that `name` means: a path, or a name under the build folder."""
+    """Return the path of the cfg file that `name` is, or is called under the build folder."""
     given = pathlib.Path(name)
     if "/" in name or given.suffix == ".cfg" and given.exists():
         if not given.is_file():
@@ -43,7 +43,7 @@ def find(name):
         candidates = "".join(f"\n  {path}" for path in found)
         raise SpratError(f"several guests are called {name}; say which one:{candidates}")
     if not build.is_dir():
-        raise SpratError(f"there is no build folder {build}; scripts/quickstart builds the examples")
+        raise SpratError(f"there is no build folder {build}; scripts/quickstart makes it")
     names = sorted({path.stem for path in known})
     hint = f"there are: {' '.join(names)}" if names else "nothing is built there yet"
     raise SpratError(f"no {wanted} under {build}; {hint}")
@@ -114,7 +114,7 @@ def quote(value):
 
 
 def quote_word(word):
-    """Return `word` so that a guest, which splits its command line as a shell does, gets it whole."""
+    """Return `word` so that a shell, and a guest, which splits words as one does, gets it whole."""
     if re.fullmatch(r"[A-Za-z0-9_@%+=:,./-]+", word):
         return word
     return "'" + word.replace("'", "'\\''") + "'"

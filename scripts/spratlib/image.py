@@ -50,7 +50,7 @@ def check(path):
 
 
 def problem_of(file):
-    """Return what keeps Xen from starting an elf.Elf as a PV guest, in words; None if nothing does."""
+    """Return what keeps Xen from starting an elf.Elf as a PV guest, in words, or None."""
     if file.machine != elf.EM_X86_64:
         return f"for {file.machine_name}, and this Xen runs x86-64"
     if file.bits != 64:
@@ -72,8 +72,8 @@ def problem_of(file):
 
 
 def symbols_of(image):
-    """Return the file with the symbols of an image: NAME.xen.sym beside NAME.xen; or the file itself,
-    if it has symbols; or None."""
+    """Return the file with the symbols of an image: NAME.xen.sym beside NAME.xen; or the file
+    itself, if it has symbols; or None."""
     image = pathlib.Path(image)
     beside = image.with_name(image.name + ".sym")
     if beside.is_file():

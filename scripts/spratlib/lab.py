@@ -50,7 +50,8 @@ class Lab:
 
     def __init__(self, name):
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}", name):
-            raise UsageError(f"'{name}' cannot name a lab: 1 to 40 letters, digits, '.', '_' or '-'")
+            allowed = "1 to 40 letters, digits, '.', '_' or '-'"
+            raise UsageError(f"'{name}' cannot name a lab: {allowed}")
         self.name = name
         self.folder = paths.lab_folder() / "run" / name
 
@@ -62,7 +63,8 @@ class Lab:
         """Raise SpratError unless the lab runs."""
         if not self.is_running():
             option = "" if self.name == DEFAULT_NAME else f" --lab {self.name}"
-            raise SpratError(f"the lab '{self.name}' does not run; 'sprat lab up{option}' starts it")
+            start = f"'sprat lab up{option}' starts it"
+            raise SpratError(f"the lab '{self.name}' does not run; {start}")
 
     def state(self):
         """Return what start() wrote about the lab: pid, options, started, restored."""
@@ -124,7 +126,7 @@ class Lab:
             shutil.rmtree(self.folder, ignore_errors=True)
             return
         if pid_fd is None:
-            raise SpratError(f"the lab '{self.name}' is just being started; try again when it is up")
+            raise SpratError(f"the lab '{self.name}' is just starting; try again when it is up")
         try:
             with contextlib.suppress(agent.LabGone, SpratError):
                 with qemu.Qmp(self.folder) as qmp:
@@ -214,7 +216,7 @@ def device_arguments():
         "-serial", "chardev:com1",
         "-fsdev", f"local,id=build,path={build},security_model=none,multidevs=remap",
         "-device", "virtio-9p-pci,fsdev=build,mount_tag=build",
-    ]  # fmt: skip
+    ]
 
 
 def memory_arguments(machine, file, share):
@@ -223,7 +225,7 @@ def memory_arguments(machine, file, share):
     return [
         "-m", str(machine.memory_mib), "-machine", "memory-backend=ram", "-object",
         f"memory-backend-file,id=ram,size={machine.memory_mib}M,mem-path={path},share={share}",
-    ]  # fmt: skip
+    ]
 
 
 def boot(folder, machine, lock, arguments, *, tied):
@@ -242,7 +244,9 @@ def boot(folder, machine, lock, arguments, *, tied):
         agent.sync(folder, BOOT_TIMEOUT_S)
         return process
     except (agent.LabGone, TimeoutError) as error:
-        why = "QEMU ended" if isinstance(error, agent.LabGone) else f"no sign of dom0 in {BOOT_TIMEOUT_S} s"
+        why = f"no sign of dom0 in {BOOT_TIMEOUT_S} s"
+        if isinstance(error, agent.LabGone):
+            why = "QEMU ended"
         end_process(process)
         raise SpratError(f"the lab does not boot: {why}\n{what_was_said(folder)}") from None
     except BaseException:
@@ -277,10 +281,11 @@ def ensure_snapshot(machine, report):
 
 
 def take_snapshot(machine, work):
-    """Boot `machine` in the folder `work`, and leave its memory ("ram") and state ("state") there."""
+    """Boot `machine` in the folder `work`; leave its memory ("ram") and state ("state") there."""
     lock = os.open(work / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        process = boot(work, machine, lock, memory_arguments(machine, work / "ram", "on"), tied=True)
+        memory = memory_arguments(machine, work / "ram", "on")
+        process = boot(work, machine, lock, memory, tied=True)
     finally:
         os.close(lock)
     try:
@@ -321,7 +326,7 @@ def snapshot_key(machine):
 
 
 def prune(snapshots):
-    """Keep the snapshots used last. One that runs keeps its memory file open, so it may be removed."""
+    """Keep the snapshots used last. A lab that runs from another has its file open, and goes on."""
     found = sorted(
         (path for path in snapshots.iterdir() if path.is_dir() and not path.name.startswith(".")),
         key=lambda path: path.stat().st_mtime,
@@ -396,12 +401,12 @@ def what_was_said(folder):
         first = next((i for i, line in enumerate(lines) if telling.search(line)), len(lines))
         start = max(0, min(first - 5, len(lines) - SERIAL_TAIL_LINES))
         part = lines[start : start + 2 * SERIAL_TAIL_LINES]
-        said.append("The serial console, where it matters:\n" + "\n".join(f"  {line}" for line in part))
+        said.append("\n  ".join(["The serial console, where it matters:", *part]))
     return "\n".join(said)
 
 
 def keep_logs(folder, name, error):
-    """Move the logs of a lab that did not start aside, and return `error` with their place in it."""
+    """Move the logs of a lab that did not start aside; return `error` with their place in it."""
     logs = paths.lab_folder() / "failed" / name
     shutil.rmtree(logs, ignore_errors=True)
     with contextlib.suppress(OSError):
@@ -444,7 +449,7 @@ def _flock_within(descriptor, timeout_s, path):
 
 
 def console(lab, stdin, stdout):
-    """Tie `stdin` and `stdout` (descriptors) to the lab's serial console until Ctrl-] or its end."""
+    """Tie two descriptors to the lab's serial console until Ctrl-] or its end."""
     import socket
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:

@@ -82,15 +82,15 @@ def add_lab_argument(parser):
 def add_machine_arguments(parser):
     default = lab.Options()
     parser.add_argument("--memory", type=positive, metavar="MIB", default=default.memory,
-                        help=f"the machine's memory (default: {default.memory})")  # fmt: skip
+                        help=f"the machine's memory (default: {default.memory})")
     parser.add_argument("--dom0-memory", type=positive, metavar="MIB", default=default.dom0_memory,
-                        help=f"dom0's part of it (default: {default.dom0_memory})")  # fmt: skip
+                        help=f"dom0's part of it (default: {default.dom0_memory})")
     parser.add_argument("--smp", type=positive, metavar="N", default=default.smp,
-                        help=f"physical CPUs (default: {default.smp})")  # fmt: skip
+                        help=f"physical CPUs (default: {default.smp})")
     parser.add_argument("--xenstored", choices=("c", "ocaml"), default=default.xenstored,
-                        help=f"which xenstored (default: {default.xenstored})")  # fmt: skip
+                        help=f"which xenstored (default: {default.xenstored})")
     parser.add_argument("--no-snapshot", action="store_true",
-                        help="boot, even if a snapshot could be used")  # fmt: skip
+                        help="boot, even if a snapshot could be used")
 
 
 def options_of(args):
@@ -188,7 +188,7 @@ def exec_lab(args):
         return one.run(
             args.words, output=output, stdin=sys.stdin.fileno(), cwd=folder_in_dom0(),
             timeout_s=args.timeout,
-        )  # fmt: skip
+        )
     except TimeoutError as error:
         raise SpratError(str(error), 124) from error
 
@@ -211,7 +211,7 @@ def with_own_lab(args):
     with lab.own_lab(options_of(args), report) as one:
         environment = {
             **os.environ, "SPRAT_LAB": one.name, "SPRAT_BUILD": str(paths.build_folder()),
-        }  # fmt: skip
+        }
         try:
             child = subprocess.Popen(
                 args.words, env=environment, preexec_fn=qemu.die_with(os.getpid(), signal.SIGTERM)

@@ -4,7 +4,7 @@
 In `FOLDER` (lab/packages in the build folder):
     archives/NAME_VERSION_ARCH.deb   as fetched
     root/                            the files asked for, from all packages
-    manifest.json                    what is in root/: names, versions, sums, and the files asked for
+    manifest.json                    what is in root/: names, versions, sums, the files asked for
 """
 
 import dataclasses
@@ -117,7 +117,7 @@ def fetch(packages, archives):
     if os.geteuid() == 0:
         command += ["-o", "APT::Sandbox::User=root"]  # _apt may not write into the build folder
     command += ["download", *(f"{p.name}:{p.architecture}={p.version}" if p.architecture != "all"
-                              else f"{p.name}={p.version}" for p in absent)]  # fmt: skip
+                              else f"{p.name}={p.version}" for p in absent)]
     _apt(command, cwd=archives, timeout_s=FETCH_TIMEOUT_S)
     for package in absent:
         path = archives / package.archive
@@ -236,7 +236,7 @@ def _apt(command, cwd=None, timeout_s=APT_TIMEOUT_S):
     except subprocess.TimeoutExpired as error:
         raise SpratError(f"'{' '.join(command[:2])} ...' took more than {timeout_s} s") from error
     except FileNotFoundError as error:
-        raise SpratError(f"{command[0]} is not here; the lab is made from Debian packages") from error
+        raise SpratError(f"there is no {command[0]}; the lab is made of Debian packages") from error
     if done.returncode != 0:
         raise SpratError(f"'{' '.join(command)}' failed:\n{done.stderr.strip()}\n{UPDATE_HINT}")
     return done.stdout

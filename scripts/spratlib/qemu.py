@@ -37,7 +37,7 @@ class Machine:
     xen_options: str = ""
 
     def arguments(self):
-        """Return QEMU's arguments for the machine itself; file names are relative to the run folder."""
+        """Return QEMU's arguments for the machine; sockets are relative to the run folder."""
         xen = (
             "console=com1 com1=115200,8n1 dom0_max_vcpus=1"
             f" dom0_mem={self.dom0_memory_mib}M,max:{self.dom0_memory_mib}M"
@@ -52,12 +52,12 @@ class Machine:
             "-M", "pc", "-cpu", CPU,
             "-kernel", str(self.boot.xen), "-append", f"{xen} {self.xen_options}".strip(),
             "-initrd", f"{_escape(self.boot.kernel)} {linux},{_escape(self.boot.initramfs)}",
-        ]  # fmt: skip
+        ]
         if self.deterministic:
             arguments += [
                 "-accel", "tcg,thread=single", "-smp", "1", "-icount", "shift=1,sleep=off",
                 "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "1",
-            ]  # fmt: skip
+            ]
         else:
             arguments += ["-accel", "tcg,thread=multi", "-smp", str(self.smp)]
             arguments += ["-device", f"virtio-serial-pci,id=agent,max_ports={agent.CHANNELS + 1}"]
@@ -65,7 +65,7 @@ class Machine:
                 arguments += [
                     "-chardev", f"socket,id=agent{number},path=agent-{number},server=on,wait=off",
                     "-device", f"virtserialport,bus=agent.0,chardev=agent{number},nr={number}",
-                ]  # fmt: skip
+                ]
         return arguments
 
 
@@ -78,7 +78,7 @@ def version():
     """Return the version QEMU tells of itself. Raises SpratError when there is no QEMU."""
     try:
         done = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, timeout=30,
-                              check=True)  # fmt: skip
+                              check=True)
     except FileNotFoundError as error:
         raise SpratError(f"{PROGRAM} is not here; install the package qemu-system-x86") from error
     except subprocess.SubprocessError as error:
@@ -105,7 +105,7 @@ def start(folder, arguments, lock, *, tied, output=None):
         control = [
             "-chardev", f"socket,id=qmp,fd={qmp.fileno()},server=on,wait=off",
             "-mon", "chardev=qmp,mode=control",
-        ]  # fmt: skip
+        ]
         with open(folder / "qemu.log", "wb") as log:
             return subprocess.Popen(
                 [PROGRAM, *arguments, *control],
@@ -124,7 +124,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def die_with(parent, with_signal=signal.SIGKILL):
-    """Return what a child calls before it becomes another program: "kill me when my parent dies"."""
+    """Return what a child calls before its exec: "signal me when my parent dies"."""
 
     def prepare():
         if _libc.prctl(_PR_SET_PDEATHSIG, with_signal, 0, 0, 0) != 0 or os.getppid() != parent:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Start a guest, show its console, pass its exit code on.
 
-GUEST is a cfg file for xl, or the name of one under the build folder. The guest runs in the lab that
---lab or $SPRAT_LAB names; on this machine, if it is a Xen dom0; in the lab 'default', if it runs;
-else in a lab of its own, which ends with it. What follows "--" is appended to its command line.
+GUEST is a cfg file for xl, or the name of one under the build folder. The guest runs in the lab
+that --lab or $SPRAT_LAB names; on this machine, if it is a Xen dom0; in the lab 'default', if it
+runs; else in a lab of its own, which ends with it. What follows "--" is appended to its command
+line.
 
 Exit code: the guest's own; 139 when it crashed; 124 after --timeout; 130 after Ctrl-C; 125 when it
 could not be started.
@@ -19,19 +20,20 @@ from spratlib import agent, guest_cfg, image, lab, lab_cli, symbolize, toolstack
 from spratlib.errors import EXIT_CRASH, EXIT_FAILURE, EXIT_TIMEOUT, SpratError
 
 PANIC_MARK = "sprat: panic:"
+CODE_ADDRESS = re.compile(r"\brip: ?([0-9a-f]{8,16})|\[<([0-9a-f]{8,16})>\]")
 LAB_OVERHEAD_MIB = 1024  # a lab of our own has this, and the guest's memory
 
 
 def add_arguments(parser):
     parser.add_argument("guest", metavar="GUEST", help="a cfg file, or the name of one")
     parser.add_argument("--lab", metavar="NAME", default=os.environ.get("SPRAT_LAB"),
-                        help="the lab to run it in (default: $SPRAT_LAB)")  # fmt: skip
+                        help="the lab to run it in (default: $SPRAT_LAB)")
     parser.add_argument("--memory", type=lab_cli.positive, metavar="MIB",
-                        help="the guest's memory, instead of what the cfg says")  # fmt: skip
+                        help="the guest's memory, instead of what the cfg says")
     parser.add_argument("--timeout", type=lab_cli.positive, metavar="S",
-                        help="end the guest after S seconds")  # fmt: skip
+                        help="end the guest after S seconds")
     parser.add_argument("--stats", action="store_true",
-                        help="tell at its end what CPU time and memory it took")  # fmt: skip
+                        help="tell at its end what CPU time and memory it took")
     parser.usage = "sprat run [OPTION...] GUEST [-- ARG...]"
 
 
@@ -200,7 +202,7 @@ class Result:
         if self._symbols is None:
             return line
         meanings = []
-        for first, bracketed in re.findall(r"\brip: ?([0-9a-f]{8,16})|\[<([0-9a-f]{8,16})>\]", line):
+        for first, bracketed in CODE_ADDRESS.findall(line):
             places = self._symbols.locate(int(first or bracketed, 16))
             meanings += [f"{function} at {place}" for function, place in places]
         return f"{line}  {', '.join(meanings)}" if meanings else line

@@ -18,6 +18,7 @@ from spratlib.errors import SpratError, UsageError
 FRAME = re.compile(rb"^(?P<indent>.*?)#(?P<number>\d+)\s+0x(?P<address>[0-9a-fA-F]+)\s*$")
 MARK = b"sprat:"  # a line that begins so may be one of a report
 EXIT_TIMEOUT_S = 10
+END = "0xffffffffffffffff"  # no function is there: the question that ends an answer
 
 
 class Symbols:
@@ -52,13 +53,13 @@ class Symbols:
         the file knows nothing of it."""
         # A second question marks the end of the first one's answer, which has any number of lines.
         try:
-            self._process.stdin.write(f"{address:#x}\n{2**64 - 1:#x}\n")
+            self._process.stdin.write(f"{address:#x}\n{END}\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             return []
         lines = []
         self._process.stdout.readline()  # the address itself
-        while (line := self._process.stdout.readline()) and not line.startswith("0xffffffffffffffff"):
+        while (line := self._process.stdout.readline()) and not line.startswith(END):
             lines.append(line.rstrip("\n"))
         for _ in range(2):
             self._process.stdout.readline()
@@ -141,7 +142,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--image",
         metavar="FILE",
-        help="the image (NAME.xen; its symbols are in NAME.xen.sym), a file with symbols, or a name",
+        help="the image (its symbols are in NAME.xen.sym), a file with symbols, or a name",
     )
 
 
@@ -150,7 +151,8 @@ def main(args):
         raise UsageError("say whose report it is: --image NAME.xen")
     path = pathlib.Path(args.image)
     if not path.exists() and "/" not in args.image:
-        path = pathlib.Path(guest_cfg.parse(guest_cfg.find(args.image).read_text()).get("kernel", ""))
+        settings = guest_cfg.parse(guest_cfg.find(args.image).read_text())
+        path = pathlib.Path(settings.get("kernel", ""))
     if not path.is_file():
         raise SpratError(f"there is no file {args.image}")
     symbols = image.symbols_of(path)
