@@ -105,8 +105,8 @@ static void append(const char *head, const char *fmt, va_list args)
     char line[1024];
 
     vsnprintf(line, sizeof(line), fmt, args);
-    port.log_len += (size_t)snprintf(port.log + port.log_len, LOG_MAX - port.log_len, "%s%s\n",
-                                     head, line);
+    port.log_len +=
+        (size_t)snprintf(port.log + port.log_len, LOG_MAX - port.log_len, "%s%s\n", head, line);
     if (port.log_len >= LOG_MAX)
         fake_fail("the guest logs more than a test reads");
 }

@@ -15,7 +15,7 @@
 int fake_run_tests(const struct CMUnitTest *tests, size_t n);
 
 /** Does `text` hold `part`? Shows both when not. */
-#define assert_has(text, part) fake_assert_has(text, part, 1, __FILE__, __LINE__)
+#define assert_has(text, part)     fake_assert_has(text, part, 1, __FILE__, __LINE__)
 #define assert_has_not(text, part) fake_assert_has(text, part, 0, __FILE__, __LINE__)
 void fake_assert_has(const char *text, const char *part, int wanted, const char *file, int line);
 

@@ -12,7 +12,7 @@
 #define PATH_MAX_BYTES   256
 #define VALUE_MAX        4096
 #define WATCHES_MAX      64
-#define TRANSACTIONS_MAX 4
+#define TRANSACTIONS_MAX 10
 #define EVENTS_MAX       256
 
 struct node {
