@@ -242,16 +242,12 @@ static int connected(struct front *front)
 
     nf->connected = true;
     nf->stats.connections++;
-    netfront_signal(nf);
     return 0;
 }
 
 static void disconnect(struct front *front)
 {
-    struct netfront *nf = netfront_of(front);
-
-    nf->connected = false;
-    netfront_signal(nf);
+    netfront_of(front)->connected = false;
 }
 
 static void release(struct front *front)
@@ -262,7 +258,11 @@ static void release(struct front *front)
         if (nf->queues[i].nf)
             netfront_queue_free(&nf->queues[i]);
     nf->n_queues = 0;
-    netfront_signal(nf);
+}
+
+static void changed(struct front *front)
+{
+    netfront_signal(netfront_of(front));
 }
 
 static const struct front_driver driver = {
@@ -272,6 +272,7 @@ static const struct front_driver driver = {
     .connected = connected,
     .disconnect = disconnect,
     .release = release,
+    .changed = changed,
 };
 
 /* For the user */

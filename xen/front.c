@@ -71,6 +71,7 @@ static void enter(struct front *front, enum front_state state)
 {
     front->state = state;
     port_wake(&front->changed);
+    front->driver->changed(front);
 }
 
 static void step_disconnect(struct front *front)

@@ -48,6 +48,8 @@ struct front_driver {
     void (*disconnect)(struct front *front);
     /** The backend let go: take back pages and channels. Also after a publish() that failed. */
     void (*release)(struct front *front);
+    /** The state is another one. */
+    void (*changed)(struct front *front);
 };
 
 struct front {
