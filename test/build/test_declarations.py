@@ -119,9 +119,12 @@ class Declarations(unittest.TestCase):
         self.assertEqual(as_xl_reads(cfg, "extra"), cmdline)
 
     def test_devices_reach_the_cfg(self):
-        # As if there were drivers; nothing is built here.
+        # As if there were all drivers; nothing is built here.
         code, output = self.scratch.configure("""
             foreach(driver netfront blkfront)
+                if(TARGET sprat_${driver}_guest)
+                    continue()
+                endif()
                 add_library(sprat_${driver}_guest STATIC IMPORTED)
                 set_target_properties(sprat_${driver}_guest PROPERTIES
                     IMPORTED_LOCATION /dev/null SPRAT_USES xen)

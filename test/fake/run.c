@@ -175,7 +175,7 @@ static void in_own_process(void **state)
 {
     const struct CMUnitTest *test = *state;
     FILE *said = tmpfile();
-    int status;
+    int status = 0;
 
     assert_non_null(said);
     fflush(NULL);
