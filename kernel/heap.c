@@ -20,14 +20,14 @@
 #define FILL       0xa5
 #define FILL_MAX   64 /* bytes of pattern behind a block: a string's end, a loop's one too many */
 
-static const uint16_t slot_sizes[] = {16,  32,  48,  64,  80,  96,  128, 160,  192,
-                                      240, 304, 400, 496, 576, 672, 800, 1008, 1344, 2016};
+static const uint16_t slot_sizes[] = {16,  32,  48,  64,  80,  96,  128,  160,  192, 240,
+                                      304, 400, 496, 576, 672, 800, 1008, 1344, 2016};
 #define CLASSES ARRAY_LEN(slot_sizes)
 
 #define SLOTS_MAX 256
 
 struct slab {
-    uint64_t magic; /* secret ^ address */
+    uint64_t magic;               /* secret ^ address */
     struct slab *next, *previous; /* of the same class, with a free slot */
     uint16_t class;
     uint16_t n_slots, n_free;
@@ -115,7 +115,7 @@ static struct slab *slab_new(unsigned class)
         return NULL;
     memset(slab, 0, sizeof(*slab));
     slab->magic = heap.secret ^ (uintptr_t)slab;
-    slab->class = (uint16_t)class;
+    slab->class = (uint16_t) class;
     slab->n_slots = (uint16_t)((PAGE_BYTES - SLAB_HEADER) / slot_sizes[class]);
     slab->n_free = slab->n_slots;
     partial_add(slab);
@@ -211,7 +211,7 @@ static unsigned class_of(size_t size)
     unsigned class = 0;
 
     while (class < CLASSES && slot_sizes[class] < size + SEAL_BYTES)
-        class++;
+        class ++;
     return class;
 }
 

@@ -17,8 +17,8 @@
 #define WORD_PAGES  64
 #define BLOCK_WORDS (PAGE_BYTES / sizeof(uint64_t) / 2)
 #define BLOCK_PAGES (BLOCK_WORDS * WORD_PAGES)
-#define BLOCKS      512  /* 32 GiB */
-#define RESERVE     4    /* page tables and a block of bits: what mapping more may take */
+#define BLOCKS      512 /* 32 GiB */
+#define RESERVE     4   /* page tables and a block of bits: what mapping more may take */
 
 struct block {
     uint64_t used[BLOCK_WORDS];

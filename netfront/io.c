@@ -18,7 +18,7 @@ static_assert(sizeof(netif_tx_request_t) == 12, "netif ABI");
 static_assert(sizeof(netif_rx_response_t) == 8, "netif ABI");
 static_assert(sizeof(struct netif_extra_info) == 8, "netif ABI");
 
-#define PACKET_MAX 65535 /* bytes: what a request's size field holds */
+#define PACKET_MAX 65535                          /* bytes: what a request's size field holds */
 #define EXTRAS_MAX (XEN_NETIF_EXTRA_TYPE_MAX - 1) /* one of each type */
 
 static void fault(struct netfront_queue *queue, const char *what)
@@ -353,8 +353,8 @@ static void write_gso(struct netfront_queue *queue, const struct netbuf *packet)
     extra->type = XEN_NETIF_EXTRA_TYPE_GSO;
     extra->flags = 0;
     extra->u.gso.size = packet->gso_size;
-    extra->u.gso.type = packet->gso == NETBUF_GSO_TCPV4 ? XEN_NETIF_GSO_TYPE_TCPV4
-                                                        : XEN_NETIF_GSO_TYPE_TCPV6;
+    extra->u.gso.type =
+        packet->gso == NETBUF_GSO_TCPV4 ? XEN_NETIF_GSO_TYPE_TCPV4 : XEN_NETIF_GSO_TYPE_TCPV6;
     extra->u.gso.pad = 0;
     extra->u.gso.features = 0;
 }
@@ -399,6 +399,7 @@ unsigned netfront_transmit(struct netfront *nf, unsigned queue_number, struct ne
         struct netbuf *packet = packets[n];
         int ids[SLOTS_MAX];
         unsigned slots;
+        assert(packet);
         if (!may_send(nf, packet, &slots) || slots > ring_room(&queue->tx) ||
             grant_pieces(queue, packet, ids) < 0)
             break;

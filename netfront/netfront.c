@@ -2,6 +2,7 @@
 /* An interface's life: the handshake with netback, and its end. */
 #include <sprat/netfront.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -49,10 +50,9 @@ static struct xenstore_item *add_key(struct keys *keys, const char *folder, cons
 {
     size_t i = keys->n++;
 
-    strcpy(keys->paths[i], folder);
-    strcat(keys->paths[i], "/");
-    strcat(keys->paths[i], key);
-    keys->items[i] = (struct xenstore_item){keys->paths[i], keys->values[i], sizeof(keys->values[i]), 0};
+    xenstore_join(keys->paths[i], PATH_BYTES, folder, key);
+    keys->items[i] =
+        (struct xenstore_item){keys->paths[i], keys->values[i], sizeof(keys->values[i]), 0};
     return &keys->items[i];
 }
 
@@ -150,7 +150,8 @@ static int read_features(struct netfront *nf, struct keys *keys)
         return -EPROTO;
     }
     uint64_t mtu_bytes = number_of(mtu, MTU_DEFAULT);
-    features->mtu = mtu_bytes >= MTU_MIN && mtu_bytes <= MTU_MAX ? (unsigned)mtu_bytes : MTU_DEFAULT;
+    features->mtu =
+        mtu_bytes >= MTU_MIN && mtu_bytes <= MTU_MAX ? (unsigned)mtu_bytes : MTU_DEFAULT;
     features->sg = offload && number[KEY_SG];
     features->gso_tcpv4 = features->sg && number[KEY_GSO_TCPV4];
     features->gso_tcpv6 = features->sg && number[KEY_GSO_TCPV6];
@@ -158,7 +159,7 @@ static int read_features(struct netfront *nf, struct keys *keys)
     features->csum_ipv6 = offload && number[KEY_IPV6_CSUM];
     nf->split_channels = number[KEY_SPLIT];
     nf->n_queues = number[KEY_QUEUES] < nf->config.queues_max ? (unsigned)number[KEY_QUEUES]
-                                                             : nf->config.queues_max;
+                                                              : nf->config.queues_max;
     if (nf->n_queues < 1)
         nf->n_queues = 1;
     features->n_queues = nf->n_queues;
@@ -189,10 +190,10 @@ static int write_queues(struct netfront *nf, struct keys *keys)
     }
     add_number(keys, nf->front.path, "multi-queue-num-queues", nf->n_queues);
     for (unsigned i = 0; i < nf->n_queues; i++) {
-        char folder[PATH_BYTES], number[DECIMAL_MAX + 1];
-        strcpy(folder, nf->front.path);
-        strcat(folder, "/queue-");
-        strcat(folder, decimal_text(i, number));
+        char folder[PATH_BYTES], queue[] = "queue-0";
+        static_assert(NETFRONT_QUEUES_MAX <= 10, "one digit");
+        queue[sizeof(queue) - 2] = (char)('0' + i);
+        xenstore_join(folder, sizeof(folder), nf->front.path, queue);
         if (keys->n + 4 > KEYS_MAX) {
             int error = write_keys(keys);
             if (error)

@@ -46,7 +46,8 @@ int netfront_queue_init(struct netfront *nf, struct netfront_queue *queue)
     if (queue->rx_target > queue->rx.n_entries)
         queue->rx_target = queue->rx.n_entries;
     if (queue->rx_target < SLOTS_MAX)
-        queue->rx_target = SLOTS_MAX; /* the largest packet must fit, or the backend waits for ever */
+        queue->rx_target =
+            SLOTS_MAX; /* the largest packet must fit, or the backend waits for ever */
 
     error = ring_ids_init(&queue->tx_ids, queue->tx.n_entries);
     if (!error)

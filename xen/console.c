@@ -25,10 +25,10 @@ int console_init(void *page, uint32_t port, void (*on_event)(void))
 
     if (!shared)
         return 0;
-    console.in = (struct bytering){shared->in, sizeof(shared->in), &shared->in_cons,
-                                   &shared->in_prod};
-    console.out = (struct bytering){shared->out, sizeof(shared->out), &shared->out_cons,
-                                    &shared->out_prod};
+    console.in =
+        (struct bytering){shared->in, sizeof(shared->in), &shared->in_cons, &shared->in_prod};
+    console.out =
+        (struct bytering){shared->out, sizeof(shared->out), &shared->out_cons, &shared->out_prod};
     console.on_event = on_event;
     int error = evtchn_bind(&console.channel, port, handle_event, NULL);
     console.connected = !error;

@@ -119,8 +119,7 @@ void evtchn_notify(const struct evtchn *channel)
 /* A port is cleared before its handler runs: what comes meanwhile is announced anew. */
 static void dispatch_word(unsigned long word)
 {
-    unsigned long pending =
-        shared_info.evtchn_pending[word] & ~shared_info.evtchn_mask[word];
+    unsigned long pending = shared_info.evtchn_pending[word] & ~shared_info.evtchn_mask[word];
 
     while (pending) {
         unsigned bit = __builtin_ctzl(pending);

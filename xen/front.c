@@ -40,21 +40,11 @@ static const uint8_t steps[FRONT_STATES][BACKEND_STATES] = {
     [FRONT_GONE] = {NOTHING},
 };
 
-static const char *join(char *path, const char *folder, const char *key)
-{
-    size_t len = strlen(folder);
-
-    assert(len + 1 + strlen(key) < PATH_BYTES);
-    memcpy(path, folder, len);
-    path[len] = '/';
-    strcpy(path + len + 1, key);
-    return path;
-}
-
 static int show_state(struct front *front, unsigned state)
 {
     char path[PATH_BYTES];
-    return xenstore_write_u64(XENSTORE_NO_TX, join(path, front->path, "state"), state);
+    return xenstore_write_u64(XENSTORE_NO_TX,
+                              xenstore_join(path, sizeof(path), front->path, "state"), state);
 }
 
 uint64_t front_backend_number(struct front *front, const char *key, uint64_t otherwise)
@@ -62,7 +52,8 @@ uint64_t front_backend_number(struct front *front, const char *key, uint64_t oth
     char path[PATH_BYTES];
     uint64_t number;
 
-    return xenstore_read_u64(XENSTORE_NO_TX, join(path, front->backend, key), &number) == 0
+    return xenstore_read_u64(XENSTORE_NO_TX, xenstore_join(path, sizeof(path), front->backend, key),
+                             &number) == 0
                ? number
                : otherwise;
 }
@@ -163,12 +154,13 @@ static void device_changed(struct xenstore_watch *watch, const char *changed)
     port_work(&CONTAINER_OF(watch, struct front, backend_watch)->work);
 }
 
-static int watch_backend(struct front *front, const char *backend)
+static int watch_backend(struct front *front, const char backend[FRONT_PATH_MAX])
 {
     if (front->watched)
         xenstore_unwatch(&front->state_watch);
-    strcpy(front->backend, backend);
-    join(front->state_watch_path, front->backend, "state");
+    memcpy(front->backend, backend, sizeof(front->backend));
+    xenstore_join(front->state_watch_path, sizeof(front->state_watch_path), front->backend,
+                  "state");
     front->state_watch =
         (struct xenstore_watch){.path = front->state_watch_path, .handler = backend_state_changed};
     int error = xenstore_watch(&front->state_watch);
@@ -182,11 +174,17 @@ static int watch_backend(struct front *front, const char *backend)
  */
 static int find_backend(struct front *front, uint64_t *state)
 {
-    char backend[FRONT_PATH_MAX], id[DECIMAL_MAX + 1], state_text[DECIMAL_MAX + 1];
+    char backend[FRONT_PATH_MAX] = {0}, id[DECIMAL_MAX + 1], state_text[DECIMAL_MAX + 1];
     char backend_path[PATH_BYTES], id_path[PATH_BYTES];
     struct xenstore_item items[] = {
-        {.path = join(backend_path, front->path, "backend"), backend, sizeof(backend), 0},
-        {.path = join(id_path, front->path, "backend-id"), id, sizeof(id), 0},
+        {.path = xenstore_join(backend_path, sizeof(backend_path), front->path, "backend"),
+         backend,
+         sizeof(backend),
+         0},
+        {.path = xenstore_join(id_path, sizeof(id_path), front->path, "backend-id"),
+         id,
+         sizeof(id),
+         0},
         {.path = front->state_watch_path, state_text, sizeof(state_text), 0},
     };
     uint64_t number;
@@ -269,7 +267,8 @@ static void look(struct port_work *work)
 int front_list(const char *kind, unsigned *numbers, size_t max)
 {
     char path[PATH_BYTES], names[512];
-    int len = xenstore_list(XENSTORE_NO_TX, join(path, "device", kind), names, sizeof(names));
+    int len = xenstore_list(XENSTORE_NO_TX, xenstore_join(path, sizeof(path), "device", kind),
+                            names, sizeof(names));
     size_t n = 0;
 
     if (len == -ENOENT)
@@ -292,14 +291,15 @@ int front_open(struct front *front, const struct front_driver *driver, unsigned 
     front->driver = driver;
     front->state = FRONT_INITIALISING;
     front->work.run = look;
-    join(folder, "device", driver->kind);
-    join(front->path, folder, decimal_text(number, text));
+    xenstore_join(folder, sizeof(folder), "device", driver->kind);
+    xenstore_join(front->path, sizeof(front->path), folder, decimal_text(number, text));
 
     uint64_t state;
     int error = find_backend(front, &state);
     if (error != -EAGAIN)
         return error == -ENOENT ? -ENODEV : error;
-    join(front->backend_watch_path, front->path, "backend");
+    xenstore_join(front->backend_watch_path, sizeof(front->backend_watch_path), front->path,
+                  "backend");
     front->backend_watch =
         (struct xenstore_watch){.path = front->backend_watch_path, .handler = device_changed};
     error = xenstore_watch(&front->backend_watch);
@@ -312,7 +312,8 @@ void front_close(struct front *front, uint64_t deadline_ns)
 {
     front->closing = true;
     port_work(&front->work);
-    while (front->work.queued || front->looking || is_live(front) || front->state == FRONT_CLOSING) {
+    while (front->work.queued || front->looking || is_live(front) ||
+           front->state == FRONT_CLOSING) {
         int timed_out = port_wait(&front->changed, deadline_ns);
         if (timed_out && !front->work.queued && !front->looking)
             break;

@@ -156,9 +156,9 @@ static const struct {
     const char *name;
     int error;
 } errors[] = {
-    {"EINVAL", EINVAL}, {"EACCES", EACCES}, {"EEXIST", EEXIST},   {"EISDIR", EISDIR},
-    {"ENOENT", ENOENT}, {"ENOMEM", ENOMEM}, {"ENOSPC", ENOSPC},   {"EIO", EIO},
-    {"EROFS", EROFS},   {"EBUSY", EBUSY},   {"EAGAIN", EAGAIN},   {"EISCONN", EISCONN},
+    {"EINVAL", EINVAL}, {"EACCES", EACCES}, {"EEXIST", EEXIST},       {"EISDIR", EISDIR},
+    {"ENOENT", ENOENT}, {"ENOMEM", ENOMEM}, {"ENOSPC", ENOSPC},       {"EIO", EIO},
+    {"EROFS", EROFS},   {"EBUSY", EBUSY},   {"EAGAIN", EAGAIN},       {"EISCONN", EISCONN},
     {"E2BIG", E2BIG},   {"EPERM", EPERM},   {"ENOTEMPTY", ENOTEMPTY}, {"ENOSYS", ENOSYS},
 };
 
@@ -250,11 +250,10 @@ static bool receive_some(void)
     while (!store.broken) {
         bool in_header = store.got < sizeof(store.header);
         size_t in_payload = store.got - sizeof(store.header);
-        ssize_t n = in_header
-                        ? bytering_take(&store.rsp, (char *)&store.header + store.got,
-                                        sizeof(store.header) - store.got)
-                        : bytering_take(&store.rsp, store.payload + in_payload,
-                                        store.header.len - in_payload);
+        ssize_t n = in_header ? bytering_take(&store.rsp, (char *)&store.header + store.got,
+                                              sizeof(store.header) - store.got)
+                              : bytering_take(&store.rsp, store.payload + in_payload,
+                                              store.header.len - in_payload);
         if (n < 0)
             fault("its answer producer is out of range");
         if (n < 0)
@@ -290,10 +289,10 @@ int xenstore_init(void *page, uint32_t port)
 
     if (!shared)
         return 0;
-    store.req = (struct bytering){shared->req, sizeof(shared->req), &shared->req_cons,
-                                  &shared->req_prod};
-    store.rsp = (struct bytering){shared->rsp, sizeof(shared->rsp), &shared->rsp_cons,
-                                  &shared->rsp_prod};
+    store.req =
+        (struct bytering){shared->req, sizeof(shared->req), &shared->req_cons, &shared->req_prod};
+    store.rsp =
+        (struct bytering){shared->rsp, sizeof(shared->rsp), &shared->rsp_cons, &shared->rsp_prod};
     int error = evtchn_bind(&store.channel, port, pump, NULL);
     store.connected = !error;
     return error;
@@ -472,6 +471,18 @@ const char *xenstore_next_name(const char *list, size_t len, const char *name)
 {
     const char *next = name ? name + strlen(name) + 1 : list;
     return next < list + len ? next : NULL;
+}
+
+char *xenstore_join(char *path, size_t size, const char *folder, const char *key)
+{
+    size_t folder_len = strlen(folder), key_len = strlen(key);
+
+    assert(folder_len + 1 + key_len < size);
+    memcpy(path, folder, folder_len);
+    path[folder_len] = '/';
+    memcpy(path + folder_len + 1, key, key_len);
+    path[folder_len + 1 + key_len] = '\0';
+    return path;
 }
 
 int xenstore_begin(xenstore_tx_t *tx)

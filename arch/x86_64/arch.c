@@ -29,7 +29,8 @@ struct cpu_local cpu_local = {.self = &cpu_local};
 
 #define TRAP(vector_number)                                                                        \
     {                                                                                              \
-        .vector = vector_number, .cs = FLAT_KERNEL_CS, .address = (unsigned long)trap_##vector_number \
+        .vector = vector_number, .cs = FLAT_KERNEL_CS,                                             \
+        .address = (unsigned long)trap_##vector_number                                             \
     }
 
 /* Those that a PV guest's code can cause. Xen keeps double faults, NMIs, machine checks and #NM. */

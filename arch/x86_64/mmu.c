@@ -20,7 +20,7 @@
 #define PTE_RO         (PTE_PRESENT | PTE_USER | PTE_ACCESSED | PTE_NO_EXECUTE)
 #define PTE_RW         (PTE_RO | PTE_WRITE | PTE_DIRTY)
 #define PTE_TABLE      (PTE_PRESENT | PTE_USER | PTE_ACCESSED | PTE_WRITE | PTE_DIRTY)
-#define PTE_FRAME(pte) (((pte) & 0x000ffffffffff000) >> PAGE_BITS)
+#define PTE_FRAME(pte) (((pte)&0x000ffffffffff000) >> PAGE_BITS)
 
 #define TABLE_ENTRIES 512
 #define LEVELS        4

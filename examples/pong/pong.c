@@ -21,7 +21,13 @@
 #define ICMP_BYTES  8
 
 enum { ETHERTYPE = 12, ETHER_PAYLOAD = 14 };
-enum { ARP_OPERATION = 6, ARP_SENDER_MAC = 8, ARP_SENDER_IP = 14, ARP_TARGET_MAC = 18, ARP_TARGET_IP = 24 };
+enum {
+    ARP_OPERATION = 6,
+    ARP_SENDER_MAC = 8,
+    ARP_SENDER_IP = 14,
+    ARP_TARGET_MAC = 18,
+    ARP_TARGET_IP = 24
+};
 enum { IP_VERSION = 0, IP_FRAGMENT = 6, IP_PROTOCOL = 9, IP_SOURCE = 12, IP_DESTINATION = 16 };
 enum { ICMP_TYPE = 0, ICMP_CHECKSUM = 2 };
 
@@ -52,8 +58,8 @@ static bool answer_arp(uint8_t *frame, uint32_t len)
     static const uint8_t request[8] = {0, 1, 8, 0, 6, 4, 0, 1}; /* Ethernet, IPv4, request */
     uint8_t *arp = frame + ETHER_BYTES;
 
-    if (len < ETHER_BYTES + ARP_BYTES || memcmp(arp, request, sizeof(request)) ||
-        memcmp(arp + ARP_TARGET_IP, my_ip, 4))
+    if (len < ETHER_BYTES + ARP_BYTES || memcmp(arp, request, sizeof(request)) != 0 ||
+        memcmp(arp + ARP_TARGET_IP, my_ip, 4) != 0)
         return false;
     answer_ether(frame);
     arp[ARP_OPERATION + 1] = 2;
@@ -69,7 +75,7 @@ static bool answer_ping(uint8_t *frame, uint32_t len)
 
     if (len < ETHER_BYTES + IP_BYTES + ICMP_BYTES || ip[IP_VERSION] != 0x45 ||
         ip[IP_PROTOCOL] != 1 || (ip[IP_FRAGMENT] & 0x3f) || ip[IP_FRAGMENT + 1] ||
-        memcmp(ip + IP_DESTINATION, my_ip, 4) || icmp[ICMP_TYPE] != 8)
+        memcmp(ip + IP_DESTINATION, my_ip, 4) != 0 || icmp[ICMP_TYPE] != 8)
         return false;
     answer_ether(frame);
     memcpy(ip + IP_DESTINATION, ip + IP_SOURCE, 4);

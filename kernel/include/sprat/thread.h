@@ -21,14 +21,14 @@
 
 struct thread {
     struct context context;
-    struct thread *next;       /**< in the run queue or the queue it waits on */
-    struct port_queue *queue;  /**< it waits here; NULL when it is ready */
-    struct timer timer;        /**< the wait's deadline */
+    struct thread *next;      /**< in the run queue or the queue it waits on */
+    struct port_queue *queue; /**< it waits here; NULL when it is ready */
+    struct timer timer;       /**< the wait's deadline */
     bool timed_out;
     bool ended;
-    uint64_t stack_limit;      /**< application code reports an overflow below this */
-    void *stack;               /**< the guard page; NULL for the main thread */
-    size_t stack_size;         /**< bytes, without the guard page */
+    uint64_t stack_limit; /**< application code reports an overflow below this */
+    void *stack;          /**< the guard page; NULL for the main thread */
+    size_t stack_size;    /**< bytes, without the guard page */
     const char *name;
     void (*entry)(void *);
     void *arg;

@@ -13,7 +13,7 @@
 #include <sprat/compiler.h>
 
 #define NETBUF_BYTES    PAGE_BYTES /**< room in a buffer, headroom included */
-#define NETBUF_HEADROOM 256        /**< in front of the data of a new or received packet's first piece */
+#define NETBUF_HEADROOM 256 /**< in front of the data of a new or received packet's first piece */
 
 /** What is known of a packet's checksum. */
 enum netbuf_csum {
@@ -40,8 +40,8 @@ struct netbuf {
     uint8_t gso;       /**< enum netbuf_gso */
     uint8_t csum;      /**< enum netbuf_csum */
 
-    uint8_t *page;     /**< NETBUF_BYTES of it; of netbuf.c */
-    void *owner[2];    /**< for whoever has the buffer: netfront's users, while it is theirs */
+    uint8_t *page;  /**< NETBUF_BYTES of it; of netbuf.c */
+    void *owner[2]; /**< for whoever has the buffer: netfront's users, while it is theirs */
     /** Called instead of netbuf_free() when set: a piece whose page belongs to somebody else. */
     void (*release)(struct netbuf *);
 };

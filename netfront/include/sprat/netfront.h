@@ -28,8 +28,9 @@ enum netfront_link {
 /** What happened so far. All count from the interface's opening. */
 struct netfront_stats {
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
-    uint64_t rx_dropped;  /**< packets that the guest had no memory for */
-    uint64_t rx_errors;   /**< packets that the backend announced and could not deliver, or malformed */
+    uint64_t rx_dropped; /**< packets that the guest had no memory for */
+    uint64_t
+        rx_errors; /**< packets that the backend announced and could not deliver, or malformed */
     uint64_t tx_errors;   /**< packets that the backend could not send */
     uint64_t faults;      /**< lies of the backend: each closed the connection */
     uint64_t connections; /**< how often the backend has connected */
@@ -39,13 +40,13 @@ struct netfront_stats {
 struct netfront_config {
     unsigned rx_buffers; /**< pages posted for receiving, over all queues; 0 is 64 */
     unsigned queues_max; /**< 0 is 1 */
-    bool no_offload;     /**< the user fills in and checks every checksum, and takes no large packets */
+    bool no_offload; /**< the user fills in and checks every checksum, and takes no large packets */
 };
 
 /** What the backend agreed to; valid while the link is up. */
 struct netfront_features {
     unsigned n_queues;
-    bool sg;                 /**< packets of more than one piece */
+    bool sg; /**< packets of more than one piece */
     bool gso_tcpv4, gso_tcpv6;
     bool csum_ipv4, csum_ipv6; /**< NETBUF_CSUM_BLANK may be sent */
     unsigned mtu;
@@ -64,7 +65,7 @@ SPRAT_API int netfront_list(unsigned *numbers, size_t max);
  * @return 0; -ENODEV when there is no such interface; -ENOMEM; -EBUSY when it is open.
  */
 SPRAT_API int netfront_open(unsigned number, const struct netfront_config *config,
-                  void (*on_change)(void *arg), void *arg, struct netfront **nf);
+                            void (*on_change)(void *arg), void *arg, struct netfront **nf);
 
 /** Close it and give everything back, waiting until the backend let go (or for some seconds). */
 SPRAT_API void netfront_close(struct netfront *nf);
@@ -83,7 +84,8 @@ SPRAT_API int netfront_wait(struct netfront *nf, uint64_t deadline_ns);
  * @param packets  receives up to max; they are the caller's.
  * @return how many; 0 when there are none, and the queue's event is armed again.
  */
-SPRAT_API unsigned netfront_receive(struct netfront *nf, unsigned queue, struct netbuf **packets, unsigned max);
+SPRAT_API unsigned netfront_receive(struct netfront *nf, unsigned queue, struct netbuf **packets,
+                                    unsigned max);
 
 /**
  * Send packets, in order.
@@ -92,7 +94,8 @@ SPRAT_API unsigned netfront_receive(struct netfront *nf, unsigned queue, struct 
  *         caller's: there is no room now, or the link is down (0), or the first of them can't be sent
  *         at all (more pieces than the backend takes, larger than 65535 bytes): drop that one.
  */
-SPRAT_API unsigned netfront_transmit(struct netfront *nf, unsigned queue, struct netbuf **packets, unsigned n);
+SPRAT_API unsigned netfront_transmit(struct netfront *nf, unsigned queue, struct netbuf **packets,
+                                     unsigned n);
 
 /** Packets of one piece that netfront_transmit() would take now. */
 SPRAT_API unsigned netfront_room(const struct netfront *nf, unsigned queue);

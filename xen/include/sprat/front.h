@@ -37,8 +37,9 @@ enum front_state {
 struct front;
 
 struct front_driver {
-    const char *kind;   /**< "vif": devices are at device/KIND/NUMBER */
-    unsigned published; /**< XenbusState to show after publish(): network Connected, disks Initialised */
+    const char *kind; /**< "vif": devices are at device/KIND/NUMBER */
+    unsigned
+        published; /**< XenbusState to show after publish(): network Connected, disks Initialised */
 
     /** The backend waits: make rings, grant them, write the keys it reads. @return 0 or -errno. */
     int (*publish)(struct front *front);

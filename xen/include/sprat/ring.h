@@ -16,11 +16,11 @@
 #include <xen/grant_table.h>
 
 struct ring {
-    void *page;         /**< shared; the frontend's own, to be granted */
+    void *page;          /**< shared; the frontend's own, to be granted */
     uint32_t entry_size; /**< bytes of the larger of a request and a response */
-    uint32_t n_entries; /**< a power of two */
-    uint32_t req_next;  /**< the next request's index, private until ring_push() */
-    uint32_t rsp_next;  /**< the next response to be taken */
+    uint32_t n_entries;  /**< a power of two */
+    uint32_t req_next;   /**< the next request's index, private until ring_push() */
+    uint32_t rsp_next;   /**< the next response to be taken */
 };
 
 /** Begin an empty ring on a page (of PAGE_BYTES). */

@@ -50,9 +50,9 @@ int xenstore_read_u64(xenstore_tx_t tx, const char *path, uint64_t *value);
 /** One of several paths that are read or written together. */
 struct xenstore_item {
     const char *path;
-    char *value;  /**< read: receives it, as in xenstore_read(); write: what is written */
-    size_t size;  /**< read: of the buffer */
-    int result;   /**< of this one: what xenstore_read() or xenstore_write() would return */
+    char *value; /**< read: receives it, as in xenstore_read(); write: what is written */
+    size_t size; /**< read: of the buffer */
+    int result;  /**< of this one: what xenstore_read() or xenstore_write() would return */
 };
 
 #define XENSTORE_ITEMS_MAX 16
@@ -85,6 +85,12 @@ int xenstore_list(xenstore_tx_t tx, const char *path, char *names, size_t size);
 
 /** The name after `name` in a list that ends at `end`; the first for NULL; NULL after the last. */
 const char *xenstore_next_name(const char *list, size_t len, const char *name);
+
+/**
+ * Write "folder/key" into a buffer; too small a one is a bug.
+ * @return path
+ */
+char *xenstore_join(char *path, size_t size, const char *folder, const char *key);
 
 /** Begin a transaction: reads see one moment, writes happen together or not at all. */
 int xenstore_begin(xenstore_tx_t *tx);
