@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "guest.h"
+#include "host.h"
+
+#define CLIENTS_MAX  256
+#define LINE_MAX_    65536     /* a request; a configuration file has a few hundred bytes */
+#define ANSWERS_MAX  (8 << 20) /* bytes that a client may leave unread */
+
+struct client {
+    int fd;
+    uint32_t number;
+    char *in;
+    size_t n_in, n_searched;
+    char *out;
+    size_t n_out, out_size;
+    bool ended; /* sends no more; goes when all is answered */
+    bool broken;
+    unsigned n_waits;
+};
+
+struct wait {
+    struct wait *next;
+    struct client *client;
+    struct guest *guest;
+    char *text;
+    uint64_t since_ns, deadline_ns;
+    struct json_out answer;
+};
+
+static struct {
+    int listener;
+    char path[108];
+    struct client *clients[CLIENTS_MAX];
+    struct wait *waits;
+} state = {.listener = -1};
+
+int client_listen(struct host *host, const char *path, struct fail *fail)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    if (strlen(path) >= sizeof(address.sun_path))
+        return fail_set(fail, ENAMETOOLONG, "the socket's path is too long: %s", path);
+    strcpy(address.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return fail_errno(fail, "no socket");
+    unlink(path); /* the caller holds the lock: nobody serves it */
+    mode_t mask = umask(077);
+    int bound = bind(fd, (const struct sockaddr *)&address, sizeof(address));
+    umask(mask);
+    if (bound < 0 || listen(fd, 64) < 0) {
+        int error = fail_errno(fail, "cannot listen at %s", path);
+        close(fd);
+        return error;
+    }
+    int error = host_poll(host, fd, SOURCE_LISTEN, 0, EPOLLIN, fail);
+    if (error) {
+        close(fd);
+        return error;
+    }
+    state.listener = fd;
+    strcpy(state.path, path);
+    return 0;
+}
+
+void client_accept(struct host *host)
+{
+    struct fail fail;
+    uint32_t number = 0;
+    int fd = accept4(state.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    if (fd < 0)
+        return;
+    while (number < CLIENTS_MAX && state.clients[number])
+        number++;
+    struct client *client = number < CLIENTS_MAX ? calloc(1, sizeof(*client)) : NULL;
+    if (client)
+        client->in = malloc(LINE_MAX_);
+    if (!client || !client->in ||
+        host_poll(host, fd, SOURCE_CLIENT, number, EPOLLIN, &fail) < 0) {
+        static const char busy[] = "{\"ok\":false,\"error\":\"too many clients\"}\n";
+        ssize_t n = send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL);
+        (void)n;
+        if (client)
+            free(client->in);
+        free(client);
+        close(fd);
+        return;
+    }
+    client->fd = fd;
+    client->number = number;
+    state.clients[number] = client;
+}
+
+static void wait_free(struct wait *wait)
+{
+    wait->client->n_waits--;
+    free(wait->text);
+    free(wait->answer.text);
+    free(wait);
+}
+
+static void client_free(struct client *client)
+{
+    for (struct wait **at = &state.waits; *at;) {
+        struct wait *wait = *at;
+        if (wait->client == client) {
+            *at = wait->next;
+            wait_free(wait);
+        } else {
+            at = &wait->next;
+        }
+    }
+    state.clients[client->number] = NULL;
+    close(client->fd);
+    free(client->in);
+    free(client->out);
+    free(client);
+}
+
+static void client_write(struct host *host, struct client *client)
+{
+    while (client->n_out) {
+        ssize_t n = send(client->fd, client->out, client->n_out, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno != EAGAIN && errno != EINTR)
+            client->broken = true;
+        if (n <= 0)
+            break;
+        memmove(client->out, client->out + n, client->n_out - (size_t)n);
+        client->n_out -= (size_t)n;
+    }
+    struct epoll_event event = {
+        .events = (client->n_in < LINE_MAX_ && !client->ended ? EPOLLIN : 0) |
+                  (client->n_out ? EPOLLOUT : 0),
+        .data.u64 = (uint64_t)SOURCE_CLIENT << 32 | client->number};
+    epoll_ctl(host->epoll, EPOLL_CTL_MOD, client->fd, &event);
+}
+
+void client_ready(struct host *host, uint32_t number, uint32_t events)
+{
+    struct client *client = number < CLIENTS_MAX ? state.clients[number] : NULL;
+
+    (void)host;
+    if (!client)
+        return;
+    if (events & EPOLLIN && client->n_in < LINE_MAX_) {
+        ssize_t n = recv(client->fd, client->in + client->n_in, LINE_MAX_ - client->n_in,
+                         MSG_DONTWAIT);
+        if (n > 0)
+            client->n_in += (size_t)n;
+        else if (n == 0)
+            client->ended = true;
+        else if (errno != EAGAIN && errno != EINTR)
+            client->broken = true;
+    } else if (events & (EPOLLERR | EPOLLHUP)) {
+        client->broken = true;
+    }
+}
+
+/* @return whether there was a line. */
+static bool serve_line(struct host *host, struct client *client)
+{
+    char *end = memchr(client->in + client->n_searched, '\n', client->n_in - client->n_searched);
+
+    if (!end) {
+        client->n_searched = client->n_in;
+        if (client->n_in == LINE_MAX_) {
+            struct json_out out = {0};
+            command_refuse(&out, NULL, "a request has at most 65536 bytes");
+            client_send(client, &out);
+            free(out.text);
+            client->ended = true;
+            client->n_in = client->n_searched = 0;
+        }
+        return false;
+    }
+    size_t len = (size_t)(end - client->in);
+    command_serve(host, client, client->in, len);
+    client->n_in -= len + 1;
+    client->n_searched = 0;
+    memmove(client->in, end + 1, client->n_in);
+    return true;
+}
+
+bool client_work(struct host *host)
+{
+    bool more = false;
+
+    for (uint32_t number = 0; number < CLIENTS_MAX; number++) {
+        struct client *client = state.clients[number];
+        if (!client)
+            continue;
+        bool served = !client->broken && client->n_out < ANSWERS_MAX && serve_line(host, client);
+        more |= served && client->n_in;
+        if (served || client->n_out || client->ended || client->n_in == LINE_MAX_)
+            client_write(host, client);
+        if (client->broken ||
+            (client->ended && !served && !client->n_out && !client->n_waits))
+            client_free(client);
+    }
+    return more;
+}
+
+void client_send(struct client *client, struct json_out *out)
+{
+    json_end_line(out);
+    if (client->out_size - client->n_out < out->len) {
+        size_t size = client->n_out + out->len + 4096;
+        char *grown = realloc(client->out, size);
+        if (!grown)
+            out->failed = true;
+        else {
+            client->out = grown;
+            client->out_size = size;
+        }
+    }
+    if (out->failed) {
+        client->broken = true; /* better no answer than half of one */
+        return;
+    }
+    memcpy(client->out + client->n_out, out->text, out->len);
+    client->n_out += out->len;
+    out->len = 0;
+}
+
+/* Waiting for a guest */
+
+int client_wait(struct client *client, struct guest *guest, const char *text, uint64_t deadline_ns,
+                struct json_out *answer, struct fail *fail)
+{
+    struct wait *wait = calloc(1, sizeof(*wait));
+
+    if (wait)
+        wait->text = strdup(text);
+    if (!wait || !wait->text) {
+        free(wait);
+        return fail_set(fail, ENOMEM, "no memory to wait");
+    }
+    wait->client = client;
+    wait->guest = guest;
+    wait->since_ns = host_now_ns();
+    wait->deadline_ns = deadline_ns;
+    wait->answer = *answer;
+    *answer = (struct json_out){0};
+    wait->next = state.waits;
+    state.waits = wait;
+    client->n_waits++;
+    client_guest_wrote(guest); /* it may be there already */
+    return 0;
+}
+
+/* @param trouble  NULL: what was waited for has come. */
+static void answer_wait(struct wait *wait, const char *trouble)
+{
+    json_put_bool(&wait->answer, "ok", !trouble);
+    json_put_number(&wait->answer, "wait_ns", (int64_t)(host_now_ns() - wait->since_ns));
+    if (trouble) {
+        char text[200];
+        snprintf(text, sizeof(text), "guest %s %s", wait->guest->name, trouble);
+        json_put_string(&wait->answer, "error", text);
+        json_put_bytes(&wait->answer, "console", wait->guest->console.log,
+                       wait->guest->console.log_len);
+    }
+    json_close(&wait->answer, '}');
+    client_send(wait->client, &wait->answer);
+}
+
+void client_guest_wrote(struct guest *guest)
+{
+    for (struct wait **at = &state.waits; *at;) {
+        struct wait *wait = *at;
+        if (wait->guest == guest && console_has(&guest->console, wait->text)) {
+            *at = wait->next;
+            answer_wait(wait, NULL);
+            wait_free(wait);
+        } else {
+            at = &wait->next;
+        }
+    }
+}
+
+void client_guest_ended(struct guest *guest, const char *how)
+{
+    char trouble[80];
+
+    snprintf(trouble, sizeof(trouble), "ended before it was ready: %.40s", how);
+    client_guest_wrote(guest);
+    for (struct wait **at = &state.waits; *at;) {
+        struct wait *wait = *at;
+        if (wait->guest == guest) {
+            *at = wait->next;
+            answer_wait(wait, trouble);
+            wait_free(wait);
+        } else {
+            at = &wait->next;
+        }
+    }
+}
+
+uint64_t client_deadlines(uint64_t now_ns)
+{
+    uint64_t next_ns = UINT64_MAX;
+
+    for (struct wait **at = &state.waits; *at;) {
+        struct wait *wait = *at;
+        if (wait->deadline_ns <= now_ns) {
+            *at = wait->next;
+            answer_wait(wait, "is not ready in time");
+            wait_free(wait);
+            continue;
+        }
+        if (wait->deadline_ns < next_ns)
+            next_ns = wait->deadline_ns;
+        at = &wait->next;
+    }
+    return next_ns;
+}
+
+void client_close_all(struct host *host)
+{
+    for (uint32_t number = 0; number < CLIENTS_MAX; number++) {
+        if (state.clients[number]) {
+            client_write(host, state.clients[number]);
+            client_free(state.clients[number]);
+        }
+    }
+    if (state.listener >= 0) {
+        close(state.listener);
+        unlink(state.path);
+    }
+    state.listener = -1;
+}

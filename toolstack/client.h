@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/**
+ * The daemon's clients: a Unix socket, one JSON object a line each way. command.h tells what they may
+ * ask.
+ */
+#ifndef SPRAT_TOOLSTACK_CLIENT_H
+#define SPRAT_TOOLSTACK_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fail.h"
+#include "json.h"
+
+struct client;
+struct guest;
+struct host;
+
+/** Listen. @param path of the socket; a stale one is replaced. @return 0 or -errno. */
+int client_listen(struct host *host, const char *path, struct fail *fail);
+
+/** Stop listening, end all connections. */
+void client_close_all(struct host *host);
+
+/** The listening socket has a connection. */
+void client_accept(struct host *host);
+
+/** A connection can be read or written, or has ended. */
+void client_ready(struct host *host, uint32_t number, uint32_t events);
+
+/** Serve one request of each client that has one. @return whether some have more. */
+bool client_work(struct host *host);
+
+/** Send an answer: a whole line. `out` is empty afterwards. */
+void client_send(struct client *client, struct json_out *out);
+
+/**
+ * Answer when a guest's console has `text`, when the guest has ended, or at a deadline, whichever comes
+ * first.
+ *
+ * @param answer  the answer's beginning, an object not closed yet; taken over.
+ * @return 0 or -ENOMEM; then `answer` is still the caller's.
+ */
+int client_wait(struct client *client, struct guest *guest, const char *text, uint64_t deadline_ns,
+                struct json_out *answer, struct fail *fail);
+
+/** A guest has written on its console. */
+void client_guest_wrote(struct guest *guest);
+
+/** A guest has ended. @param how in a word or two. */
+void client_guest_ended(struct guest *guest, const char *how);
+
+/** Answer those whose deadline has passed. @return the next deadline, or UINT64_MAX. */
+uint64_t client_deadlines(uint64_t now_ns);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/**
+ * What a client may ask of the daemon. A request is an object with "op", and "id" if one likes: the
+ * answer has the same "id". An answer has "ok"; if that is false, "error" says why.
+ *
+ *   op        members                                                    answer
+ *   create    config (text), file (its name), [name], [cmdline],         name, domid, pooled, ns {...}
+ *             [paused], [ready (text), [timeout_s]]                      [wait_ns]
+ *   destroy   name                                                       ns
+ *   shutdown  name, [reboot]                                             (when it was asked)
+ *   wait      name, ready, [timeout_s]                                   wait_ns
+ *   log       name                                                       console (the last of it)
+ *   list                                                                 guests [...]
+ *   pool      config, file, size                                         (it is filled when idle)
+ *   fits      config, file                                               count
+ *   stats                                                                counts, pools, free memory
+ *   stop      [destroy]                                                  (guests stay, or are destroyed)
+ *
+ * With "ready", the answer comes when that text is on the guest's console. Names of guests that wait to
+ * be restarted may be destroyed too.
+ */
+#ifndef SPRAT_TOOLSTACK_COMMAND_H
+#define SPRAT_TOOLSTACK_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct client;
+struct host;
+struct json_out;
+
+/** Serve one request. Its answer is given to client_send(), now or later. */
+void command_serve(struct host *host, struct client *client, const char *line, size_t len);
+
+/** Write an answer that refuses. @param id the request's "id" as JSON, or NULL. */
+void command_refuse(struct json_out *out, const char *id, const char *why);
+
+/** Whether "stop" was asked for. */
+bool command_stopped(void);
+
+#endif

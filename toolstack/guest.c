@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "guest.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+
+#include "host.h"
+#include "record.h"
+#include "store.h"
+
+/* What libxl's maxmem has beyond the guest's memory: a balloon driver may overshoot by it. */
+#define MAXMEM_SLACK_KIB 1024
+
+static void mark(uint8_t handle[16])
+{
+    memcpy(handle, GUEST_MARK, GUEST_MARK_BYTES);
+    if (getrandom(handle + GUEST_MARK_BYTES, 16 - GUEST_MARK_BYTES, GRND_NONBLOCK) < 0)
+        memset(handle + GUEST_MARK_BYTES, 0, 16 - GUEST_MARK_BYTES);
+}
+
+/* RFC 4122, version 4 */
+static int make_uuid(uint8_t uuid[16], struct fail *fail)
+{
+    if (getrandom(uuid, 16, GRND_NONBLOCK) != 16)
+        return fail_errno(fail, "no random numbers for a UUID; set uuid in the configuration");
+    uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x40);
+    uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
+    return 0;
+}
+
+/* The number of a pool, by its name in xenstore, where xl keeps it. */
+static int find_pool(struct host *host, const char *name, uint32_t *pool, struct fail *fail)
+{
+    char **ids;
+
+    *pool = 0;
+    if (!*name || strcmp(name, "Pool-0") == 0)
+        return 0;
+    int error = store_list(host->store, "/local/pool", &ids, fail);
+    if (error)
+        return error;
+    bool found = false;
+    for (char **id = ids; *id && !found; id++) {
+        char path[64], *pool_name;
+        snprintf(path, sizeof(path), "/local/pool/%.10s/name", *id);
+        if (store_read(host->store, path, &pool_name, fail) == 0) {
+            found = strcmp(pool_name, name) == 0;
+            if (found)
+                *pool = (uint32_t)strtoul(*id, NULL, 10);
+            free(pool_name);
+        }
+    }
+    free(ids);
+    return found ? 0 : fail_set(fail, ENOENT, "there is no cpu pool %s", name);
+}
+
+static int set_affinity(struct host *host, uint32_t domid, const struct config *config,
+                        struct fail *fail)
+{
+    int n_bytes = xc_get_cpumap_size(host->hyper.control);
+    xc_cpumap_t map = n_bytes > 0 ? xc_cpumap_alloc(host->hyper.control) : NULL;
+
+    if (!map)
+        return fail_errno(fail, "cannot tell how many CPUs there are");
+    for (int i = 0; i < n_bytes && i < CONFIG_CPUS_MAX / 8; i++)
+        map[i] = config->cpus[i];
+    int error = 0;
+    if (xc_vcpu_setaffinity(host->hyper.control, domid, 0, map, NULL, XEN_VCPUAFFINITY_HARD) < 0)
+        error = fail_errno(fail, "Xen refuses cpus: is one of them here, and in the pool?");
+    free(map);
+    return error;
+}
+
+/* An empty domain with a CPU and two event channels. @return with guest->domid set only on success. */
+static int make_domain(struct host *host, struct guest *guest, const struct config *config,
+                       struct fail *fail)
+{
+    xc_interface *control = host->hyper.control;
+    struct xen_domctl_createdomain create = {
+        .max_vcpus = 1,
+        .max_evtchn_port = config->max_event_channels,
+        .max_grant_frames = config->max_grant_frames,
+        .max_maptrack_frames = config->max_maptrack_frames,
+        .grant_opts = XEN_DOMCTL_GRANT_version(1),
+    };
+    uint32_t domid = 0;
+    int store_port, console_port;
+
+    mark(create.handle);
+    int error = find_pool(host, config->pool, &create.cpupool_id, fail);
+    if (error)
+        return error;
+    if (xc_domain_create(control, &domid, &create) < 0)
+        return fail_errno(fail, "Xen makes no domain");
+    uint64_t max_kib = (uint64_t)config->memory_mib * 1024 + MAXMEM_SLACK_KIB;
+    if (xc_domain_max_vcpus(control, domid, 1) < 0 ||
+        xc_domain_setmaxmem(control, domid, max_kib) < 0 ||
+        xc_domain_set_tsc_info(control, domid, config->tsc_mode, 0, 0, 0) < 0) {
+        error = fail_errno(fail, "Xen makes an incomplete domain");
+        goto err;
+    }
+    if (config->cpus_given) {
+        error = set_affinity(host, domid, config, fail);
+        if (error)
+            goto err;
+    }
+    store_port = xc_evtchn_alloc_unbound(control, domid, 0);
+    console_port = store_port < 0 ? -1 : xc_evtchn_alloc_unbound(control, domid, 0);
+    if (console_port < 0) {
+        error = fail_errno(fail, "Xen makes no event channel");
+        goto err;
+    }
+    guest->store_port = (uint32_t)store_port;
+    guest->console_port = (uint32_t)console_port;
+    guest->domid = domid;
+    return 0;
+
+err:
+    xc_domain_destroy(control, domid);
+    return error;
+}
+
+static int build(struct host *host, struct guest *guest, const struct config *config,
+                 const char *cmdline, struct fail *fail)
+{
+    struct plan plan;
+    struct build build = {.domid = guest->domid,
+                          .image = guest->image,
+                          .plan = &plan,
+                          .cmdline = cmdline,
+                          .store_port = guest->store_port,
+                          .console_port = guest->console_port};
+    int error = plan_make(&plan, guest->image, config->memory_mib, fail);
+    if (!error)
+        error = build_domain(&host->hyper, &build, fail);
+    guest->start_info_mfn = build.start_info_mfn;
+    guest->store_mfn = build.store_mfn;
+    guest->console_mfn = build.console_mfn;
+    return error;
+}
+
+static int open_console(struct host *host, struct guest *guest, struct fail *fail)
+{
+    int error = console_open(&guest->console, &host->hyper, guest->domid, guest->console_mfn,
+                             guest->console_port, fail);
+    if (!error && host->make_terminals) {
+        error = console_make_terminal(&guest->console, fail);
+        /* Edges only: a terminal that nobody has opened is hung up all the time. */
+        if (!error)
+            error = host_poll(host, guest->console.terminal, SOURCE_TERMINAL, guest->domid,
+                              EPOLLIN | EPOLLET, fail);
+    }
+    return error;
+}
+
+/*
+ * A domain's nodes that do not tell who it is. The permission given first is inherited by what comes
+ * below: the guest may read all and write only what is its to say. The requests wait in the store.
+ */
+static void write_shell_nodes(struct host *host, struct guest *guest)
+{
+    uint32_t domid = guest->domid;
+    char readable[32], own[16], terminal[64];
+
+    snprintf(readable, sizeof(readable), "n0 r%" PRIu32, domid);
+    snprintf(own, sizeof(own), "n%" PRIu32, domid);
+    store_mkdir(host->store, "/local/domain/%" PRIu32, domid);
+    store_permit(host->store, readable, "/local/domain/%" PRIu32, domid);
+    store_write(host->store, "", "/local/domain/%" PRIu32 "/control/shutdown", domid);
+    store_permit(host->store, own, "/local/domain/%" PRIu32 "/control/shutdown", domid);
+    store_mkdir(host->store, "/local/domain/%" PRIu32 "/data", domid);
+    store_permit(host->store, own, "/local/domain/%" PRIu32 "/data", domid);
+    /* Any word but "xenconsoled" keeps xenconsoled away. */
+    store_write(host->store, "sprat", "/local/domain/%" PRIu32 "/console/type", domid);
+    if (console_terminal_name(&guest->console, terminal, sizeof(terminal)) == 0)
+        store_write(host->store, terminal, "/local/domain/%" PRIu32 "/console/tty", domid);
+    store_introduce(host->store, domid, guest->store_mfn, guest->store_port);
+    host->n_introduced++;
+}
+
+static void write_identity_nodes(struct host *host, struct guest *guest)
+{
+    char memory[24];
+
+    store_write(host->store, guest->name, "/local/domain/%" PRIu32 "/name", guest->domid);
+    snprintf(memory, sizeof(memory), "%" PRIu64, (uint64_t)guest->memory_mib * 1024);
+    store_write(host->store, memory, "/local/domain/%" PRIu32 "/memory/target", guest->domid);
+}
+
+static void guest_free(struct guest *guest)
+{
+    image_put(guest->image);
+    free(guest->text);
+    free(guest->file);
+    free(guest);
+}
+
+static uint64_t lap(uint64_t *since_ns)
+{
+    uint64_t now_ns = host_now_ns(), took_ns = now_ns - *since_ns;
+
+    *since_ns = now_ns;
+    return took_ns;
+}
+
+int guest_build(struct host *host, const struct config *config, const char *cmdline,
+                struct guest **result, struct fail *fail)
+{
+    struct guest *guest = calloc(1, sizeof(*guest));
+    uint64_t clock_ns = host_now_ns();
+
+    if (!guest)
+        return fail_set(fail, ENOMEM, "no memory for another guest");
+    guest->console = (struct console)CONSOLE_CLOSED;
+    guest->memory_mib = config->memory_mib;
+    int error = image_get(config->kernel, &guest->image, fail);
+    if (error)
+        goto err_domain;
+    error = make_domain(host, guest, config, fail);
+    if (error)
+        goto err_domain;
+    guest->times.domain_ns = lap(&clock_ns);
+    error = build(host, guest, config, cmdline, fail);
+    if (error)
+        goto err_build;
+    guest->times.build_ns = lap(&clock_ns);
+    error = open_console(host, guest, fail);
+    if (error)
+        goto err_console;
+    guest->times.console_ns = lap(&clock_ns);
+    error = host_enter(host, guest, fail);
+    if (error)
+        goto err_console;
+    write_shell_nodes(host, guest);
+    guest->times.store_ns = lap(&clock_ns);
+    *result = guest;
+    return 0;
+
+err_console:
+    console_close(&guest->console, &host->hyper);
+err_build:
+    xc_domain_destroy(host->hyper.control, guest->domid);
+err_domain:
+    guest_free(guest);
+    return error;
+}
+
+static int take_identity(struct guest *guest, const struct config *config, const char *text,
+                         const char *file, struct fail *fail)
+{
+    strcpy(guest->name, config->name);
+    memcpy(guest->uuid, config->uuid, sizeof(guest->uuid));
+    guest->on_poweroff = config->on_poweroff;
+    guest->on_reboot = config->on_reboot;
+    guest->on_crash = config->on_crash;
+    guest->text = strdup(text);
+    guest->file = strdup(file);
+    if (!guest->text || !guest->file)
+        return fail_set(fail, ENOMEM, "no memory for another guest");
+    return config->uuid_given ? 0 : make_uuid(guest->uuid, fail);
+}
+
+int guest_launch(struct host *host, struct guest *guest, const struct config *config,
+                 const char *text, const char *file, bool paused, struct fail *fail)
+{
+    uint64_t clock_ns = host_now_ns();
+    struct fail ignored;
+
+    int error = take_identity(guest, config, text, file, fail);
+    if (error)
+        goto err;
+    write_identity_nodes(host, guest);
+    record_write(host, guest);
+    error = store_flush(host->store, fail);
+    if (error)
+        goto err;
+    guest->times.store_ns += lap(&clock_ns);
+    error = build_set_cmdline(&host->hyper, guest->domid, guest->start_info_mfn, config->cmdline,
+                              fail);
+    if (error)
+        goto err;
+    if (xc_domain_sethandle(host->hyper.control, guest->domid, guest->uuid) < 0) {
+        error = fail_errno(fail, "Xen refuses the UUID");
+        goto err;
+    }
+    if (!paused && xc_domain_unpause(host->hyper.control, guest->domid) < 0) {
+        error = fail_errno(fail, "cannot unpause the guest");
+        goto err;
+    }
+    guest->started_ns = host_now_ns();
+    guest->times.start_ns = lap(&clock_ns);
+    guest->state = GUEST_RUNNING;
+    host_name(host, guest);
+    return 0;
+
+err:
+    guest_destroy(host, guest, &ignored);
+    return error;
+}
+
+int guest_destroy(struct host *host, struct guest *guest, struct fail *fail)
+{
+    uint8_t handle[16];
+    struct fail store_fail;
+
+    /* From here on, whoever finds the domain knows that it is to go. */
+    mark(handle);
+    xc_domain_sethandle(host->hyper.control, guest->domid, handle);
+    host_leave(host, guest);
+    console_close(&guest->console, &host->hyper);
+    store_remove(host->store, "/local/domain/%" PRIu32, guest->domid);
+    store_release(host->store, guest->domid);
+    int store_error = store_flush(host->store, &store_fail);
+    int error = 0;
+    if (xc_domain_destroy(host->hyper.control, guest->domid) < 0 && errno != ESRCH)
+        error = fail_errno(fail, "Xen does not destroy domain %" PRIu32, guest->domid);
+    if (!error && store_error) {
+        *fail = store_fail;
+        error = store_error;
+    }
+    guest_free(guest);
+    return error;
+}
+
+int guest_adopt(struct host *host, struct guest *guest, struct fail *fail)
+{
+    static struct config config;
+    struct fail ignored;
+
+    /* Without a configuration the actions are xl's own. */
+    if (config_parse(&config, guest->text, strlen(guest->text), guest->file, &ignored) == 0) {
+        guest->on_poweroff = config.on_poweroff;
+        guest->on_reboot = config.on_reboot;
+        guest->on_crash = config.on_crash;
+    } else {
+        guest->on_poweroff = guest->on_reboot = guest->on_crash = ACTION_DESTROY;
+    }
+    int error = open_console(host, guest, fail);
+    if (!error)
+        error = host_enter(host, guest, fail);
+    if (error) {
+        console_close(&guest->console, &host->hyper);
+        guest_free(guest);
+        return error;
+    }
+    host_name(host, guest);
+    return 0;
+}
+
+int guest_request(struct host *host, struct guest *guest, const char *request, struct fail *fail)
+{
+    store_write(host->store, request, "/local/domain/%" PRIu32 "/control/shutdown", guest->domid);
+    return store_flush(host->store, fail);
+}

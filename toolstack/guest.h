@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/**
+ * A guest's life: shell, launch, end. A shell is a domain that is built and has no identity; a launch
+ * gives it one and lets it run. A domain bears the launcher's mark as its handle until it has its own
+ * UUID, and again from when it is to go: whatever bears it when a launcher starts is left over from one
+ * that was killed, and is removed.
+ */
+#ifndef SPRAT_TOOLSTACK_GUEST_H
+#define SPRAT_TOOLSTACK_GUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "build.h"
+#include "config.h"
+#include "console.h"
+#include "fail.h"
+
+struct host;
+
+/* The handle of a domain that is not, or no longer, a guest: this and random bytes. */
+#define GUEST_MARK       "Sprat-shell"
+#define GUEST_MARK_BYTES 11
+
+enum guest_state {
+    GUEST_SHELL,
+    GUEST_RUNNING,
+    GUEST_ENDED, /* shut down and kept: on_... = "preserve" */
+};
+
+/* What the parts of a creation took. A launch from the pool has the last two only. */
+struct guest_times {
+    uint64_t domain_ns;  /* hypercalls: an empty domain with its CPU and event channels */
+    uint64_t build_ns;   /* memory, image, page tables */
+    uint64_t console_ns; /* mapping, event channel, terminal */
+    uint64_t store_ns;   /* xenstored's part */
+    uint64_t start_ns;   /* command line, handle, unpause */
+};
+
+struct guest {
+    uint32_t domid;
+    enum guest_state state;
+    char name[CONFIG_NAME_MAX];
+    struct guest *next_name;
+    uint8_t uuid[16];
+    char *text, *file; /* the configuration it was made from, and its name */
+    enum config_action on_poweroff, on_reboot, on_crash;
+    unsigned n_restarts;       /* in a row, each soon after the one before */
+    uint64_t started_ns;
+    uint32_t memory_mib;
+    struct image *image;
+    uint64_t start_info_mfn, store_mfn, console_mfn;
+    uint32_t store_port, console_port;
+    struct console console;
+    struct guest_times times;
+};
+
+/**
+ * Build a domain as `config` says, up to the image: all but name, command line, UUID and interfaces.
+ *
+ * @param cmdline  what it will say unless guest_launch() is told otherwise.
+ * @param guest    receives it.
+ * @return 0 or -errno; then nothing is left of it.
+ */
+int guest_build(struct host *host, const struct config *config, const char *cmdline,
+                struct guest **guest, struct fail *fail);
+
+/**
+ * Give a shell its identity and let it run.
+ *
+ * @param config      of the same shape as the one it was built with.
+ * @param text, file  where the configuration came from: kept, for restarts.
+ * @param paused      leave it paused.
+ * @return 0 or -errno; then nothing is left of the guest, or of the shell.
+ */
+int guest_launch(struct host *host, struct guest *guest, const struct config *config,
+                 const char *text, const char *file, bool paused, struct fail *fail);
+
+/** Remove a guest, or a shell, and all that belongs to it. The first failure is reported, all is tried. */
+int guest_destroy(struct host *host, struct guest *guest, struct fail *fail);
+
+/**
+ * Serve a running guest that an earlier launcher made. All but its actions and its console is set.
+ *
+ * @return 0 or -errno; then `guest` is freed and its domain left alone.
+ */
+int guest_adopt(struct host *host, struct guest *guest, struct fail *fail);
+
+/** Ask a guest to end. @param request "poweroff" or "reboot". @return 0 or -errno. */
+int guest_request(struct host *host, struct guest *guest, const char *request, struct fail *fail);
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "host.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "guest.h"
+#include "store.h"
+
+#define TOKEN_APPEARED "appeared"
+#define TOKEN_ENDED    "ended"
+
+static void forget_foreign(struct host *host)
+{
+    for (size_t i = 0; i < host->n_foreign; i++)
+        free(host->foreign[i].name);
+    free(host->foreign);
+    host->foreign = NULL;
+    host->n_foreign = 0;
+}
+
+int host_open(struct host *host, struct fail *fail)
+{
+    *host = (struct host){.epoll = -1, .make_terminals = true};
+    int error = hyper_open(&host->hyper, fail);
+    if (error)
+        return error;
+    host->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (host->epoll < 0) {
+        error = fail_errno(fail, "epoll_create1");
+        goto err;
+    }
+    error = store_open(&host->store, fail);
+    if (error)
+        goto err;
+    store_watch(host->store, "@introduceDomain", TOKEN_APPEARED);
+    store_watch(host->store, "@releaseDomain", TOKEN_ENDED);
+    error = store_flush(host->store, fail);
+    if (!error)
+        error = host_poll(host, store_fd(host->store), SOURCE_STORE, 0, EPOLLIN, fail);
+    if (!error)
+        error = host_poll(host, xenevtchn_fd(host->hyper.events), SOURCE_EVENTS, 0, EPOLLIN, fail);
+    if (error)
+        goto err;
+    return 0;
+
+err:
+    host_close(host);
+    return error;
+}
+
+void host_close(struct host *host)
+{
+    store_close(host->store);
+    if (host->epoll >= 0)
+        close(host->epoll);
+    forget_foreign(host);
+    free(host->by_port);
+    hyper_close(&host->hyper);
+}
+
+int host_poll(struct host *host, int fd, enum host_source source, uint32_t number, uint32_t events,
+              struct fail *fail)
+{
+    struct epoll_event event = {.events = events, .data.u64 = (uint64_t)source << 32 | number};
+
+    if (epoll_ctl(host->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+        return fail_errno(fail, "epoll_ctl");
+    return 0;
+}
+
+static struct guest **bucket(struct host *host, const char *name)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+
+    for (; *name; name++)
+        hash = (hash ^ (uint8_t)*name) * 16777619u;
+    return &host->by_name[hash % HOST_BUCKETS];
+}
+
+int host_enter(struct host *host, struct guest *guest, struct fail *fail)
+{
+    uint32_t port = (uint32_t)guest->console.port;
+
+    if (guest->console.port >= 0 && port >= host->n_ports) {
+        uint32_t n = port < 1024 ? 1024 : port * 2;
+        struct guest **grown = reallocarray(host->by_port, n, sizeof(*grown));
+        if (!grown)
+            return fail_set(fail, ENOMEM, "no memory for another guest");
+        memset(grown + host->n_ports, 0, (n - host->n_ports) * sizeof(*grown));
+        host->by_port = grown;
+        host->n_ports = n;
+    }
+    if (guest->console.port >= 0)
+        host->by_port[port] = guest;
+    host->by_domid[guest->domid] = guest;
+    host->n_guests++;
+    return 0;
+}
+
+void host_name(struct host *host, struct guest *guest)
+{
+    struct guest **chain = bucket(host, guest->name);
+
+    guest->next_name = *chain;
+    *chain = guest;
+}
+
+void host_leave(struct host *host, struct guest *guest)
+{
+    if (host->by_domid[guest->domid] == guest) {
+        host->by_domid[guest->domid] = NULL;
+        host->n_guests--;
+    }
+    if (guest->console.port >= 0 && (uint32_t)guest->console.port < host->n_ports)
+        host->by_port[guest->console.port] = NULL;
+    for (struct guest **at = bucket(host, guest->name); *at; at = &(*at)->next_name) {
+        if (*at == guest) {
+            *at = guest->next_name;
+            break;
+        }
+    }
+}
+
+struct guest *host_find(struct host *host, const char *name)
+{
+    for (struct guest *guest = *bucket(host, name); guest; guest = guest->next_name)
+        if (strcmp(guest->name, name) == 0)
+            return guest;
+    return NULL;
+}
+
+static char *name_of(struct host *host, uint32_t domid)
+{
+    char path[64], *name;
+    struct fail fail;
+
+    snprintf(path, sizeof(path), "/local/domain/%u/name", domid);
+    return store_read(host->store, path, &name, &fail) == 0 ? name : NULL;
+}
+
+/* Read the names of all domains that others have made. */
+static int learn_foreign(struct host *host, struct fail *fail)
+{
+    enum { BATCH = 512 };
+    static xc_domaininfo_t infos[BATCH];
+    uint32_t next = 0;
+    int n;
+
+    forget_foreign(host);
+    host->domains_appeared = false;
+    do {
+        n = xc_domain_getinfolist(host->hyper.control, next, BATCH, infos);
+        if (n < 0)
+            return fail_errno(fail, "cannot list the domains");
+        for (int i = 0; i < n; i++) {
+            uint32_t domid = infos[i].domain;
+            next = domid + 1;
+            if (domid >= HOST_DOMAINS || host->by_domid[domid])
+                continue;
+            struct host_foreign *grown =
+                reallocarray(host->foreign, host->n_foreign + 1, sizeof(*grown));
+            if (!grown)
+                return fail_set(fail, ENOMEM, "no memory");
+            host->foreign = grown;
+            grown[host->n_foreign] = (struct host_foreign){domid, name_of(host, domid)};
+            host->n_foreign += grown[host->n_foreign].name != NULL;
+        }
+    } while (n == BATCH);
+    return 0;
+}
+
+static const struct host_foreign *find_foreign(const struct host *host, const char *name)
+{
+    for (size_t i = 0; i < host->n_foreign; i++)
+        if (strcmp(host->foreign[i].name, name) == 0)
+            return &host->foreign[i];
+    return NULL;
+}
+
+int host_check_name(struct host *host, const char *name, struct fail *fail)
+{
+    struct guest *guest = host_find(host, name);
+
+    if (guest)
+        return fail_set(fail, EEXIST, "there is a guest %s already: domain %u", name,
+                        guest->domid);
+    /* Before it counts against us: a domain that was there may have gone. */
+    if (host->domains_appeared || find_foreign(host, name)) {
+        int error = learn_foreign(host, fail);
+        if (error)
+            return error;
+    }
+    const struct host_foreign *foreign = find_foreign(host, name);
+    if (foreign)
+        return fail_set(fail, EEXIST, "there is a domain %s already, which another made: %u", name,
+                        foreign->domid);
+    return 0;
+}
+
+void host_take_store_events(struct host *host)
+{
+    struct store_event event;
+
+    while (store_next_event(host->store, &event)) {
+        if (strcmp(event.token, TOKEN_APPEARED) == 0) {
+            if (host->n_introduced)
+                host->n_introduced--;
+            else
+                host->domains_appeared = true;
+        }
+        if (strcmp(event.token, TOKEN_ENDED) == 0)
+            host->domains_ended = true;
+        store_event_free(&event);
+    }
+}
+
+uint64_t host_now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/**
+ * What the launcher holds: the handles to Xen and xenstore, and its guests, found by name, by domain
+ * and by event channel. There is one, and one thread.
+ */
+#ifndef SPRAT_TOOLSTACK_HOST_H
+#define SPRAT_TOOLSTACK_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fail.h"
+#include "hyper.h"
+
+#define HOST_DOMAINS 32752 /* DOMID_FIRST_RESERVED, 0x7ff0 */
+#define HOST_BUCKETS 4096
+
+struct guest;
+struct store;
+
+/* What an epoll event is about: the kind in the upper half, a number in the lower. */
+enum host_source { SOURCE_EVENTS, SOURCE_STORE, SOURCE_LISTEN, SOURCE_CLIENT, SOURCE_TERMINAL,
+                   SOURCE_SIGNAL };
+
+struct host_foreign {
+    uint32_t domid;
+    char *name;
+};
+
+struct host {
+    struct hyper hyper;
+    struct store *store;
+    int epoll;
+    bool make_terminals; /* a terminal for each console, for `xl console` */
+    struct guest *by_domid[HOST_DOMAINS];
+    struct guest *by_name[HOST_BUCKETS]; /* chains by guest->next_name */
+    struct guest **by_port;              /* indexed by our end of a console's event channel */
+    uint32_t n_ports;
+    unsigned n_guests; /* that have a domain, shells too */
+    struct host_foreign *foreign; /* domains that others made */
+    size_t n_foreign;
+    unsigned n_introduced; /* by us, and xenstored's event about it has not come yet */
+    bool domains_appeared; /* since foreign[] was brought up to date */
+    bool domains_ended;    /* look which of ours have */
+};
+
+/** Open all handles, watch for domains that come and go. @return 0 or -errno. */
+int host_open(struct host *host, struct fail *fail);
+
+void host_close(struct host *host);
+
+/** Have epoll tell about a descriptor. @return 0 or -errno. */
+int host_poll(struct host *host, int fd, enum host_source source, uint32_t number, uint32_t events,
+              struct fail *fail);
+
+/** Enter and leave a guest. Its name must be free; a shell has none and is found by domain only. */
+int host_enter(struct host *host, struct guest *guest, struct fail *fail);
+void host_name(struct host *host, struct guest *guest);
+void host_leave(struct host *host, struct guest *guest);
+
+struct guest *host_find(struct host *host, const char *name);
+
+/** @return 0, or -EEXIST: a domain, ours or not, has this name. */
+int host_check_name(struct host *host, const char *name, struct fail *fail);
+
+/** Take xenstore's events that have come into domains_appeared and domains_ended. */
+void host_take_store_events(struct host *host);
+
+/** Nanoseconds of a clock that only goes forward. */
+uint64_t host_now_ns(void);
+
+#endif

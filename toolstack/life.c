@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "life.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client.h"
+#include "guest.h"
+#include "host.h"
+#include "json.h"
+#include "pool.h"
+
+#define SOON_NS        10000000000ull /* a guest that ends so soon after its start is in a loop */
+#define DELAY_FIRST_NS 100000000ull   /* and is held back: so long at first, twice as long each time */
+#define DELAY_MAX_NS   30000000000ull
+
+/* A guest without a domain, which will have one again. */
+struct restart {
+    struct restart *next;
+    char name[CONFIG_NAME_MAX];
+    uint8_t uuid[16];
+    char *text, *file;
+    unsigned n_restarts;
+    uint64_t due_ns;
+};
+
+static struct restart *restarts;
+static struct {
+    uint64_t n_created, n_destroyed, n_poweroff, n_reboot, n_crash, n_gone;
+} counts;
+
+int life_create(struct host *host, const struct config *config, const char *text, const char *file,
+                bool paused, struct guest **result, bool *pooled, struct fail *fail)
+{
+    int error = host_check_name(host, config->name, fail);
+    if (error)
+        return error;
+    for (struct restart *restart = restarts; restart; restart = restart->next)
+        if (strcmp(restart->name, config->name) == 0)
+            return fail_set(fail, EEXIST, "the guest %s waits to be restarted; destroy it first",
+                            config->name);
+    struct guest *guest = pool_take(host, config);
+    if (pooled)
+        *pooled = guest != NULL;
+    if (guest)
+        guest->times = (struct guest_times){0};
+    else
+        error = guest_build(host, config, config->cmdline, &guest, fail);
+    if (!error)
+        error = guest_launch(host, guest, config, text, file, paused, fail);
+    if (error) {
+        fail_prefix(fail, "guest %s", config->name);
+        return error;
+    }
+    counts.n_created++;
+    *result = guest;
+    return 0;
+}
+
+static void restart_free(struct restart *restart)
+{
+    free(restart->text);
+    free(restart->file);
+    free(restart);
+}
+
+static void plan_restart(struct guest *guest)
+{
+    uint64_t now_ns = host_now_ns(), delay_ns = 0;
+    struct restart *restart = calloc(1, sizeof(*restart));
+
+    if (!restart || !*guest->text) {
+        fprintf(stderr, "spratd: %s cannot be restarted: %s\n", guest->name,
+                restart ? "its configuration is not known" : "no memory");
+        free(restart);
+        return;
+    }
+    if (now_ns - guest->started_ns < SOON_NS) {
+        restart->n_restarts = guest->n_restarts + 1;
+        delay_ns = DELAY_FIRST_NS << (guest->n_restarts < 10 ? guest->n_restarts : 10);
+        if (delay_ns > DELAY_MAX_NS)
+            delay_ns = DELAY_MAX_NS;
+        fprintf(stderr, "spratd: %s ended soon after its start, %u times now: restart in %.1f s\n",
+                guest->name, restart->n_restarts, (double)delay_ns / 1e9);
+    }
+    strcpy(restart->name, guest->name);
+    memcpy(restart->uuid, guest->uuid, sizeof(restart->uuid));
+    restart->text = guest->text;
+    restart->file = guest->file;
+    guest->text = guest->file = NULL;
+    restart->due_ns = now_ns + delay_ns;
+    restart->next = restarts;
+    restarts = restart;
+}
+
+static void end(struct host *host, struct guest *guest, enum config_action action, const char *how)
+{
+    struct fail fail;
+
+    console_drain(&guest->console, &host->hyper);
+    client_guest_ended(guest, how);
+    if (guest->state == GUEST_SHELL)
+        pool_lose(guest);
+    if (action == ACTION_PRESERVE) {
+        guest->state = GUEST_ENDED;
+        return;
+    }
+    if (action == ACTION_RESTART && guest->state == GUEST_RUNNING)
+        plan_restart(guest);
+    if (guest_destroy(host, guest, &fail) < 0)
+        fprintf(stderr, "spratd: %s\n", fail.text);
+    counts.n_destroyed++;
+}
+
+static void look_at(struct host *host, struct guest *guest, const xc_domaininfo_t *info)
+{
+    unsigned reason = info->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
+
+    if (info->flags & XEN_DOMINF_dying) {
+        counts.n_gone++;
+        end(host, guest, ACTION_DESTROY, "destroyed by another");
+    } else if (info->flags & XEN_DOMINF_shutdown && guest->state != GUEST_ENDED) {
+        switch (reason) {
+        case SHUTDOWN_poweroff:
+            counts.n_poweroff++;
+            end(host, guest, guest->on_poweroff, "poweroff");
+            break;
+        case SHUTDOWN_reboot:
+            counts.n_reboot++;
+            end(host, guest, guest->on_reboot, "reboot");
+            break;
+        default:
+            counts.n_crash++;
+            end(host, guest, guest->on_crash, "crash");
+        }
+    }
+}
+
+void life_look(struct host *host)
+{
+    enum { BATCH = 256 };
+    static xc_domaininfo_t infos[BATCH];
+    uint32_t next = 1;
+    int n;
+
+    if (!host->domains_ended)
+        return;
+    host->domains_ended = false;
+    do {
+        n = xc_domain_getinfolist(host->hyper.control, next, BATCH, infos);
+        if (n < 0) {
+            fprintf(stderr, "spratd: cannot list the domains: %s\n", strerror(errno));
+            return;
+        }
+        for (int i = 0; i <= n; i++) {
+            /* Those between two that Xen lists, and behind the last one, are gone. */
+            uint32_t domid = i < n ? infos[i].domain : HOST_DOMAINS;
+            if (i == n && n == BATCH)
+                break;
+            for (; next < domid && next < HOST_DOMAINS; next++) {
+                if (host->by_domid[next]) {
+                    counts.n_gone++;
+                    end(host, host->by_domid[next], ACTION_DESTROY, "destroyed by another");
+                }
+            }
+            if (i < n && domid < HOST_DOMAINS && host->by_domid[domid])
+                look_at(host, host->by_domid[domid], &infos[i]);
+            next = domid + 1;
+        }
+    } while (n == BATCH);
+}
+
+static void restart_now(struct host *host, struct restart *restart)
+{
+    static struct config config;
+    struct guest *guest;
+    struct fail fail;
+
+    int error = config_parse(&config, restart->text, strlen(restart->text), restart->file, &fail);
+    if (!error) {
+        strcpy(config.name, restart->name);
+        memcpy(config.uuid, restart->uuid, sizeof(config.uuid));
+        config.uuid_given = true;
+        error = life_create(host, &config, restart->text, restart->file, false, &guest, NULL,
+                            &fail);
+    }
+    if (error)
+        fprintf(stderr, "spratd: restart: %s\n", fail.text);
+    else
+        guest->n_restarts = restart->n_restarts;
+}
+
+uint64_t life_restart_due(struct host *host, uint64_t now_ns)
+{
+    uint64_t next_ns = UINT64_MAX;
+
+    for (struct restart **at = &restarts; *at;) {
+        struct restart *restart = *at;
+        if (restart->due_ns <= now_ns) {
+            *at = restart->next;
+            restart_now(host, restart);
+            restart_free(restart);
+            at = &restarts; /* a restart may have changed the list */
+            next_ns = UINT64_MAX;
+            continue;
+        }
+        if (restart->due_ns < next_ns)
+            next_ns = restart->due_ns;
+        at = &restart->next;
+    }
+    return next_ns;
+}
+
+bool life_cancel(const char *name)
+{
+    for (struct restart **at = &restarts; *at; at = &(*at)->next) {
+        struct restart *restart = *at;
+        if (strcmp(restart->name, name) == 0) {
+            *at = restart->next;
+            restart_free(restart);
+            return true;
+        }
+    }
+    return false;
+}
+
+void life_report(struct json_out *out)
+{
+    for (struct restart *restart = restarts; restart; restart = restart->next) {
+        json_open(out, NULL, '{');
+        json_put_string(out, "name", restart->name);
+        json_put_string(out, "state", "waiting");
+        json_put_number(out, "restarts", restart->n_restarts);
+        json_close(out, '}');
+    }
+}
+
+void life_count_destroyed(void)
+{
+    counts.n_destroyed++;
+}
+
+void life_report_counts(struct json_out *out, const char *key)
+{
+    json_open(out, key, '{');
+    json_put_number(out, "created", (int64_t)counts.n_created);
+    json_put_number(out, "destroyed", (int64_t)counts.n_destroyed);
+    json_put_number(out, "poweroff", (int64_t)counts.n_poweroff);
+    json_put_number(out, "reboot", (int64_t)counts.n_reboot);
+    json_put_number(out, "crash", (int64_t)counts.n_crash);
+    json_put_number(out, "gone", (int64_t)counts.n_gone);
+    json_close(out, '}');
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/**
+ * What happens when a guest ends: its on_poweroff, on_reboot and on_crash.
+ */
+#ifndef SPRAT_TOOLSTACK_LIFE_H
+#define SPRAT_TOOLSTACK_LIFE_H
+
+#include <stdint.h>
+
+#include "config.h"
+#include "fail.h"
+
+struct guest;
+struct host;
+struct json_out;
+
+/**
+ * Create a guest: from a pool if it has a shell, else from nothing.
+ *
+ * @param text, file  the configuration's, for restarts and messages
+ * @param pooled      receives whether it was a shell; may be NULL
+ */
+int life_create(struct host *host, const struct config *config, const char *text, const char *file,
+                bool paused, struct guest **guest, bool *pooled, struct fail *fail);
+
+/** Look which guests have ended, if xenstored said that some have, and act. */
+void life_look(struct host *host);
+
+/** Restart those whose time has come. @return when the next one is due, or UINT64_MAX. */
+uint64_t life_restart_due(struct host *host, uint64_t now_ns);
+
+/** Cancel the restart of a guest that waits for one. @return whether there was one. */
+bool life_cancel(const char *name);
+
+/** Write those that wait for their restart as elements of an array. */
+void life_report(struct json_out *out);
+
+/** Write how many guests were created and how they ended, since the start. */
+void life_report_counts(struct json_out *out, const char *key);
+
+/** A guest was destroyed by command. */
+void life_count_destroyed(void);
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "record.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "guest.h"
+#include "host.h"
+#include "store.h"
+
+#define RECORD_MAX 3800 /* with its path, below xenstore's 4096 bytes a message */
+
+/* "1 STORE-MFN STORE-PORT CONSOLE-MFN CONSOLE-PORT START-INFO-MFN NAME FILE\n", then the text. */
+#define FORMAT "1 %" PRIu64 " %" PRIu32 " %" PRIu64 " %" PRIu32 " %" PRIu64 " %s %s\n%s"
+#define SCAN   "1 %" SCNu64 " %" SCNu32 " %" SCNu64 " %" SCNu32 " %" SCNu64 " %63s %255[^\n]"
+
+void record_write(struct host *host, struct guest *guest)
+{
+    char record[RECORD_MAX];
+    int len = snprintf(record, sizeof(record), FORMAT, guest->store_mfn, guest->store_port,
+                       guest->console_mfn, guest->console_port, guest->start_info_mfn, guest->name,
+                       guest->file, guest->text);
+
+    /* A configuration full of comments: the guest can be taken over, and not restarted. */
+    if (len >= (int)sizeof(record))
+        *strchr(record, '\n') = '\0';
+    store_write(host->store, record, "/local/domain/%" PRIu32 "/sprat", guest->domid);
+}
+
+/* Whether the record's domain could be made a guest of ours again. */
+static int adopt(struct host *host, const xc_domaininfo_t *info, const char *record,
+                 struct fail *fail)
+{
+    char file[256] = "", terminal[64];
+    struct guest *guest = calloc(1, sizeof(*guest));
+
+    if (!guest)
+        return fail_set(fail, ENOMEM, "no memory");
+    guest->console = (struct console)CONSOLE_CLOSED;
+    guest->domid = info->domain;
+    guest->state = GUEST_RUNNING;
+    guest->memory_mib = (uint32_t)(info->tot_pages / 256);
+    memcpy(guest->uuid, info->handle, sizeof(guest->uuid));
+    if (sscanf(record, SCAN, &guest->store_mfn, &guest->store_port, &guest->console_mfn,
+               &guest->console_port, &guest->start_info_mfn, guest->name, file) < 7) {
+        free(guest);
+        return fail_set(fail, EINVAL, "its record is of another version");
+    }
+    const char *text = strchr(record, '\n');
+    guest->text = strdup(text ? text + 1 : "");
+    guest->file = strdup(file);
+    int error = guest->text && guest->file ? 0 : fail_set(fail, ENOMEM, "no memory");
+    if (!error)
+        error = guest_adopt(host, guest, fail);
+    if (!error && console_terminal_name(&guest->console, terminal, sizeof(terminal)) == 0) {
+        store_write(host->store, terminal, "/local/domain/%" PRIu32 "/console/tty", guest->domid);
+        error = store_flush(host->store, fail);
+    }
+    return error;
+}
+
+static void remove_rest(struct host *host, uint32_t domid)
+{
+    struct fail fail;
+
+    store_remove(host->store, "/local/domain/%" PRIu32, domid);
+    store_release(host->store, domid);
+    if (store_flush(host->store, &fail) < 0)
+        fprintf(stderr, "spratd: domain %" PRIu32 ": %s\n", domid, fail.text);
+    if (xc_domain_destroy(host->hyper.control, domid) < 0)
+        fprintf(stderr, "spratd: domain %" PRIu32 " is left over and cannot be destroyed: %s\n",
+                domid, strerror(errno));
+}
+
+int record_adopt_all(struct host *host, unsigned *n_removed, unsigned *n_adopted,
+                     struct fail *fail)
+{
+    enum { BATCH = 256 };
+    static xc_domaininfo_t infos[BATCH];
+    uint32_t next = 1;
+    int n;
+
+    *n_removed = *n_adopted = 0;
+    do {
+        n = xc_domain_getinfolist(host->hyper.control, next, BATCH, infos);
+        if (n < 0)
+            return fail_errno(fail, "cannot list the domains");
+        for (int i = 0; i < n; i++) {
+            char path[64], *record;
+            next = infos[i].domain + 1u;
+            if (infos[i].domain >= HOST_DOMAINS || infos[i].flags & XEN_DOMINF_dying)
+                continue;
+            snprintf(path, sizeof(path), "/local/domain/%u/sprat", infos[i].domain);
+            if (memcmp(infos[i].handle, GUEST_MARK, GUEST_MARK_BYTES) == 0) {
+                remove_rest(host, infos[i].domain);
+                ++*n_removed;
+            } else if (store_read(host->store, path, &record, fail) == 0) {
+                if (adopt(host, &infos[i], record, fail) == 0)
+                    ++*n_adopted;
+                else
+                    fprintf(stderr, "spratd: domain %u cannot be taken over: %s\n",
+                            infos[i].domain, fail->text);
+                free(record);
+            }
+        }
+    } while (n == BATCH);
+    host->domains_ended = true;
+    return 0;
+}
