@@ -19,6 +19,13 @@ from spratlib.errors import SpratError
 
 PROGRAM = "qemu-system-x86_64"
 CPU = "qemu64,+rdrand"  # without RDRAND `xl create` waits seconds for entropy; "max" hangs Xen
+# What a lab has no use for is left out of dom0's boot: together it takes a third of the time.
+LINUX_OPTIONS = (
+    "console=hvc0 panic=1 quiet loglevel=4"
+    " rodata=off"  # with it goes a walk over all page tables
+    " cryptomgr.notests=1 apparmor=0 audit=0 rcupdate.rcu_expedited=1"
+    " initcall_blacklist=load_system_certificate_list,crypto_kdf108_init,init_kprobe_trace"
+)
 QMP_TIMEOUT_S = 10
 EXIT_TIMEOUT_S = 10
 MiB = 2**20
@@ -43,15 +50,15 @@ class Machine:
             f" dom0_mem={self.dom0_memory_mib}M,max:{self.dom0_memory_mib}M"
             " bootscrub=0 guest_loglvl=all conring_size=256k"
         )
-        # Commas inside are doubled: QEMU's way to tell them from its own.
-        linux = f"console=hvc0 panic=1 quiet loglevel=4 sprat.xenstored={self.xenstored}"
+        linux = f"{LINUX_OPTIONS} sprat.xenstored={self.xenstored}"
         if self.deterministic:
             linux += " sprat.bench"
         arguments = [
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-M", "pc", "-cpu", CPU,
             "-kernel", str(self.boot.xen), "-append", f"{xen} {self.xen_options}".strip(),
-            "-initrd", f"{_escape(self.boot.kernel)} {linux},{_escape(self.boot.initramfs)}",
+            "-initrd",
+            f"{_escape(self.boot.kernel)} {_escape(linux)},{_escape(self.boot.initramfs)}",
         ]
         if self.deterministic:
             arguments += [
@@ -60,7 +67,7 @@ class Machine:
             ]
         else:
             arguments += ["-accel", "tcg,thread=multi", "-smp", str(self.smp)]
-            arguments += ["-device", f"virtio-serial-pci,id=agent,max_ports={agent.CHANNELS + 1}"]
+            arguments += ["-device", f"virtio-serial-pci,id=agent,max_ports={agent.CHANNELS + 1},vectors=2"]
             for number in range(1, agent.CHANNELS + 1):
                 arguments += [
                     "-chardev", f"socket,id=agent{number},path=agent-{number},server=on,wait=off",
@@ -69,8 +76,9 @@ class Machine:
         return arguments
 
 
-def _escape(path):
-    return str(path).replace(",", ",,")
+def _escape(value):
+    """Double the commas, which QEMU would take for its own."""
+    return str(value).replace(",", ",,")
 
 
 @functools.cache
