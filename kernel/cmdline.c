@@ -7,8 +7,6 @@
 
 #include <sprat/format.h>
 
-#define OPTION_PREFIX "sprat."
-
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\n';
@@ -76,7 +74,7 @@ static bool is_assignment(const char *word)
 
 static bool is_option(const char *word)
 {
-    return strncmp(word, OPTION_PREFIX, strlen(OPTION_PREFIX)) == 0;
+    return strncmp(word, CMDLINE_OPTION, strlen(CMDLINE_OPTION)) == 0;
 }
 
 /* The words before the first plain one are options and assignments in any order: sort them apart. */
@@ -102,7 +100,7 @@ bool cmdline_parse(char *text, const char *program, char **words, size_t max_wor
 
     *cmdline = (struct cmdline){0};
     while ((word = take_word(&text, &open))) {
-        assert(n + 3 < max_words);
+        assert(n + (in_head ? 4 : 2) <= max_words); /* this word; program and NULL; the last NULL */
         if (in_head && !is_option(word) && !is_assignment(word)) {
             n_head = n;
             in_head = false;

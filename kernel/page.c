@@ -148,21 +148,28 @@ static bool grow(void)
     return ok;
 }
 
+/* The first page from pfn on whose address is a multiple of align pages: page 0's need not be. */
+static pfn_t align_up(pfn_t pfn, size_t align)
+{
+    pfn_t base = (uintptr_t)mmu_va(0) / PAGE_BYTES;
+    return ((base + pfn + align - 1) & ~(align - 1)) - base;
+}
+
 /* The first free run of n pages that starts at a multiple of align, or the frontier. */
 static pfn_t find(size_t n, size_t align)
 {
-    pfn_t start = ROUND_UP(page.hint, align);
+    pfn_t start = align_up(page.hint, align);
     size_t have = 0;
 
     for (pfn_t pfn = start; pfn < page.frontier;) {
         if (have == 0 && pfn % WORD_PAGES == 0 && *used_word(pfn) == UINT64_MAX) {
             pfn += WORD_PAGES;
-            start = ROUND_UP(pfn, align);
+            start = align_up(pfn, align);
             pfn = start;
             continue;
         }
         if (is_used(pfn)) {
-            start = ROUND_UP(pfn + 1, align);
+            start = align_up(pfn + 1, align);
             pfn = start;
             have = 0;
             continue;

@@ -6,9 +6,10 @@
 #include "machine.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
+
+#include <sanitizer/asan_interface.h>
 
 #include <xen/xen.h>
 
@@ -63,13 +64,13 @@ static mfn_t mfn_of(pfn_t pfn)
 
 static void allocate(size_t n_pages, size_t n_mapped)
 {
-    /* Aligned as the guest's is, so that runs may be asked for with an alignment. */
-    size_t align = 4096 * PAGE_BYTES;
-    char *memory = mmap(NULL, n_pages * PAGE_BYTES + align, PROT_NONE,
+    /* Aligned as the guest's is: to 1 MiB, no more. */
+    size_t align = 4096 * PAGE_BYTES, base = 3 * 256 * PAGE_BYTES;
+    char *memory = mmap(NULL, n_pages * PAGE_BYTES + align + base, PROT_NONE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED || n_pages > PAGES_MAX)
         fake_fail("no memory for the guest: %s", strerror(errno));
-    machine.memory = (char *)ROUND_UP((uintptr_t)memory, align);
+    machine.memory = (char *)ROUND_UP((uintptr_t)memory, align) + base;
     machine.n_pages = n_pages;
     machine.n_mapped = n_mapped;
     mprotect(machine.memory, n_mapped * PAGE_BYTES, PROT_READ | PROT_WRITE);
@@ -227,6 +228,16 @@ int mmu_map(pfn_t first, size_t count, void *(*new_table)(void))
     return 0;
 }
 
+/* What a thread leaves on its stack when it ends, ASan still holds for variables. */
+static void forget_stack(pfn_t first)
+{
+    pfn_t end = first;
+
+    while (end < machine.n_pages && machine.state[end] == PAGE_READ_WRITE && end < first + 64)
+        end++;
+    ASAN_UNPOISON_MEMORY_REGION(mmu_va(first), (end - first) * PAGE_BYTES);
+}
+
 int mmu_protect(void *va, enum mmu_access access)
 {
     static const enum page_state states[] = {[MMU_NONE] = PAGE_NONE,
@@ -237,6 +248,8 @@ int mmu_protect(void *va, enum mmu_access access)
         fake_fail("mmu_protect() of a page that is not mapped");
     if (machine.protects++ + 1 >= machine.protects_fail_at && machine.protects_fail_at)
         return machine.protect_error;
+    if (state_at((uintptr_t)va) == PAGE_NONE)
+        forget_stack(mmu_pfn(va) + 1);
     set_state(mmu_pfn(va), states[access]);
     return 0;
 }

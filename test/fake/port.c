@@ -25,6 +25,7 @@ static struct {
     size_t n_pages[PAGES_MAX]; /* of the run that starts here */
     unsigned char used[PAGES_MAX];
     unsigned n_blocks, allocs, allocs_fail_at;
+    bool worker;
 } port;
 
 void *port_pages_alloc(size_t n_pages)
@@ -98,6 +99,40 @@ int port_wait(struct port_queue *queue, uint64_t deadline_ns)
 void port_wake(struct port_queue *queue)
 {
     queue->first = queue;
+}
+
+/* The worker: one piece of work is one step of the world. */
+
+static struct port_work *first_work;
+
+static bool work_step(void *arg)
+{
+    struct port_work *work = first_work;
+
+    (void)arg;
+    if (!work)
+        return false;
+    first_work = work->next;
+    work->queued = false;
+    work->run(work);
+    return true;
+}
+
+void port_work(struct port_work *work)
+{
+    static struct fake_actor worker = {.step = work_step, .due_ns = FAKE_NEVER};
+    struct port_work **at = &first_work;
+
+    if (work->queued)
+        return;
+    if (!port.worker)
+        fake_actor_add(&worker);
+    port.worker = true;
+    while (*at)
+        at = &(*at)->next;
+    work->queued = true;
+    work->next = NULL;
+    *at = work;
 }
 
 static void append(const char *head, const char *fmt, va_list args)

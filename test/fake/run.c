@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 
 #include <sprat/compiler.h>
@@ -121,6 +122,8 @@ static void run_body(void *arg)
 int fake_run_guest(void (*body)(void))
 {
     mprotect(main_stack_guard, PAGE_BYTES, PROT_NONE);
+    /* An earlier run may have ended with frames on it. */
+    ASAN_UNPOISON_MEMORY_REGION(main_stack, (size_t)(main_stack_top - main_stack));
     run.body = body;
     run.in_guest = true;
     __wrap_context_init(&run.guest, main_stack_top, run_body, NULL);
