@@ -67,12 +67,33 @@ static void serve(const char *request)
         if (strcmp(request, requests[i].word) == 0) {
             state.reason = requests[i].reason;
             state.on_request();
+            return; /* a handler of the application's had the last word */
         }
     }
     port_log("control/shutdown: '%s' is not understood; poweroff, halt and reboot are", request);
 }
 
-/* The toolstack takes an emptied node as the guest's word that it has seen the request. */
+/*
+ * Read a request and empty its node, which the toolstack takes as the guest's word that it has seen it.
+ * In a transaction: a request written in between must not be emptied unseen.
+ */
+static int take_request(char *request, size_t size)
+{
+    xenstore_tx_t tx;
+    int n, error;
+
+    do {
+        error = xenstore_begin(&tx);
+        if (error)
+            return error;
+        n = xenstore_read(tx, REQUEST_PATH, request, size);
+        if (n > 0)
+            xenstore_write(tx, REQUEST_PATH, "");
+        error = xenstore_end(tx, n > 0);
+    } while (error == -EAGAIN);
+    return error ? error : n;
+}
+
 static void serve_requests(void *arg)
 {
     char request[16];
@@ -81,12 +102,12 @@ static void serve_requests(void *arg)
     do {
         state.again = false;
         int n = xenstore_read(XENSTORE_NO_TX, REQUEST_PATH, request, sizeof(request));
-        if (n > 0) {
-            xenstore_write(XENSTORE_NO_TX, REQUEST_PATH, "");
+        if (n > 0) /* most often it is empty, or not there */
+            n = take_request(request, sizeof(request));
+        if (n > 0)
             serve(request);
-        } else if (n == -E2BIG) {
+        else if (n == -E2BIG)
             port_log("control/shutdown: the request is too long to be one");
-        }
     } while (state.again);
     state.thread = NULL;
 }

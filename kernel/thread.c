@@ -86,8 +86,10 @@ struct thread *thread_self(void)
 
 static void thread_free(struct thread *thread)
 {
-    mmu_protect(thread->stack, MMU_READ_WRITE);
-    page_free(thread->stack);
+    void *stack = thread->stack;
+
+    if (mmu_protect(stack, MMU_READ_WRITE) == 0)
+        page_free(stack); /* else kept for good: a page that can't be written is nobody's */
 }
 
 static void switch_to(struct thread *next)
