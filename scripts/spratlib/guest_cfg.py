@@ -13,7 +13,7 @@ from spratlib import paths
 from spratlib.errors import SpratError
 
 CMDLINE_MAX = 1023  # start_info.cmd_line of the Xen ABI has 1024 bytes, with the NUL
-SKIPPED_FOLDERS = {"lab", "CMakeFiles"}
+SKIPPED_FOLDERS = {"CMakeFiles"}
 
 _TOKEN = re.compile(
     r"""(?P<space>[ \t\r]+|\#[^\n]*|\\\n)
@@ -53,7 +53,8 @@ def list_all(build):
     """Return the paths of all cfg files under the folder `build`."""
     found = []
     for folder, subfolders, files in os.walk(build):
-        subfolders[:] = sorted(s for s in subfolders if s not in SKIPPED_FOLDERS and s[0] != ".")
+        skipped = SKIPPED_FOLDERS | ({paths.lab_folder().name} if folder == str(build) else set())
+        subfolders[:] = sorted(s for s in subfolders if s not in skipped and s[0] != ".")
         found += [pathlib.Path(folder, file) for file in sorted(files) if file.endswith(".cfg")]
     return found
 

@@ -14,6 +14,7 @@ import fcntl
 import hashlib
 import json
 import os
+import pathlib
 import re
 import select
 import shutil
@@ -54,6 +55,7 @@ class Lab:
             raise UsageError(f"'{name}' cannot name a lab: {allowed}")
         self.name = name
         self.folder = paths.lab_folder() / "run" / name
+        self._process = None  # QEMU's, if this object started it
 
     def is_running(self):
         """Return whether the lab's machine lives (or is being started)."""
@@ -90,6 +92,7 @@ class Lab:
                 report("booting Xen and dom0")
                 process = boot(self.folder, machine, lock, [], tied=tied)
             self._settle(process, options, restored=snapshot is not None)
+            self._process = process
         except BaseException as error:
             if process is not None:
                 end_process(process)
@@ -135,9 +138,8 @@ class Lab:
                 signal.pidfd_send_signal(pid_fd, signal.SIGKILL)
                 if not qemu.wait_exit(pid_fd, qemu.EXIT_TIMEOUT_S):
                     raise SpratError(f"QEMU (process {pid}) does not die")
-            # A child of ours becomes a zombie; whoever else started it takes care of it.
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
+            if self._process is not None:
+                self._process.wait(qemu.EXIT_TIMEOUT_S)
         finally:
             os.close(pid_fd)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -321,7 +323,7 @@ def snapshot_key(machine):
     """Hash what a snapshot depends on."""
     parts = [qemu.version(), machine.boot.key, *machine.arguments(), str(machine.memory_mib)]
     parts += [argument for argument in device_arguments() if "path=" not in argument]
-    parts.append(hashlib.sha256(open(__file__, "rb").read()).hexdigest())
+    parts.append(pathlib.Path(__file__).read_text())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 

@@ -74,7 +74,7 @@ def add_lab_argument(parser):
     parser.add_argument(
         "--lab",
         metavar="NAME",
-        default=os.environ.get("SPRAT_LAB", lab.DEFAULT_NAME),
+        default=os.environ.get("SPRAT_LAB") or lab.DEFAULT_NAME,
         help=f"which lab (default: $SPRAT_LAB, or '{lab.DEFAULT_NAME}')",
     )
 

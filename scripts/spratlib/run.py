@@ -21,12 +21,13 @@ from spratlib.errors import EXIT_CRASH, EXIT_FAILURE, EXIT_TIMEOUT, SpratError
 
 PANIC_MARK = "sprat: panic:"
 CODE_ADDRESS = re.compile(r"\brip: ?([0-9a-f]{8,16})|\[<([0-9a-f]{8,16})>\]")
+STACK_WORDS = re.compile(r"(?:\(XEN\))?((?: +[0-9a-f]{16})+) *")
 LAB_OVERHEAD_MIB = 1024  # a lab of our own has this, and the guest's memory
 
 
 def add_arguments(parser):
     parser.add_argument("guest", metavar="GUEST", help="a cfg file, or the name of one")
-    parser.add_argument("--lab", metavar="NAME", default=os.environ.get("SPRAT_LAB"),
+    parser.add_argument("--lab", metavar="NAME", default=os.environ.get("SPRAT_LAB") or None,
                         help="the lab to run it in (default: $SPRAT_LAB)")
     parser.add_argument("--memory", type=lab_cli.positive, metavar="MIB",
                         help="the guest's memory, instead of what the cfg says")
@@ -198,12 +199,16 @@ class Result:
                 print(f"  {self._explained(line)}", file=sys.stderr)
 
     def _explained(self, line):
-        """Return a line with what its code addresses mean: "rip: HEX" and "[<HEX>]"."""
+        """Return a line with what its code addresses mean: "rip: HEX", "[<HEX>]", and words of the
+        stack that may be return addresses."""
         if self._symbols is None:
             return line
+        words = [first or bracketed for first, bracketed in CODE_ADDRESS.findall(line)]
+        if match := STACK_WORDS.fullmatch(line):
+            words = match[1].split()
         meanings = []
-        for first, bracketed in CODE_ADDRESS.findall(line):
-            places = self._symbols.locate(int(first or bracketed, 16))
+        for word in words:
+            places = self._symbols.locate(int(word, 16))
             meanings += [f"{function} at {place}" for function, place in places]
         return f"{line}  {', '.join(meanings)}" if meanings else line
 
