@@ -27,8 +27,9 @@ def sprat(*words, stdin=b"", env=None):
 
 def start(*words, env=None):
     """Start sprat; its output is to be read from stdout."""
+    env = {**os.environ, **(env or {})}
     return subprocess.Popen([SPRAT, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})  # fmt: skip
+                            stderr=subprocess.STDOUT, env=env)  # fmt: skip
 
 
 def read_until(process, text, timeout_s=TIMEOUT_S):

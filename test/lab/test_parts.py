@@ -12,7 +12,7 @@ import unittest
 import unittest.mock
 
 import support
-from spratlib import agent, cpio, elf, guest_cfg, image, packages, symbolize
+from spratlib import agent, cpio, elf, guest_cfg, image, packages, symbolize, toolstack
 from spratlib.errors import SpratError
 
 
@@ -190,7 +190,7 @@ class SymbolizeTest(InFolder):
         self.assertRegex(shown[1], r"^ +outer at \S*program\.c:8$")
 
     def test_everything_else_stays_as_it_is(self):
-        text = b"hello\r\nsprat: panic: x\nsprat:   rip 0x401000 rsp 0x0\n#x 0x1\n\n  #1 0xffff\nend"
+        text = b"hello\r\nsprat: panic: x\nsprat:   rip 0x401000 rsp 0x0\n#x 0x1\n\n  #1 0xffff\n$"
         self.assertEqual(self.filter(text), text.decode())
         broken = bytes(range(256)) + b"#0 0xfffffffffffffffffffffff\n"
         stream = symbolize.Filter(self.symbols)
@@ -320,6 +320,34 @@ class CpioTest(unittest.TestCase):
         listed = subprocess.run(["cpio", "-t", "--quiet"], input=self.archive(), check=True,
                                 capture_output=True)  # fmt: skip
         self.assertEqual(listed.stdout.split(), [b"a", b"a/b", b"a/b/c", b"link", b"console"])
+
+
+class LocalToolstackTest(unittest.TestCase):
+    """On a machine that is a dom0 itself; the commands are any here."""
+
+    def run_here(self, script, **options):
+        """Run a shell command as that toolstack would; return its exit code and three outputs."""
+        streams = {agent.STDOUT: b"", agent.STDERR: b"", agent.REPORT: b""}
+
+        def output(stream, data):
+            streams[stream] += data
+
+        tools = object.__new__(toolstack.LocalToolstack)
+        code = tools.run(["sh", "-c", script], output=output, **options)
+        return code, *streams.values()
+
+    def test_three_outputs_and_the_exit_code_come_through(self):
+        script = "echo out; echo err >&2; echo report >&3; exit 7"
+        self.assertEqual(self.run_here(script), (7, b"out\n", b"err\n", b"report\n"))
+
+    def test_a_signal_for_us_goes_to_the_command(self):
+        script = "trap 'echo asked; exit 3' INT; kill -INT $PPID; while :; do :; done"
+        self.assertEqual(self.run_here(script)[:2], (3, b"asked\n"))
+
+    def test_a_command_that_is_not_there_is_named(self):
+        tools = object.__new__(toolstack.LocalToolstack)
+        with self.assertRaisesRegex(SpratError, "no-such-command"):
+            tools.run(["no-such-command"], output=None)
 
 
 class CommandLineTest(unittest.TestCase):
