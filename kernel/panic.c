@@ -34,10 +34,10 @@ static void say(const char *fmt, ...)
     log_write_now(line, len);
 }
 
-static void say_backtrace(uint64_t rip, uint64_t rbp)
+static void say_backtrace(uint64_t rip, uint64_t rbp, uint64_t rsp)
 {
     uint64_t addresses[FRAMES_MAX];
-    size_t n = arch_backtrace(rip, rbp, addresses, FRAMES_MAX);
+    size_t n = arch_backtrace(rip, rbp, rsp, addresses, FRAMES_MAX);
 
     for (size_t i = 0; i < n; i++)
         say("  #%zu 0x%016lx", i, addresses[i]);
@@ -57,12 +57,12 @@ static void begin(void)
     shutdown_crash();
 }
 
-static void end(uint64_t rip, uint64_t rbp)
+static void end(uint64_t rip, uint64_t rbp, uint64_t rsp)
 {
     const struct thread *self = thread_self();
 
     say("  thread %s", self ? self->name : "none yet");
-    say_backtrace(rip, rbp);
+    say_backtrace(rip, rbp, rsp);
     shutdown_crash();
 }
 
@@ -73,7 +73,7 @@ void panic_here(const void *rip, const void *rbp, const char *fmt, va_list args)
     begin();
     format_list(what, sizeof(what), fmt, args);
     say("panic: %s", what);
-    end((uint64_t)rip, (uint64_t)rbp);
+    end((uint64_t)rip, (uint64_t)rbp, 0);
     __builtin_unreachable();
 }
 
@@ -103,7 +103,7 @@ void kernel_trap(const struct arch_regs *regs)
     say("  rbp 0x%016lx r8  0x%016lx r9  0x%016lx", regs->rbp, regs->r8, regs->r9);
     say("  r10 0x%016lx r11 0x%016lx r12 0x%016lx", regs->r10, regs->r11, regs->r12);
     say("  r13 0x%016lx r14 0x%016lx r15 0x%016lx", regs->r13, regs->r14, regs->r15);
-    end(regs->rip, regs->rbp);
+    end(regs->rip, regs->rbp, regs->rsp);
     __builtin_unreachable();
 }
 
@@ -114,7 +114,7 @@ void kernel_stack_overflow(uint64_t rip, uint64_t rbp, uint64_t size)
     begin();
     say("panic: stack overflow in thread %s: %lu bytes more are needed, %zu KiB are its stack",
         self->name, size, self->stack_size / 1024);
-    end(rip, rbp);
+    end(rip, rbp, 0);
     __builtin_unreachable();
 }
 

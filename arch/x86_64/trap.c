@@ -62,12 +62,35 @@ static bool readable(uint64_t address)
     return mmu_rights(address).present;
 }
 
-size_t arch_backtrace(uint64_t rip, uint64_t rbp, uint64_t *addresses, size_t max)
+#define CALL_RELATIVE 0xe8
+#define CALL_INDIRECT 0xff /* with 2 in the middle bits of the next byte */
+
+/* Does a call instruction end here? */
+static bool follows_call(uint64_t address)
+{
+    static const uint8_t indirect_lengths[] = {2, 3, 4, 6, 7};
+    const uint8_t *end = (const uint8_t *)address;
+
+    if (!mmu_rights(address).execute || !mmu_rights(address - 8).execute)
+        return false;
+    if (end[-5] == CALL_RELATIVE)
+        return true;
+    for (size_t i = 0; i < sizeof(indirect_lengths); i++) {
+        const uint8_t *call = end - indirect_lengths[i];
+        if (call[0] == CALL_INDIRECT && (call[1] & 0x38) == 0x10)
+            return true;
+    }
+    return false;
+}
+
+size_t arch_backtrace(uint64_t rip, uint64_t rbp, uint64_t rsp, uint64_t *addresses, size_t max)
 {
     size_t n = 0;
 
-    if (max)
+    if (n < max)
         addresses[n++] = rip;
+    if (n < max && rsp && !(rsp & 7) && readable(rsp) && follows_call(*(const uint64_t *)rsp))
+        addresses[n++] = *(const uint64_t *)rsp;
     while (n < max && rbp && !(rbp & 7) && readable(rbp) && readable(rbp + 8)) {
         const uint64_t *frame = (const uint64_t *)rbp;
         if (!mmu_rights(frame[1]).execute) /* overwritten, or the first frame */

@@ -46,7 +46,8 @@ set(SPRAT_RUNTIME_FLAGS
 # Each function's prologue compares the stack pointer with %fs:0x70, so that an application that
 # runs out of stack is caught before it writes below it. No stack is ever split: the runtime's
 # __morestack reports. The runtime itself, newlib and libgcc run in the reserve below the limit.
-set(SPRAT_APP_FLAGS -fsplit-stack)
+# A call at a function's end stays a call, or its function would be missing from a crash report.
+set(SPRAT_APP_FLAGS -fsplit-stack -fno-optimize-sibling-calls)
 
 function(_sprat_ask_compiler out)
     execute_process(COMMAND ${CMAKE_C_COMPILER} ${ARGN}

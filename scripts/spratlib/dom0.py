@@ -66,6 +66,7 @@ PROGRAMS = {
     "agent.c": (["-static"], (), "usr/sbin/lab-agent"),
     # Not static: without threads, as in the archive, libxenstore loses watch events.
     "domain.c": ([], ("xencontrol", "xenforeignmemory", "xenstore"), "usr/sbin/lab-domain"),
+    "dominfo.c": ([], ("xencontrol",), "usr/sbin/lab-dominfo"),
 }
 SCRIPTS = (
     ("init", "usr/sbin/lab-init"),

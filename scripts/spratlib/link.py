@@ -20,7 +20,7 @@ from spratlib.errors import EXIT_FAILURE, SpratError
 BASES = tuple((4 + offset) * footprint.MIB for offset in (0, 1, 2, 3))
 
 LD_FLAGS = ("-static", "-nostdlib", "--gc-sections", "--build-id=none", "--fatal-warnings",
-            "-z", "noexecstack", "-z", "max-page-size=4096")  # fmt: skip
+            "-z", "noexecstack", "-z", "max-page-size=4096", "--nmagic")  # fmt: skip
 
 
 def main():

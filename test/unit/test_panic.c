@@ -292,7 +292,7 @@ static uint64_t addresses[8], frames[16];
 
 static size_t walk(uint64_t rbp)
 {
-    return arch_backtrace((uintptr_t)walk, rbp, addresses, ARRAY_LEN(addresses));
+    return arch_backtrace((uintptr_t)walk, rbp, 0, addresses, ARRAY_LEN(addresses));
 }
 
 static void frames_that_are_none_end_the_backtrace(void **state)
@@ -301,7 +301,7 @@ static void frames_that_are_none_end_the_backtrace(void **state)
 
     (void)state;
     fake_build(&(struct fake_guest){0});
-    assert_int_equal(arch_backtrace(1, 0, addresses, 0), 0);
+    assert_int_equal(arch_backtrace(1, 0, 0, addresses, 0), 0);
     assert_int_equal(walk(0), 1);
     assert_int_equal(walk((uintptr_t)frames), 1); /* not where stacks are */
     assert_int_equal(walk(0x10), 1);

@@ -36,10 +36,12 @@ struct arch_trap arch_describe_trap(const struct arch_regs *regs);
  * Walk frame pointers.
  *
  * @param rip, rbp  where to start.
+ * @param rsp  of an exception; 0 for a walk that begins at a call. A function that needs no stack has
+ *             no frame: its caller is then found by the return address on top of the stack.
  * @param addresses  receives up to max return addresses, innermost first, rip being the first.
  * @return how many. Stops at the first frame that is not on a mapped stack.
  */
-size_t arch_backtrace(uint64_t rip, uint64_t rbp, uint64_t *addresses, size_t max);
+size_t arch_backtrace(uint64_t rip, uint64_t rbp, uint64_t rsp, uint64_t *addresses, size_t max);
 
 /**
  * Enter the kernel: called by start.S on the main stack, once, with memory protected and exceptions
