@@ -246,11 +246,13 @@ static int serve_pool(struct request *request, struct fail *fail)
     static struct config config;
     const char *text, *file;
     double size = json_get_number(request->json, "size", -1);
+    double low = json_get_number(request->json, "low", size);
 
-    if (!(size >= 0 && size <= POOL_MAX) || size != (unsigned)size)
-        return fail_set(fail, EINVAL, "\"size\" is a whole number from 0 to %d", POOL_MAX);
+    if (!(size >= 0 && size <= POOL_MAX && low >= 0 && low <= POOL_MAX) ||
+        size != (unsigned)size || low != (unsigned)low)
+        return fail_set(fail, EINVAL, "\"size\" and \"low\" are whole numbers from 0 to %d", POOL_MAX);
     int error = take_config(request, &config, &text, &file, fail);
-    return error ? error : pool_set(&config, (unsigned)size, fail);
+    return error ? error : pool_set(&config, (unsigned)size, (unsigned)low, fail);
 }
 
 /* How many guests of this kind the free memory takes: for a person to know before it is tried. */

@@ -11,7 +11,7 @@
  *   wait      name, ready, [timeout_s]                                   wait_ns
  *   log       name                                                       console (the last of it)
  *   list                                                                 guests [...]
- *   pool      config, file, size                                         (it is filled when idle)
+ *   pool      config, file, size, [low]                                  (it is filled when idle)
  *   fits      config, file                                               count
  *   stats                                                                counts, pools, free memory
  *   stop      [destroy]                                                  (guests stay, or are destroyed)

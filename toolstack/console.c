@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -14,29 +13,15 @@
 #define LOG_FIRST 512   /* most guests say a few lines */
 #define LOG_MAX   16384 /* of a talkative one, this much is kept */
 
-int console_open(struct console *console, struct hyper *hyper, uint32_t domid, uint64_t mfn,
+int console_open(struct console *console, struct hyper *hyper, uint32_t domid, void *page,
                  uint32_t port, struct fail *fail)
 {
-    xen_pfn_t frame = mfn;
-    int error;
-
     *console = (struct console)CONSOLE_CLOSED;
-    console->ring =
-        xenforeignmemory_map(hyper->memory, domid, PROT_READ | PROT_WRITE, 1, &frame, NULL);
-    if (!console->ring) {
-        error = fail_errno(fail, "cannot map the console's page");
-        goto err;
-    }
     console->port = xenevtchn_bind_interdomain(hyper->events, domid, port);
-    if (console->port < 0) {
-        error = fail_errno(fail, "cannot bind the console's event channel");
-        goto err;
-    }
+    if (console->port < 0)
+        return fail_errno(fail, "cannot bind the console's event channel");
+    console->ring = page;
     return 0;
-
-err:
-    console_close(console, hyper);
-    return error;
 }
 
 int console_make_terminal(struct console *console, struct fail *fail)
@@ -75,8 +60,6 @@ void console_close(struct console *console, struct hyper *hyper)
         close(console->terminal);
     if (console->port >= 0)
         xenevtchn_unbind(hyper->events, (evtchn_port_t)console->port);
-    if (console->ring)
-        xenforeignmemory_unmap(hyper->memory, console->ring, 1);
     free(console->log);
     *console = (struct console)CONSOLE_CLOSED;
 }

@@ -30,10 +30,11 @@ struct console {
 /**
  * Begin to serve a domain's console.
  *
+ * @param page  the console's, mapped; it stays the caller's.
  * @param port  the guest's end of the event channel.
  * @return 0 or -errno; then nothing is open.
  */
-int console_open(struct console *console, struct hyper *hyper, uint32_t domid, uint64_t mfn,
+int console_open(struct console *console, struct hyper *hyper, uint32_t domid, void *page,
                  uint32_t port, struct fail *fail);
 
 /** Make the terminal; its name is console_terminal_name()'s. @return 0 or -errno. */
@@ -42,7 +43,7 @@ int console_make_terminal(struct console *console, struct fail *fail);
 /** @return 0, or -errno when it has none. */
 int console_terminal_name(const struct console *console, char *name, size_t size);
 
-/** Stop serving. A domain cannot go before its page is unmapped here. */
+/** Stop serving. */
 void console_close(struct console *console, struct hyper *hyper);
 
 /** Take what the guest has written. @return whether something came. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
 #include "host.h"
@@ -144,10 +145,50 @@ static int build(struct host *host, struct guest *guest, const struct config *co
     return error;
 }
 
-static int open_console(struct host *host, struct guest *guest, struct fail *fail)
+static unsigned n_rings(const struct guest *guest)
 {
-    int error = console_open(&guest->console, &host->hyper, guest->domid, guest->console_mfn,
+    return guest->introduced ? 1 : 2;
+}
+
+static int map_rings(struct host *host, struct guest *guest, struct fail *fail)
+{
+    xen_pfn_t frames[2] = {guest->store_mfn, guest->console_mfn};
+    unsigned n = n_rings(guest);
+
+    guest->rings = xenforeignmemory_map(host->hyper.memory, guest->domid, PROT_READ | PROT_WRITE,
+                                        n, frames + 2 - n, NULL);
+    return guest->rings ? 0 : fail_errno(fail, "cannot map the guest's rings");
+}
+
+static void close_rings(struct host *host, struct guest *guest)
+{
+    console_close(&guest->console, &host->hyper);
+    if (guest->proxy.port >= 0)
+        xenevtchn_unbind(host->hyper.events, (evtchn_port_t)guest->proxy.port);
+    proxy_free(&guest->proxy);
+    /* A domain cannot go while a page of it is mapped here. */
+    if (guest->rings)
+        xenforeignmemory_unmap(host->hyper.memory, guest->rings, n_rings(guest));
+    guest->rings = NULL;
+}
+
+/* Serve the guest's console, and its xenstore unless xenstored does. */
+static int open_rings(struct host *host, struct guest *guest, struct fail *fail)
+{
+    int error = map_rings(host, guest, fail);
+    char *console_page = (char *)guest->rings + (n_rings(guest) - 1) * IMAGE_PAGE_BYTES;
+
+    if (!error)
+        error = console_open(&guest->console, &host->hyper, guest->domid, console_page,
                              guest->console_port, fail);
+    if (!error && !guest->introduced) {
+        guest->proxy.ring = guest->rings;
+        guest->proxy.domid = guest->domid;
+        guest->proxy.port =
+            xenevtchn_bind_interdomain(host->hyper.events, guest->domid, guest->store_port);
+        if (guest->proxy.port < 0)
+            error = fail_errno(fail, "cannot bind xenstore's event channel");
+    }
     if (!error && host->make_terminals) {
         error = console_make_terminal(&guest->console, fail);
         /* Edges only: a terminal that nobody has opened is hung up all the time. */
@@ -155,17 +196,19 @@ static int open_console(struct host *host, struct guest *guest, struct fail *fai
             error = host_poll(host, guest->console.terminal, SOURCE_TERMINAL, guest->domid,
                               EPOLLIN | EPOLLET, fail);
     }
+    if (error)
+        close_rings(host, guest);
     return error;
 }
 
 /*
- * A domain's nodes that do not tell who it is. The permission given first is inherited by what comes
- * below: the guest may read all and write only what is its to say. The requests wait in the store.
+ * What a domain needs that xenstored serves. The permission given first is inherited by what comes
+ * below: the guest may read all and write only what is its to say.
  */
-static void write_shell_nodes(struct host *host, struct guest *guest)
+static void introduce(struct host *host, struct guest *guest)
 {
     uint32_t domid = guest->domid;
-    char readable[32], own[16], terminal[64];
+    char readable[32], own[16];
 
     snprintf(readable, sizeof(readable), "n0 r%" PRIu32, domid);
     snprintf(own, sizeof(own), "n%" PRIu32, domid);
@@ -175,21 +218,28 @@ static void write_shell_nodes(struct host *host, struct guest *guest)
     store_permit(host->store, own, "/local/domain/%" PRIu32 "/control/shutdown", domid);
     store_mkdir(host->store, "/local/domain/%" PRIu32 "/data", domid);
     store_permit(host->store, own, "/local/domain/%" PRIu32 "/data", domid);
-    /* Any word but "xenconsoled" keeps xenconsoled away. */
-    store_write(host->store, "sprat", "/local/domain/%" PRIu32 "/console/type", domid);
-    if (console_terminal_name(&guest->console, terminal, sizeof(terminal)) == 0)
-        store_write(host->store, terminal, "/local/domain/%" PRIu32 "/console/tty", domid);
     store_introduce(host->store, domid, guest->store_mfn, guest->store_port);
     host->n_introduced++;
 }
 
+/*
+ * A domain's nodes that do not tell who it is. The requests wait in the store. xenconsoled serves no
+ * console that has no "port" here.
+ */
+static void write_shell_nodes(struct host *host, struct guest *guest)
+{
+    char terminal[64];
+
+    if (guest->introduced)
+        introduce(host, guest);
+    if (console_terminal_name(&guest->console, terminal, sizeof(terminal)) == 0)
+        store_write(host->store, terminal, "/local/domain/%" PRIu32 "/console/tty", guest->domid);
+}
+
 static void write_identity_nodes(struct host *host, struct guest *guest)
 {
-    char memory[24];
-
     store_write(host->store, guest->name, "/local/domain/%" PRIu32 "/name", guest->domid);
-    snprintf(memory, sizeof(memory), "%" PRIu64, (uint64_t)guest->memory_mib * 1024);
-    store_write(host->store, memory, "/local/domain/%" PRIu32 "/memory/target", guest->domid);
+    record_write(host, guest);
 }
 
 static void guest_free(struct guest *guest)
@@ -217,6 +267,8 @@ int guest_build(struct host *host, const struct config *config, const char *cmdl
     if (!guest)
         return fail_set(fail, ENOMEM, "no memory for another guest");
     guest->console = (struct console)CONSOLE_CLOSED;
+    guest->proxy = (struct proxy)PROXY_CLOSED;
+    guest->introduced = host->introduce_all || config->n_vifs;
     guest->memory_mib = config->memory_mib;
     int error = image_get(config->kernel, &guest->image, fail);
     if (error)
@@ -229,20 +281,20 @@ int guest_build(struct host *host, const struct config *config, const char *cmdl
     if (error)
         goto err_build;
     guest->times.build_ns = lap(&clock_ns);
-    error = open_console(host, guest, fail);
+    error = open_rings(host, guest, fail);
     if (error)
-        goto err_console;
+        goto err_build;
     guest->times.console_ns = lap(&clock_ns);
     error = host_enter(host, guest, fail);
     if (error)
-        goto err_console;
+        goto err_rings;
     write_shell_nodes(host, guest);
     guest->times.store_ns = lap(&clock_ns);
     *result = guest;
     return 0;
 
-err_console:
-    console_close(&guest->console, &host->hyper);
+err_rings:
+    close_rings(host, guest);
 err_build:
     xc_domain_destroy(host->hyper.control, guest->domid);
 err_domain:
@@ -275,7 +327,6 @@ int guest_launch(struct host *host, struct guest *guest, const struct config *co
     if (error)
         goto err;
     write_identity_nodes(host, guest);
-    record_write(host, guest);
     error = store_flush(host->store, fail);
     if (error)
         goto err;
@@ -312,9 +363,10 @@ int guest_destroy(struct host *host, struct guest *guest, struct fail *fail)
     mark(handle);
     xc_domain_sethandle(host->hyper.control, guest->domid, handle);
     host_leave(host, guest);
-    console_close(&guest->console, &host->hyper);
+    close_rings(host, guest);
     store_remove(host->store, "/local/domain/%" PRIu32, guest->domid);
-    store_release(host->store, guest->domid);
+    if (guest->introduced)
+        store_release(host->store, guest->domid);
     int store_error = store_flush(host->store, &store_fail);
     int error = 0;
     if (xc_domain_destroy(host->hyper.control, guest->domid) < 0 && errno != ESRCH)
@@ -340,11 +392,11 @@ int guest_adopt(struct host *host, struct guest *guest, struct fail *fail)
     } else {
         guest->on_poweroff = guest->on_reboot = guest->on_crash = ACTION_DESTROY;
     }
-    int error = open_console(host, guest, fail);
+    int error = open_rings(host, guest, fail);
     if (!error)
         error = host_enter(host, guest, fail);
     if (error) {
-        console_close(&guest->console, &host->hyper);
+        close_rings(host, guest);
         guest_free(guest);
         return error;
     }

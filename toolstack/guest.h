@@ -15,6 +15,7 @@
 #include "config.h"
 #include "console.h"
 #include "fail.h"
+#include "proxy.h"
 
 struct host;
 
@@ -47,11 +48,16 @@ struct guest {
     enum config_action on_poweroff, on_reboot, on_crash;
     unsigned n_restarts;       /* in a row, each soon after the one before */
     uint64_t started_ns;
+    uint64_t active_ns; /* its last sign of life, and whether a look waits: see life_suspect() */
+    bool look_waits;
     uint32_t memory_mib;
     struct image *image;
     uint64_t start_info_mfn, store_mfn, console_mfn;
     uint32_t store_port, console_port;
+    bool introduced;   /* known to xenstored; else its xenstore is served here */
+    void *rings;       /* console's page; before it xenstore's, unless introduced */
     struct console console;
+    struct proxy proxy;
     struct guest_times times;
 };
 

@@ -14,6 +14,8 @@
 
 #define TOKEN_APPEARED "appeared"
 #define TOKEN_ENDED    "ended"
+#define TOKEN_CHANGED  "changed"
+#define DOMAINS_PATH   "/local/domain"
 
 static void forget_foreign(struct host *host)
 {
@@ -40,6 +42,7 @@ int host_open(struct host *host, struct fail *fail)
         goto err;
     store_watch(host->store, "@introduceDomain", TOKEN_APPEARED);
     store_watch(host->store, "@releaseDomain", TOKEN_ENDED);
+    store_watch(host->store, DOMAINS_PATH, TOKEN_CHANGED);
     error = store_flush(host->store, fail);
     if (!error)
         error = host_poll(host, store_fd(host->store), SOURCE_STORE, 0, EPOLLIN, fail);
@@ -83,11 +86,13 @@ static struct guest **bucket(struct host *host, const char *name)
     return &host->by_name[hash % HOST_BUCKETS];
 }
 
-int host_enter(struct host *host, struct guest *guest, struct fail *fail)
+static int enter_port(struct host *host, int number, struct guest *guest, struct fail *fail)
 {
-    uint32_t port = (uint32_t)guest->console.port;
+    uint32_t port = (uint32_t)number;
 
-    if (guest->console.port >= 0 && port >= host->n_ports) {
+    if (number < 0)
+        return 0;
+    if (port >= host->n_ports) {
         uint32_t n = port < 1024 ? 1024 : port * 2;
         struct guest **grown = reallocarray(host->by_port, n, sizeof(*grown));
         if (!grown)
@@ -96,8 +101,26 @@ int host_enter(struct host *host, struct guest *guest, struct fail *fail)
         host->by_port = grown;
         host->n_ports = n;
     }
-    if (guest->console.port >= 0)
-        host->by_port[port] = guest;
+    host->by_port[port] = guest;
+    return 0;
+}
+
+static void leave_port(struct host *host, int port)
+{
+    if (port >= 0 && (uint32_t)port < host->n_ports)
+        host->by_port[port] = NULL;
+}
+
+int host_enter(struct host *host, struct guest *guest, struct fail *fail)
+{
+    int error = enter_port(host, guest->console.port, guest, fail);
+
+    if (!error)
+        error = enter_port(host, guest->proxy.port, guest, fail);
+    if (error) {
+        leave_port(host, guest->console.port);
+        return error;
+    }
     host->by_domid[guest->domid] = guest;
     host->n_guests++;
     return 0;
@@ -117,8 +140,8 @@ void host_leave(struct host *host, struct guest *guest)
         host->by_domid[guest->domid] = NULL;
         host->n_guests--;
     }
-    if (guest->console.port >= 0 && (uint32_t)guest->console.port < host->n_ports)
-        host->by_port[guest->console.port] = NULL;
+    leave_port(host, guest->console.port);
+    leave_port(host, guest->proxy.port);
     for (struct guest **at = bucket(host, guest->name); *at; at = &(*at)->next_name) {
         if (*at == guest) {
             *at = guest->next_name;
@@ -203,6 +226,22 @@ int host_check_name(struct host *host, const char *name, struct fail *fail)
     return 0;
 }
 
+/* "/local/domain/N/PATH" */
+static void take_change(struct host *host, const char *path)
+{
+    char *rest;
+
+    if (strncmp(path, DOMAINS_PATH "/", strlen(DOMAINS_PATH "/")) != 0)
+        return;
+    unsigned long domid = strtoul(path + strlen(DOMAINS_PATH "/"), &rest, 10);
+    if (domid >= HOST_DOMAINS || !host->by_domid[domid])
+        return;
+    if (*rest == '/')
+        proxy_changed(&host->by_domid[domid]->proxy, host, rest + 1);
+    else
+        host->domains_ended = true; /* all its nodes have gone: `xl destroy` does that first */
+}
+
 void host_take_store_events(struct host *host)
 {
     struct store_event event;
@@ -216,6 +255,8 @@ void host_take_store_events(struct host *host)
         }
         if (strcmp(event.token, TOKEN_ENDED) == 0)
             host->domains_ended = true;
+        else if (strcmp(event.token, TOKEN_CHANGED) == 0)
+            take_change(host, event.path);
         store_event_free(&event);
     }
 }

@@ -32,9 +32,10 @@ struct host {
     struct store *store;
     int epoll;
     bool make_terminals; /* a terminal for each console, for `xl console` */
+    bool introduce_all;  /* let xenstored know all guests, not only those with devices */
     struct guest *by_domid[HOST_DOMAINS];
     struct guest *by_name[HOST_BUCKETS]; /* chains by guest->next_name */
-    struct guest **by_port;              /* indexed by our end of a console's event channel */
+    struct guest **by_port;              /* indexed by our end of an event channel */
     uint32_t n_ports;
     unsigned n_guests; /* that have a domain, shells too */
     struct host_foreign *foreign; /* domains that others made */
@@ -63,7 +64,7 @@ struct guest *host_find(struct host *host, const char *name);
 /** @return 0, or -EEXIST: a domain, ours or not, has this name. */
 int host_check_name(struct host *host, const char *name, struct fail *fail);
 
-/** Take xenstore's events that have come into domains_appeared and domains_ended. */
+/** Act on xenstore's events that have come: domains_appeared, domains_ended, and what guests watch. */
 void host_take_store_events(struct host *host);
 
 /** Nanoseconds of a clock that only goes forward. */

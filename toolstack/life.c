@@ -16,6 +16,23 @@
 #define DELAY_FIRST_NS 100000000ull   /* and is held back: so long at first, twice as long each time */
 #define DELAY_MAX_NS   30000000000ull
 
+#define SWEEP_NS 2000000000ull /* between two looks at all guests that xenstored does not know */
+
+/* Looks at a guest after a sign of life: how long after it, and after the look before. */
+static const uint64_t look_after_ns[] = {4000000, 60000000, 1000000000};
+#define LOOKS (sizeof(look_after_ns) / sizeof(*look_after_ns))
+
+/* A look that is due at a time. All of one kind wait equally long, so each kind is a queue. */
+struct look {
+    struct look *next;
+    uint32_t domid;
+    uint64_t due_ns, since_ns;
+};
+
+struct look_queue {
+    struct look *first, **last;
+};
+
 /* A guest without a domain, which will have one again. */
 struct restart {
     struct restart *next;
@@ -27,6 +44,8 @@ struct restart {
 };
 
 static struct restart *restarts;
+static struct look_queue looks[LOOKS];
+static uint64_t sweep_due_ns = UINT64_MAX;
 static struct {
     uint64_t n_created, n_destroyed, n_poweroff, n_reboot, n_crash, n_gone;
 } counts;
@@ -192,7 +211,84 @@ static void restart_now(struct host *host, struct restart *restart)
         guest->n_restarts = restart->n_restarts;
 }
 
-uint64_t life_restart_due(struct host *host, uint64_t now_ns)
+static void look_append(struct look *look, unsigned kind, uint64_t now_ns)
+{
+    struct look_queue *queue = &looks[kind];
+
+    look->next = NULL;
+    look->due_ns = now_ns + look_after_ns[kind];
+    if (!queue->first)
+        queue->last = &queue->first;
+    *queue->last = look;
+    queue->last = &look->next;
+}
+
+void life_suspect(struct guest *guest)
+{
+    if (guest->introduced)
+        return;
+    guest->active_ns = host_now_ns();
+    if (sweep_due_ns == UINT64_MAX)
+        sweep_due_ns = guest->active_ns + SWEEP_NS;
+    if (guest->look_waits)
+        return;
+    struct look *look = malloc(sizeof(*look));
+    if (!look)
+        return; /* the sweep will find it */
+    guest->look_waits = true;
+    *look = (struct look){.domid = guest->domid, .since_ns = guest->active_ns};
+    look_append(look, 0, guest->active_ns);
+}
+
+static void look_now(struct host *host, struct look *look, unsigned kind, uint64_t now_ns)
+{
+    struct guest *guest = host->by_domid[look->domid];
+    xc_domaininfo_t info;
+
+    if (!guest || !guest->look_waits) {
+        free(look);
+        return;
+    }
+    int n = xc_domain_getinfolist(host->hyper.control, look->domid, 1, &info);
+    if (n < 1 || info.domain != look->domid ||
+        info.flags & (XEN_DOMINF_dying | XEN_DOMINF_shutdown)) {
+        host->domains_ended = true;
+    } else if (guest->active_ns > look->since_ns) {
+        look->since_ns = guest->active_ns;
+        look_append(look, 0, now_ns);
+        return;
+    } else if (kind + 1 < LOOKS) {
+        look_append(look, kind + 1, now_ns);
+        return;
+    }
+    guest->look_waits = false;
+    free(look);
+}
+
+/* @return when the next look is due. */
+static uint64_t look_at_suspects(struct host *host, uint64_t now_ns)
+{
+    uint64_t next_ns = UINT64_MAX;
+
+    for (unsigned kind = 0; kind < LOOKS; kind++) {
+        struct look_queue *queue = &looks[kind];
+        while (queue->first && queue->first->due_ns <= now_ns) {
+            struct look *look = queue->first;
+            queue->first = look->next;
+            look_now(host, look, kind, now_ns);
+        }
+    }
+    for (unsigned kind = 0; kind < LOOKS; kind++)
+        if (looks[kind].first && looks[kind].first->due_ns < next_ns)
+            next_ns = looks[kind].first->due_ns;
+    if (sweep_due_ns <= now_ns) {
+        host->domains_ended = true;
+        sweep_due_ns = host->n_guests ? now_ns + SWEEP_NS : UINT64_MAX;
+    }
+    return sweep_due_ns < next_ns ? sweep_due_ns : next_ns;
+}
+
+static uint64_t restart_due(struct host *host, uint64_t now_ns)
 {
     uint64_t next_ns = UINT64_MAX;
 
@@ -211,6 +307,13 @@ uint64_t life_restart_due(struct host *host, uint64_t now_ns)
         at = &restart->next;
     }
     return next_ns;
+}
+
+uint64_t life_work(struct host *host, uint64_t now_ns)
+{
+    uint64_t restart_ns = restart_due(host, now_ns), look_ns = look_at_suspects(host, now_ns);
+
+    return restart_ns < look_ns ? restart_ns : look_ns;
 }
 
 bool life_cancel(const char *name)

@@ -26,8 +26,15 @@ int life_create(struct host *host, const struct config *config, const char *text
 /** Look which guests have ended, if xenstored said that some have, and act. */
 void life_look(struct host *host);
 
-/** Restart those whose time has come. @return when the next one is due, or UINT64_MAX. */
-uint64_t life_restart_due(struct host *host, uint64_t now_ns);
+/**
+ * A guest did something, and may end next. Xen tells xenstored alone about domains that end, and
+ * xenstored looks only at those it knows; so the others are looked at after each sign of life, at
+ * growing distances, and all of them every other second.
+ */
+void life_suspect(struct guest *guest);
+
+/** Restart those whose time has come, look at suspects. @return when there is more, or UINT64_MAX. */
+uint64_t life_work(struct host *host, uint64_t now_ns);
 
 /** Cancel the restart of a guest that waits for one. @return whether there was one. */
 bool life_cancel(const char *name);

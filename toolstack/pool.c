@@ -15,7 +15,8 @@
 struct pool {
     struct pool *next;
     struct config shape;
-    unsigned wanted, n_shells, n_taken, n_missed;
+    bool filling;
+    unsigned wanted, low, n_shells, n_taken, n_missed;
     struct guest *shells[POOL_MAX];
     char trouble[256]; /* why it cannot be filled, or empty */
 };
@@ -40,12 +41,14 @@ static struct pool *find(const struct config *config)
     return NULL;
 }
 
-int pool_set(const struct config *config, unsigned size, struct fail *fail)
+int pool_set(const struct config *config, unsigned size, unsigned low, struct fail *fail)
 {
     struct pool *pool = find(config);
 
     if (size > POOL_MAX)
         return fail_set(fail, EINVAL, "a pool has at most %d shells", POOL_MAX);
+    if (size && (low < 1 || low > size))
+        return fail_set(fail, EINVAL, "a pool of %u is filled up below 1 to %u", size, size);
     if (!pool) {
         pool = calloc(1, sizeof(*pool));
         if (!pool)
@@ -55,6 +58,8 @@ int pool_set(const struct config *config, unsigned size, struct fail *fail)
         pools = pool;
     }
     pool->wanted = size;
+    pool->low = low;
+    pool->filling = pool->n_shells < low;
     pool->trouble[0] = '\0';
     return 0;
 }
@@ -113,7 +118,11 @@ bool pool_work(struct host *host)
 {
     for (struct pool **at = &pools; *at; at = &(*at)->next) {
         struct pool *pool = *at;
-        if (pool->n_shells < pool->wanted && !pool->trouble[0]) {
+        if (pool->n_shells < pool->low)
+            pool->filling = true;
+        else if (pool->n_shells >= pool->wanted)
+            pool->filling = false;
+        if (pool->filling && pool->wanted && !pool->trouble[0]) {
             add_shell(host, pool);
             return true;
         }
@@ -150,6 +159,7 @@ void pool_report(struct json_out *out, const char *key)
         json_put_string(out, "kernel", pool->shape.kernel);
         json_put_number(out, "memory_mib", pool->shape.memory_mib);
         json_put_number(out, "wanted", pool->wanted);
+        json_put_number(out, "low", pool->low);
         json_put_number(out, "shells", pool->n_shells);
         json_put_number(out, "taken", pool->n_taken);
         json_put_number(out, "missed", pool->n_missed);

@@ -20,8 +20,10 @@ struct json_out;
 /**
  * Have `size` shells of this shape ready from now on; 0 ends the pool. They are built and removed by
  * pool_work().
+ *
+ * @param low  it is filled up again when fewer than this are left: from 1 to size.
  */
-int pool_set(const struct config *config, unsigned size, struct fail *fail);
+int pool_set(const struct config *config, unsigned size, unsigned low, struct fail *fail);
 
 /** Take a shell of this shape, if there is one. Afterwards it is the caller's. */
 struct guest *pool_take(struct host *host, const struct config *config);

@@ -13,14 +13,14 @@
 
 #define RECORD_MAX 3800 /* with its path, below xenstore's 4096 bytes a message */
 
-/* "1 STORE-MFN STORE-PORT CONSOLE-MFN CONSOLE-PORT START-INFO-MFN NAME FILE\n", then the text. */
-#define FORMAT "1 %" PRIu64 " %" PRIu32 " %" PRIu64 " %" PRIu32 " %" PRIu64 " %s %s\n%s"
-#define SCAN   "1 %" SCNu64 " %" SCNu32 " %" SCNu64 " %" SCNu32 " %" SCNu64 " %63s %255[^\n]"
+/* "1 INTRODUCED STORE-MFN STORE-PORT CONSOLE-MFN CONSOLE-PORT START-INFO-MFN NAME FILE\n", then the text. */
+#define FORMAT "1 %d %" PRIu64 " %" PRIu32 " %" PRIu64 " %" PRIu32 " %" PRIu64 " %s %s\n%s"
+#define SCAN   "1 %d %" SCNu64 " %" SCNu32 " %" SCNu64 " %" SCNu32 " %" SCNu64 " %63s %255[^\n]"
 
 void record_write(struct host *host, struct guest *guest)
 {
     char record[RECORD_MAX];
-    int len = snprintf(record, sizeof(record), FORMAT, guest->store_mfn, guest->store_port,
+    int len = snprintf(record, sizeof(record), FORMAT, guest->introduced, guest->store_mfn, guest->store_port,
                        guest->console_mfn, guest->console_port, guest->start_info_mfn, guest->name,
                        guest->file, guest->text);
 
@@ -36,19 +36,23 @@ static int adopt(struct host *host, const xc_domaininfo_t *info, const char *rec
 {
     char file[256] = "", terminal[64];
     struct guest *guest = calloc(1, sizeof(*guest));
+    int introduced;
 
     if (!guest)
         return fail_set(fail, ENOMEM, "no memory");
     guest->console = (struct console)CONSOLE_CLOSED;
+    guest->proxy = (struct proxy)PROXY_CLOSED;
     guest->domid = info->domain;
     guest->state = GUEST_RUNNING;
     guest->memory_mib = (uint32_t)(info->tot_pages / 256);
     memcpy(guest->uuid, info->handle, sizeof(guest->uuid));
-    if (sscanf(record, SCAN, &guest->store_mfn, &guest->store_port, &guest->console_mfn,
-               &guest->console_port, &guest->start_info_mfn, guest->name, file) < 7) {
+    if (sscanf(record, SCAN, &introduced, &guest->store_mfn, &guest->store_port, &guest->console_mfn,
+               &guest->console_port, &guest->start_info_mfn, guest->name, file) < 8) {
         free(guest);
         return fail_set(fail, EINVAL, "its record is of another version");
     }
+    guest->introduced = introduced;
+    guest->proxy.shutdown_changed = true; /* it may have been */
     const char *text = strchr(record, '\n');
     guest->text = strdup(text ? text + 1 : "");
     guest->file = strdup(file);

@@ -40,7 +40,8 @@ static const char usage_text[] =
     "  wait --ready TEXT [--timeout S] NAME...\n"
     "  log NAME...                  the last of what guests said\n"
     "  list                         the daemon's guests\n"
-    "  pool --size N FILE           keep N shells ready for this configuration; 0 ends it\n"
+    "  pool --size N [--low M] FILE keep N shells ready for this configuration, filled up when\n"
+    "                               fewer than M (default: N) are left; 0 ends it\n"
     "  fits FILE                    how many such guests the free memory takes\n"
     "  stats                        counts, pools, free memory\n"
     "  stop [--destroy]             end the daemon, and its guests\n\n"
@@ -49,7 +50,7 @@ static const char usage_text[] =
 struct options {
     const char *name, *cmdline, *ready;
     double timeout_s;
-    long count, first, size, parallel;
+    long count, first, size, low, parallel;
     bool paused, all, reboot, destroy, json;
 };
 
@@ -59,7 +60,7 @@ struct link {
     size_t n_in, in_size;
 };
 
-static struct options options = {.timeout_s = 30, .count = 0, .first = 1, .size = -1,
+static struct options options = {.timeout_s = 30, .count = 0, .first = 1, .size = -1, .low = -1,
                                  .parallel = WINDOW};
 static struct link daemon_link;
 
@@ -451,6 +452,8 @@ static int set_pool(int argc, char **argv)
     begin(&out, "pool");
     put_config(&out, argv[0], text);
     json_put_number(&out, "size", options.size);
+    if (options.low >= 0)
+        json_put_number(&out, "low", options.low);
     json_free(ask(&out));
     free(out.text);
     return 0;
@@ -538,7 +541,7 @@ static long number_of(const char *text, long least, const char *what)
 int main(int argc, char **argv)
 {
     enum { SOCKET = 256, JSON, COUNT, FIRST, NAME, CMDLINE, READY, TIMEOUT, PAUSED, PARALLEL, ALL,
-           REBOOT, SIZE, DESTROY };
+           REBOOT, SIZE, LOW, DESTROY };
     static const struct option longs[] = {
         {"socket", required_argument, NULL, SOCKET},   {"json", no_argument, NULL, JSON},
         {"count", required_argument, NULL, COUNT},     {"first", required_argument, NULL, FIRST},
@@ -547,7 +550,8 @@ int main(int argc, char **argv)
         {"paused", no_argument, NULL, PAUSED},         {"parallel", required_argument, NULL, PARALLEL},
         {"all", no_argument, NULL, ALL},               {"reboot", no_argument, NULL, REBOOT},
         {"size", required_argument, NULL, SIZE},       {"destroy", no_argument, NULL, DESTROY},
-        {"help", no_argument, NULL, 'h'},              {0},
+        {"low", required_argument, NULL, LOW},         {"help", no_argument, NULL, 'h'},
+        {0},
     };
     const char *socket_path = SOCKET_DEFAULT;
     int option;
@@ -592,6 +596,9 @@ int main(int argc, char **argv)
             break;
         case SIZE:
             options.size = number_of(optarg, 0, "--size: a number from 0");
+            break;
+        case LOW:
+            options.low = number_of(optarg, 1, "--low: a number from 1");
             break;
         case DESTROY:
             options.destroy = true;

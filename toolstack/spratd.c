@@ -2,7 +2,7 @@
 /*
  * spratd: creates and serves PV guests, many of them, quickly.
  *
- *     spratd [--socket PATH] [--lock PATH] [--no-terminals] [--ready-fd N]
+ *     spratd [--socket PATH] [--lock PATH] [--no-terminals] [--introduce] [--ready-fd N]
  *
  * One process, one thread; everything waits in one epoll. It serves its guests' consoles and carries
  * out their on_... actions. When it ends, by whatever signal, its guests go on; the next one takes them
@@ -38,19 +38,27 @@
 
 struct options {
     const char *socket, *lock;
-    bool terminals;
+    bool terminals, introduce;
     int ready_fd;
 };
 
 static struct host host;
 
+/* Guests whose xenstore requests were more than one turn's, by domain; they come next turn. */
+static struct turn {
+    uint32_t domids[HOST_DOMAINS];
+    unsigned n;
+} turns[2], *next_turn = &turns[0];
+
 static void usage(FILE *to)
 {
-    fputs("usage: spratd [--socket PATH] [--lock PATH] [--no-terminals] [--ready-fd N]\n\n"
+    fputs("usage: spratd [--socket PATH] [--lock PATH] [--no-terminals] [--introduce]\n"
+          "              [--ready-fd N]\n\n"
           "Creates and serves Xen PV guests; spratctl talks to it.\n\n"
           "  --socket PATH    where clients connect (default: " SOCKET_DEFAULT ")\n"
           "  --lock PATH      held while it runs (default: " LOCK_DEFAULT ")\n"
           "  --no-terminals   no terminal for each guest: saves dom0 memory, `xl console` does not work\n"
+          "  --introduce      let xenstored know all guests, not only those with devices\n"
           "  --ready-fd N     write a line to this descriptor when clients may come, and close it\n",
           to);
 }
@@ -60,11 +68,12 @@ static int parse_options(int argc, char **argv, struct options *options)
     static const struct option longs[] = {
         {"socket", required_argument, NULL, 's'}, {"lock", required_argument, NULL, 'l'},
         {"no-terminals", no_argument, NULL, 't'}, {"ready-fd", required_argument, NULL, 'r'},
-        {"help", no_argument, NULL, 'h'},         {0},
+        {"introduce", no_argument, NULL, 'i'},    {"help", no_argument, NULL, 'h'},
+        {0},
     };
     int option;
 
-    *options = (struct options){SOCKET_DEFAULT, LOCK_DEFAULT, true, -1};
+    *options = (struct options){.socket = SOCKET_DEFAULT, .lock = LOCK_DEFAULT, .terminals = true, .ready_fd = -1};
     while ((option = getopt_long(argc, argv, "h", longs, NULL)) >= 0) {
         switch (option) {
         case 's':
@@ -75,6 +84,9 @@ static int parse_options(int argc, char **argv, struct options *options)
             break;
         case 't':
             options->terminals = false;
+            break;
+        case 'i':
+            options->introduce = true;
             break;
         case 'r':
             options->ready_fd = atoi(optarg);
@@ -135,6 +147,29 @@ static void raise_descriptors(void)
     }
 }
 
+/* A guest has asked its xenstore for something. */
+static void work_for(struct guest *guest)
+{
+    if (proxy_work(&guest->proxy, &host) && next_turn->n < HOST_DOMAINS)
+        next_turn->domids[next_turn->n++] = guest->domid;
+}
+
+/* @return whether there was something. */
+static bool work_for_busy(void)
+{
+    struct turn *turn = next_turn;
+    unsigned n = turn->n;
+
+    next_turn = turn == &turns[0] ? &turns[1] : &turns[0];
+    next_turn->n = 0;
+    for (unsigned i = 0; i < n; i++) {
+        struct guest *guest = host.by_domid[turn->domids[i]];
+        if (guest && guest->proxy.ring)
+            work_for(guest);
+    }
+    return n > 0;
+}
+
 /* The descriptor gives the numbers of channels with events; writing them back unmasks them. */
 static void take_events(void)
 {
@@ -150,6 +185,11 @@ static void take_events(void)
         struct guest *guest = ports[i] < host.n_ports ? host.by_port[ports[i]] : NULL;
         if (!guest)
             continue;
+        life_suspect(guest);
+        if (ports[i] == (evtchn_port_t)guest->proxy.port) {
+            work_for(guest);
+            continue;
+        }
         if (console_drain(&guest->console, &host.hyper))
             client_guest_wrote(guest);
         console_type(&guest->console, &host.hyper); /* it may have made room */
@@ -208,9 +248,9 @@ static int serve(struct fail *fail)
 
     while (!stop && !command_stopped()) {
         uint64_t now_ns = host_now_ns();
-        uint64_t due_ns = client_deadlines(now_ns), restart_ns = life_restart_due(&host, now_ns);
-        if (restart_ns < due_ns)
-            due_ns = restart_ns;
+        uint64_t due_ns = client_deadlines(now_ns), life_ns = life_work(&host, now_ns);
+        if (life_ns < due_ns)
+            due_ns = life_ns;
         int n = epoll_wait(host.epoll, events, EVENTS_MAX, more ? 0 : wait_ms(due_ns));
         if (n < 0 && errno != EINTR)
             return fail_errno(fail, "epoll_wait");
@@ -220,6 +260,7 @@ static int serve(struct fail *fail)
                 return error;
         }
         more = client_work(&host);
+        more |= work_for_busy();
         host_take_store_events(&host);
         life_look(&host);
         if (n <= 0 && !more)
@@ -250,6 +291,7 @@ int main(int argc, char **argv)
     if (error)
         goto err_lock;
     host.make_terminals = options.terminals;
+    host.introduce_all = options.introduce;
     host.domains_appeared = true;
     error = take_signals(&signals, &fail);
     if (!error)

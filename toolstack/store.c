@@ -133,10 +133,10 @@ int store_fd(const struct store *store)
 
 /* Asking */
 
-static struct request *add(struct store *store, uint32_t type, const char *about,
-                           const void *payload, size_t len)
+static struct request *add_tx(struct store *store, uint32_t type, uint32_t tx, const char *about,
+                              const void *payload, size_t len)
 {
-    struct xsd_sockmsg header = {.type = type, .len = (uint32_t)len};
+    struct xsd_sockmsg header = {.type = type, .tx_id = tx, .len = (uint32_t)len};
 
     if (store->n_requests == store->requests_size) {
         size_t size = store->requests_size ? store->requests_size * 2 : 64;
@@ -164,6 +164,12 @@ static struct request *add(struct store *store, uint32_t type, const char *about
     }
     store->n_requests++;
     return request;
+}
+
+static struct request *add(struct store *store, uint32_t type, const char *about,
+                           const void *payload, size_t len)
+{
+    return add_tx(store, type, 0, about, payload, len);
 }
 
 /* A request whose payload is a path with its NUL, and something behind it. */
@@ -456,6 +462,19 @@ int store_list(struct store *store, const char *path, char ***names, struct fail
     list[n] = NULL;
     *names = list;
     return 0;
+}
+
+int store_pass_on(struct store *store, uint32_t type, uint32_t tx, const void *payload, size_t len,
+                  const char **reply, size_t *reply_len, struct fail *fail)
+{
+    int error = store_flush(store, fail);
+    if (error)
+        return error;
+    add_tx(store, type, tx, "for a guest", payload, len);
+    error = store_flush(store, fail);
+    *reply = store->answer;
+    *reply_len = store->answer_len;
+    return error;
 }
 
 bool store_next_event(struct store *store, struct store_event *event)

@@ -60,6 +60,16 @@ int store_read(struct store *store, const char *path, char **value, struct fail 
 /** List a node's children. @param names  receives an array ending in NULL: one free() frees all. */
 int store_list(struct store *store, const char *path, char ***names, struct fail *fail);
 
+/**
+ * Ask something for a guest, as it is on the wire.
+ *
+ * @param tx     0, or a transaction's number that an earlier answer gave.
+ * @param reply  receives the answer's payload; it is the store's, until the next request.
+ * @return 0, or the -errno that xenstored answered.
+ */
+int store_pass_on(struct store *store, uint32_t type, uint32_t tx, const void *payload, size_t len,
+                  const char **reply, size_t *reply_len, struct fail *fail);
+
 /** Take in what has come, without waiting. @return 0 or -EPIPE. */
 int store_receive(struct store *store, struct fail *fail);
 
