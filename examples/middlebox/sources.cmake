@@ -1,35 +1,61 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # What the engine is made of: built for the host and for the guest from this list.
 set(middlebox_engine
-    engine/args.c
     engine/arena.c
+    engine/args.c
+    engine/classify.c
     engine/connect.c
     engine/element.c
     engine/flatten.c
     engine/handler.c
+    engine/ipexpr.c
     engine/lex.c
     engine/names.c
     engine/net.c
+    engine/optimise.c
     engine/packet.c
     engine/parse.c
     engine/rate.c
     engine/router.c
     engine/sched.c
+    engine/table.c
     engine/text.c
     engine/value.c
+    elements/arpquerier.c
+    elements/arpresponder.c
+    elements/arptable.c
     elements/averagecounter.c
+    elements/checkip.c
     elements/classes.c
+    elements/classifier.c
     elements/counter.c
     elements/delay.c
     elements/device.c
     elements/discard.c
+    elements/dump.c
+    elements/encap.c
+    elements/ether.c
+    elements/etherswitch.c
+    elements/healthcheck.c
+    elements/icmp.c
+    elements/icmprewriter.c
     elements/idle.c
+    elements/info.c
+    elements/ipfrag.c
+    elements/ipgwoptions.c
+    elements/iplookup.c
+    elements/ipmod.c
+    elements/ipprint.c
+    elements/ipreassembler.c
     elements/meter.c
     elements/null.c
     elements/paint.c
+    elements/pattern.c
+    elements/portblock.c
     elements/print.c
     elements/queue.c
     elements/red.c
+    elements/rewriter.c
     elements/sched.c
     elements/shaper.c
     elements/source.c

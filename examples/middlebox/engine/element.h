@@ -192,11 +192,12 @@ struct element {
     unsigned n_feeders;
 };
 
-#define CLASS_INFO   1  /* configured before all others (AddressInfo) */
-#define CLASS_ARGS   2  /* takes more arguments than its fields; they are left in conf->argv */
-#define CLASS_LIVE   4  /* may be configured anew while it runs: see reconfigure() */
-#define CLASS_STORES 8  /* a Queue to the elements around it */
-#define CLASS_WAITS  16 /* its task wants to sleep while all Queues behind it are full */
+#define CLASS_INFO     1  /* configured before all others (AddressInfo) */
+#define CLASS_ARGS     2  /* takes more arguments than its fields; they are left in conf->argv */
+#define CLASS_LIVE     4  /* may be configured anew while it runs: see reconfigure() */
+#define CLASS_STORES   8  /* a Queue to the elements around it */
+#define CLASS_PATTERNS 32 /* configured after those, before all others (IPRewriterPatterns) */
+#define CLASS_WAITS    16 /* its task wants to sleep while all Queues behind it are full */
 
 struct element_class {
     const char *name;

@@ -69,12 +69,18 @@ static int create_all(struct router *r, const struct plan *plan, struct errs *er
     return errs->n_errors ? -1 : 0;
 }
 
-/* AddressInfo and the like first, then all others; report what is wrong with any of them. */
+/* 0: AddressInfo, 1: what uses its names and is used by others, 2: all else. */
+static int phase(const struct element *e)
+{
+    return e->cls->flags & CLASS_INFO ? 0 : e->cls->flags & CLASS_PATTERNS ? 1 : 2;
+}
+
+/* Report what is wrong with any of them, not only with the first. */
 static int configure_all(struct router *r, const struct plan *plan, struct errs *errs)
 {
-    for (int info = 1; info >= 0; info--) {
+    for (int now = 0; now <= 2; now++) {
         for (unsigned i = 0; i < r->n_elems; i++) {
-            if ((r->elems[i]->cls->flags & CLASS_INFO) == info)
+            if (phase(r->elems[i]) == now)
                 element_configure(r->elems[i], &plan->elems[i].conf, errs);
         }
     }

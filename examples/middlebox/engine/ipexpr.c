@@ -1,0 +1,829 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Patterns like `src net 10.0.0.0/8 and (dst port 80 or 443)`.
+ *
+ *     expr   := or ["?" expr ":" expr]
+ *     or     := and {"or" and}
+ *     and    := factor {["and"] factor}
+ *     factor := "not" factor | "(" expr ")" | primitive
+ *
+ * A primitive is a row of qualifiers (src, tcp, port, ...), perhaps a mask and a comparison, and a value.
+ * Qualifiers that are left out are taken from the primitive before: `src port 80 or 81`.
+ */
+#include "ipexpr.h"
+
+#define EXPR_DEPTH_MAX 32 /* parentheses, negations and choices inside each other */
+
+enum op { OP_AND, OP_OR, OP_NOT, OP_CHOICE, OP_TEST, OP_TRUE, OP_FALSE };
+
+enum type {
+    TYPE_NONE,
+    TYPE_HOST,
+    TYPE_NET,
+    TYPE_PORT,
+    TYPE_PROTO,
+    TYPE_TCPOPT,
+    TYPE_ICMPTYPE,
+    TYPE_ETHERHOST,
+    TYPE_FRAG,
+    TYPE_UNFRAG,
+    TYPE_ECT,
+    TYPE_CE,
+    TYPE_FIELD, /* a number at a place: ttl, tos, ip[9:1], ... */
+};
+
+enum relation { REL_EQ, REL_NE, REL_LT, REL_GT, REL_LE, REL_GE };
+
+enum { DIR_EITHER, DIR_SRC, DIR_DST, DIR_BOTH };
+
+/* The place of a number: `bits` bits, of which the last stands `shift` bits from the right end of the
+ * word (network order). */
+struct place {
+    uint8_t base, shift, bits;
+    uint16_t off;
+};
+
+struct prim {
+    uint8_t type, dir, relation;
+    int16_t proto; /* -1: any; PROTO_TRANSP: TCP or UDP */
+    struct place place;
+    uint32_t value, mask;
+    bool has_mask;
+    uint8_t ether[6];
+};
+
+#define PROTO_ANY    (-1)
+#define PROTO_TCPUDP (-2)
+
+struct ipexpr {
+    uint8_t op;
+    struct ipexpr *first; /* operands, linked by next; the last one first */
+    struct ipexpr *next;
+    struct prim prim;
+};
+
+/* ---- names ---- */
+
+struct name {
+    const char *name;
+    uint16_t value;
+};
+
+static const struct name protos[] = {
+    {"icmp", 1}, {"igmp", 2}, {"ipip", 4},  {"tcp", 6},   {"udp", 17},   {"rsvp", 46}, {"gre", 47},
+    {"esp", 50}, {"ah", 51},  {"ospf", 89}, {"pim", 103}, {"sctp", 132}, {NULL, 0},
+};
+
+static const struct name ports[] = {
+    {"echo", 7},          {"discard", 9}, {"daytime", 13},     {"chargen", 19},
+    {"ftp-data", 20},     {"ftp", 21},    {"ssh", 22},         {"telnet", 23},
+    {"smtp", 25},         {"domain", 53}, {"dns", 53},         {"bootps", 67},
+    {"bootpc", 68},       {"tftp", 69},   {"finger", 79},      {"www", 80},
+    {"http", 80},         {"pop3", 110},  {"sunrpc", 111},     {"auth", 113},
+    {"nntp", 119},        {"ntp", 123},   {"netbios-ns", 137}, {"netbios-dgm", 138},
+    {"netbios-ssn", 139}, {"snmp", 161},  {"snmp-trap", 162},  {"irc", 194},
+    {"imap3", 220},       {"https", 443}, {"rip", 520},        {"route", 520},
+    {"imaps", 993},       {"pop3s", 995}, {NULL, 0},
+};
+
+static const struct name icmp_types[] = {
+    {"echo-reply", 0},
+    {"unreachable", 3},
+    {"sourcequench", 4},
+    {"redirect", 5},
+    {"echo", 8},
+    {"routeradvert", 9},
+    {"routersolicit", 10},
+    {"timeexceeded", 11},
+    {"parameterproblem", 12},
+    {"timestamp", 13},
+    {"timestamp-reply", 14},
+    {"inforeq", 15},
+    {"inforeq-reply", 16},
+    {"maskreq", 17},
+    {"maskreq-reply", 18},
+    {NULL, 0},
+};
+
+static const struct name tcp_options[] = {
+    {"fin", 1}, {"syn", 2}, {"rst", 4}, {"psh", 8}, {"ack", 16}, {"urg", 32}, {NULL, 0},
+};
+
+static bool find_name(const struct name *names, struct str s, uint64_t *out)
+{
+    for (; names->name; names++) {
+        if (str_is(s, names->name)) {
+            *out = names->value;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool ipname_proto(struct str s, uint64_t *out)
+{
+    return find_name(protos, s, out) || value_uint(s, out);
+}
+
+bool ipname_port(struct str s, uint64_t *out)
+{
+    return find_name(ports, s, out) || value_uint(s, out);
+}
+
+bool ipname_icmp_type(struct str s, uint64_t *out)
+{
+    return find_name(icmp_types, s, out) || value_uint(s, out);
+}
+
+/* ---- words ---- */
+
+struct reader {
+    struct arena *arena;
+    const struct conf *c;
+    struct str text;
+    uint32_t at;
+    struct str word; /* the next one; empty at the end */
+    unsigned depth;
+    struct prim last; /* what left-out qualifiers stand for */
+    bool failed;
+};
+
+static bool is_sign(char c)
+{
+    return c && strchr("()!&|=<>", c);
+}
+
+static void advance(struct reader *r)
+{
+    const char *s = r->text.s;
+    uint32_t n = r->text.len, start;
+
+    while (r->at < n && is_space(s[r->at]))
+        r->at++;
+    start = r->at;
+    if (r->at < n && is_sign(s[r->at])) {
+        char c = s[r->at++];
+        char d = r->at < n ? s[r->at] : 0;
+
+        if ((strchr("&|", c) && d == c) || (strchr("!=<>", c) && d == '='))
+            r->at++;
+    } else {
+        while (r->at < n && !is_space(s[r->at]) && !is_sign(s[r->at]))
+            r->at++;
+    }
+    r->word = (struct str){s + start, r->at - start};
+}
+
+static struct ipexpr *fail(struct reader *r, const char *what)
+{
+    if (!r->failed && r->word.len)
+        conf_error(r->c, r->word, "pattern: %s near '%.*s'", what, (int)r->word.len, r->word.s);
+    else if (!r->failed)
+        conf_error(r->c, r->text, "pattern '%.*s' ends too early: %s", (int)r->text.len, r->text.s,
+                   what);
+    r->failed = true;
+    return NULL;
+}
+
+static bool accept(struct reader *r, const char *word, const char *sign)
+{
+    if (!str_is(r->word, word) && !str_is(r->word, sign))
+        return false;
+    advance(r);
+    return true;
+}
+
+static struct ipexpr *node(struct reader *r, enum op op)
+{
+    struct ipexpr *x = arena_alloc(r->arena, sizeof(*x));
+
+    if (!x)
+        return fail(r, "too large");
+    x->op = (uint8_t)op;
+    return x;
+}
+
+/* ---- primitives ---- */
+
+/* `src`, `dst`, `src or dst`, `src and dst`. */
+static void read_direction(struct reader *r, struct prim *p, bool *any)
+{
+    for (;;) {
+        bool src = str_is(r->word, "src");
+        struct reader before;
+
+        if (!src && !str_is(r->word, "dst"))
+            return;
+        *any = true;
+        p->dir = src ? DIR_SRC : DIR_DST;
+        advance(r);
+        before = *r;
+        if (str_is(r->word, "or") || str_is(r->word, "and") || str_is(r->word, "||") ||
+            str_is(r->word, "&&")) {
+            uint8_t both = r->word.s[0] == 'o' || r->word.s[0] == '|' ? DIR_EITHER : DIR_BOTH;
+
+            advance(r);
+            if (str_is(r->word, src ? "dst" : "src")) {
+                p->dir = both;
+                advance(r);
+                return;
+            }
+            *r = before; /* the connective of the next primitive */
+            return;
+        }
+    }
+}
+
+struct field_name {
+    const char *name;
+    struct place place;
+    int16_t proto;
+};
+
+static const struct field_name field_names[] = {
+    {"vers", {BASE_NET, 28, 4, 0}, PROTO_ANY},
+    {"hl", {BASE_NET, 24, 4, 0}, PROTO_ANY},
+    {"tos", {BASE_NET, 16, 8, 0}, PROTO_ANY},
+    {"dscp", {BASE_NET, 18, 6, 0}, PROTO_ANY},
+    {"len", {BASE_NET, 0, 16, 0}, PROTO_ANY},
+    {"id", {BASE_NET, 16, 16, 4}, PROTO_ANY},
+    {"ttl", {BASE_NET, 24, 8, 8}, PROTO_ANY},
+    {"win", {BASE_TRANSPORT, 0, 16, 12}, IPPROTO_TCP},
+    {NULL, {0, 0, 0, 0}, 0},
+};
+
+/* ip[POS:LEN], transp[POS], tcp[POS:LEN], ... False: it is no such word. */
+static bool read_slice(struct reader *r, struct prim *p, bool *wrong)
+{
+    const char *open = r->word.len ? memchr(r->word.s, '[', r->word.len) : NULL;
+    struct str name, inner, len_text = {"1", 1};
+    const char *colon;
+    uint64_t pos, len, proto = 0;
+
+    if (!open || r->word.s[r->word.len - 1] != ']')
+        return false;
+    name = (struct str){r->word.s, (uint32_t)(open - r->word.s)};
+    inner = (struct str){open + 1, r->word.len - name.len - 2};
+    colon = inner.len ? memchr(inner.s, ':', inner.len) : NULL;
+    if (colon) {
+        len_text = (struct str){colon + 1, (uint32_t)(inner.s + inner.len - colon - 1)};
+        inner.len = (uint32_t)(colon - inner.s);
+    }
+    *wrong = true;
+    if (!value_uint(inner, &pos) || !value_uint(len_text, &len) || !len || pos > 2000 ||
+        len > 4 - pos % 4)
+        return true; /* must lie within one aligned word */
+    p->place.base = BASE_TRANSPORT;
+    p->proto = PROTO_ANY;
+    if (str_is(name, "ip"))
+        p->place.base = BASE_NET;
+    else if (find_name(protos, name, &proto))
+        p->proto = (int16_t)proto;
+    else if (!str_is(name, "transp"))
+        return true;
+    p->type = TYPE_FIELD;
+    p->place.off = (uint16_t)pos;
+    p->place.bits = (uint8_t)(8 * len);
+    p->place.shift = (uint8_t)(8 * (4 - pos % 4 - len));
+    *wrong = false;
+    advance(r);
+    return true;
+}
+
+/* Words that say what kind of value follows. Returns whether the primitive is complete already. */
+static bool read_qualifiers(struct reader *r, struct prim *p, bool *any)
+{
+    static const struct name types[] = {
+        {"host", TYPE_HOST},  {"net", TYPE_NET},       {"port", TYPE_PORT}, {"proto", TYPE_PROTO},
+        {"opt", TYPE_TCPOPT}, {"type", TYPE_ICMPTYPE}, {"frag", TYPE_FRAG}, {"unfrag", TYPE_UNFRAG},
+        {"ect", TYPE_ECT},    {"ce", TYPE_CE},         {NULL, 0},
+    };
+    bool wrong = false;
+    uint64_t v;
+
+    for (;;) {
+        const struct field_name *f = field_names;
+
+        read_direction(r, p, any);
+        if (read_slice(r, p, &wrong)) {
+            *any = true;
+            if (wrong)
+                fail(r, "a slice is 'ip[POS:LEN]' within four aligned bytes");
+            return false;
+        }
+        while (f->name && !str_is(r->word, f->name))
+            f++;
+        if (f->name) {
+            p->type = TYPE_FIELD;
+            p->place = f->place;
+            if (f->proto != PROTO_ANY)
+                p->proto = f->proto;
+        } else if (find_name(types, r->word, &v)) {
+            p->type = p->type == TYPE_ETHERHOST && v == TYPE_HOST ? TYPE_ETHERHOST : (uint8_t)v;
+        } else if (str_is(r->word, "ether")) {
+            p->type = TYPE_ETHERHOST;
+        } else if (str_is(r->word, "ip") || str_is(r->word, "transp")) {
+            p->proto = PROTO_ANY;
+        } else if (p->type != TYPE_PROTO && find_name(protos, r->word, &v)) {
+            p->proto = (int16_t)v;
+        } else {
+            return false;
+        }
+        *any = true;
+        advance(r);
+        if (p->type >= TYPE_FRAG && p->type <= TYPE_CE)
+            return true;
+    }
+}
+
+static void read_relation(struct reader *r, struct prim *p, bool *any)
+{
+    static const char *const signs[] = {"==", "!=", "<", ">", "<=", ">="};
+
+    for (unsigned i = 0; i < 6; i++) {
+        if (str_is(r->word, signs[i]) || (i == REL_EQ && str_is(r->word, "="))) {
+            p->relation = (uint8_t)i;
+            *any = true;
+            advance(r);
+            return;
+        }
+    }
+}
+
+/* What a value looks like, when no qualifier says what it is. */
+static void guess_type(struct reader *r, struct prim *p)
+{
+    struct prefix net;
+    uint32_t ip;
+    uint64_t v;
+
+    if (conf_ip(r->c, r->word, &ip))
+        p->type = TYPE_HOST;
+    else if (conf_prefix(r->c, r->word, false, &net))
+        p->type = TYPE_NET;
+    else if (value_ether(r->word, p->ether))
+        p->type = TYPE_ETHERHOST;
+    else if (find_name(tcp_options, r->word, &v) && p->dir == DIR_EITHER)
+        p->type = TYPE_TCPOPT;
+    else if (p->proto == IPPROTO_ICMP && ipname_icmp_type(r->word, &v))
+        p->type = TYPE_ICMPTYPE;
+    else if (find_name(ports, r->word, &v))
+        p->type = TYPE_PORT;
+}
+
+static bool read_address(struct reader *r, struct prim *p)
+{
+    struct prefix net;
+    struct reader before;
+
+    switch (p->type) {
+    case TYPE_ETHERHOST:
+        return conf_ether(r->c, r->word, p->ether);
+    case TYPE_HOST:
+        p->mask = 0xffffffff;
+        return conf_ip(r->c, r->word, &p->value);
+    case TYPE_NET:
+        if (conf_prefix(r->c, r->word, false, &net)) {
+            p->value = net.ip & net.mask;
+            p->mask = net.mask;
+            return true;
+        }
+        if (!conf_ip(r->c, r->word, &p->value))
+            return false;
+        before = *r;
+        advance(r);
+        p->mask = 0xffffffff;
+        if (!str_is(r->word, "mask")) {
+            *r = before;
+            return true;
+        }
+        advance(r);
+        if (!conf_ip(r->c, r->word, &p->mask))
+            return false;
+        p->value &= p->mask;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool read_number(struct reader *r, struct prim *p)
+{
+    uint64_t v, max = 0xffffffff;
+
+    switch (p->type) {
+    case TYPE_PORT:
+        max = 0xffff;
+        if (!ipname_port(r->word, &v))
+            return false;
+        break;
+    case TYPE_PROTO:
+        max = 0xff;
+        if (!ipname_proto(r->word, &v))
+            return false;
+        break;
+    case TYPE_ICMPTYPE:
+        max = 0xff;
+        if (!ipname_icmp_type(r->word, &v))
+            return false;
+        break;
+    case TYPE_TCPOPT:
+        if (!find_name(tcp_options, r->word, &v))
+            return false;
+        break;
+    default:
+        max = p->place.bits == 32 ? 0xffffffff : (1u << p->place.bits) - 1;
+        if (!value_uint(r->word, &v))
+            return false;
+    }
+    p->value = (uint32_t)v;
+    return v <= max;
+}
+
+static void set_place(struct prim *p)
+{
+    if (p->type == TYPE_PROTO)
+        p->place = (struct place){BASE_NET, 16, 8, 8};
+    else if (p->type == TYPE_ICMPTYPE)
+        p->place = (struct place){BASE_TRANSPORT, 24, 8, 0};
+    else if (p->type == TYPE_TCPOPT)
+        p->place = (struct place){BASE_TRANSPORT, 16, 8, 12};
+    if (p->type == TYPE_ICMPTYPE)
+        p->proto = IPPROTO_ICMP;
+    if (p->type == TYPE_TCPOPT)
+        p->proto = IPPROTO_TCP;
+    if (p->type == TYPE_PORT && p->proto == PROTO_ANY)
+        p->proto = PROTO_TCPUDP;
+}
+
+/* Can a primitive's value begin with this word? */
+static bool is_value(struct reader *r)
+{
+    return r->word.len && !is_sign(r->word.s[0]) && !str_is(r->word, "or") &&
+           !str_is(r->word, "and") && !str_is(r->word, "?") && !str_is(r->word, ":");
+}
+
+static struct ipexpr *read_primitive(struct reader *r)
+{
+    struct prim p = {.proto = PROTO_ANY};
+    bool any = false, compared = false, complete;
+    struct ipexpr *x;
+    uint64_t mask;
+
+    if (str_is(r->word, "true") || str_is(r->word, "any") || str_is(r->word, "all") ||
+        str_is(r->word, "-") || str_is(r->word, "false")) {
+        x = node(r, str_is(r->word, "false") ? OP_FALSE : OP_TRUE);
+        advance(r);
+        return x;
+    }
+    complete = read_qualifiers(r, &p, &any);
+    if (r->failed)
+        return NULL;
+    if (!complete && str_is(r->word, "&")) { /* a mask */
+        advance(r);
+        if (!value_uint(r->word, &mask) || !mask || mask > 0xffffffff)
+            return fail(r, "expected a mask");
+        p.has_mask = true;
+        p.mask = (uint32_t)mask;
+        advance(r);
+    }
+    if (!complete)
+        read_relation(r, &p, &compared);
+    if (!complete && p.type == TYPE_NONE && !compared && !p.has_mask && !is_value(r)) {
+        if (p.proto < 0 || p.dir)
+            return fail(r, any ? "a value is missing" : "expected a pattern");
+        p.type = TYPE_PROTO; /* just "tcp" */
+        p.value = (uint32_t)p.proto;
+        p.proto = PROTO_ANY;
+        complete = true;
+    } else if (!complete && p.type == TYPE_NONE) {
+        guess_type(r, &p);
+        if (p.type == TYPE_NONE && !any && r->last.type) { /* as the one before */
+            p.type = r->last.type;
+            p.dir = r->last.dir;
+            p.proto = r->last.proto;
+            p.place = r->last.place;
+            if (!compared)
+                p.relation = r->last.relation;
+        } else if (!any && (p.type == TYPE_HOST || p.type == TYPE_NET || p.type == TYPE_PORT) &&
+                   (r->last.type == p.type || r->last.type == TYPE_NET ||
+                    r->last.type == TYPE_HOST) &&
+                   (r->last.type == TYPE_PORT) == (p.type == TYPE_PORT)) {
+            p.dir = r->last.dir;
+            p.proto = r->last.proto;
+        }
+        if (p.type == TYPE_NONE && p.proto >= 0) { /* "tcp 80" is tcp and something else */
+            p.type = TYPE_PROTO;
+            p.value = (uint32_t)p.proto;
+            p.proto = PROTO_ANY;
+            complete = true;
+        }
+    }
+    if (p.type == TYPE_NONE)
+        return fail(r, "unknown primitive");
+    if (!complete) {
+        if (p.has_mask && !compared && !is_value(r)) {
+            p.relation = REL_NE; /* "tos & 3" alone: any of these bits */
+            p.value = 0;
+        } else if (!is_value(r)) {
+            return fail(r, "a value is missing");
+        } else if (p.type == TYPE_HOST || p.type == TYPE_NET || p.type == TYPE_ETHERHOST) {
+            if (p.relation > REL_NE || p.has_mask)
+                return fail(r, "addresses can only be compared by == and !=");
+            if (!read_address(r, &p))
+                return fail(r, "expected an address");
+            advance(r);
+        } else {
+            if (!read_number(r, &p))
+                return fail(r, "wrong value");
+            advance(r);
+        }
+    }
+    set_place(&p);
+    if (p.type == TYPE_TCPOPT && (p.relation != REL_EQ || p.has_mask))
+        return fail(r, "a TCP option takes no comparison");
+    if (p.type == TYPE_TCPOPT)
+        p.mask = p.value;
+    r->last = p;
+    x = node(r, OP_TEST);
+    if (x)
+        x->prim = p;
+    return x;
+}
+
+/* ---- expressions ---- */
+
+static struct ipexpr *read_expr(struct reader *r);
+
+static struct ipexpr *read_factor(struct reader *r)
+{
+    struct ipexpr *x, *inner;
+
+    if (++r->depth > EXPR_DEPTH_MAX)
+        return fail(r, "nested too deeply");
+    if (accept(r, "not", "!")) {
+        x = node(r, OP_NOT);
+        inner = read_factor(r);
+        if (!x || !inner)
+            return NULL;
+        x->first = inner;
+    } else if (accept(r, "(", "(")) {
+        x = read_expr(r);
+        if (x && !accept(r, ")", ")"))
+            return fail(r, "expected ')'");
+    } else {
+        x = read_primitive(r);
+    }
+    r->depth--;
+    return r->failed ? NULL : x;
+}
+
+/* Can another factor follow without "and"? */
+static bool factor_follows(struct reader *r)
+{
+    return str_is(r->word, "!") || str_is(r->word, "(") || is_value(r);
+}
+
+static struct ipexpr *read_row(struct reader *r, enum op op)
+{
+    struct ipexpr *x = op == OP_OR ? read_row(r, OP_AND) : read_factor(r), *row = NULL;
+
+    while (x && (accept(r, op == OP_OR ? "or" : "and", op == OP_OR ? "||" : "&&") ||
+                 (op == OP_AND && factor_follows(r)))) {
+        struct ipexpr *more = op == OP_OR ? read_row(r, OP_AND) : read_factor(r);
+
+        if (!row) {
+            row = node(r, op);
+            if (!row)
+                return NULL;
+            row->first = x;
+            x = row;
+        }
+        if (!more)
+            return NULL;
+        more->next = row->first; /* last one first, as emitting needs them */
+        row->first = more;
+    }
+    return x;
+}
+
+static struct ipexpr *read_expr(struct reader *r)
+{
+    struct ipexpr *x = read_row(r, OP_OR), *choice;
+
+    if (!x || !accept(r, "?", "?"))
+        return x;
+    if (++r->depth > EXPR_DEPTH_MAX)
+        return fail(r, "nested too deeply");
+    choice = node(r, OP_CHOICE);
+    if (!choice)
+        return NULL;
+    choice->first = x;
+    x->next = read_expr(r);
+    if (!x->next)
+        return NULL;
+    if (!accept(r, ":", ":"))
+        return fail(r, "expected ':'");
+    x->next->next = read_expr(r);
+    r->depth--;
+    return x->next->next ? choice : NULL;
+}
+
+struct ipexpr *ipexpr_parse(struct arena *arena, const struct conf *c, struct str text)
+{
+    struct reader r = {.arena = arena, .c = c, .text = text};
+    struct ipexpr *x;
+
+    advance(&r);
+    if (!r.word.len) {
+        conf_error(c, text, "an empty pattern; say 'all' to match everything");
+        return NULL;
+    }
+    x = read_expr(&r);
+    if (x && r.word.len)
+        return fail(&r, "unexpected");
+    return r.failed ? NULL : x;
+}
+
+/* ---- compiling ---- */
+
+static target_t test_place(struct cbuilder *b, const struct place *p, uint32_t mask, uint32_t value,
+                           target_t yes, target_t no)
+{
+    return cbuilder_test(b, p->base, p->off, mask << p->shift, value << p->shift, yes, no);
+}
+
+/* number > value, bit by bit from the left; runs of equal bits make one test. Built from the right. */
+static target_t emit_greater(struct cbuilder *b, const struct place *p, uint32_t mask,
+                             uint32_t value, target_t yes, target_t no)
+{
+    target_t t = no; /* all equal: not greater */
+
+    for (unsigned i = 0; i < p->bits;) {
+        uint32_t run = 0, whole = 0;
+        bool ones = value >> i & 1;
+
+        for (; i < p->bits && (value >> i & 1) == ones; i++)
+            whole |= 1u << i;
+        run = mask & whole;
+        if (ones && run != whole) { /* the value has a bit that the masked number cannot have */
+            t = no;
+            continue;
+        }
+        if (ones)
+            t = test_place(b, p, run, run, t, no);
+        else
+            t = run ? test_place(b, p, run, 0, t, yes) : t;
+    }
+    return t;
+}
+
+static target_t emit_number(const struct prim *x, struct cbuilder *b, const struct place *p,
+                            target_t yes, target_t no)
+{
+    uint32_t all = p->bits == 32 ? 0xffffffff : (1u << p->bits) - 1;
+    uint32_t mask = x->has_mask ? x->mask & all : all;
+    target_t swap;
+
+    if (x->type == TYPE_TCPOPT)
+        mask = x->mask;
+    switch ((enum relation)x->relation) {
+    case REL_NE:
+        swap = yes, yes = no, no = swap;
+        /* fall through */
+    case REL_EQ:
+        if (x->value & ~mask)
+            return no;
+        return test_place(b, p, mask, x->value, yes, no);
+    case REL_LE:
+        swap = yes, yes = no, no = swap;
+        /* fall through */
+    case REL_GT:
+        return emit_greater(b, p, mask, x->value, yes, no);
+    case REL_LT:
+        swap = yes, yes = no, no = swap;
+        /* fall through */
+    case REL_GE:
+        return x->value ? emit_greater(b, p, mask, x->value - 1, yes, no) : yes;
+    }
+    return no;
+}
+
+/* One side (source or destination) of an address or port. */
+static target_t emit_side(const struct prim *x, struct cbuilder *b, bool dst, target_t yes,
+                          target_t no)
+{
+    struct place port = {BASE_TRANSPORT, dst ? 0 : 16, 16, 0};
+    const uint8_t *e = x->ether;
+
+    switch (x->type) {
+    case TYPE_HOST:
+    case TYPE_NET:
+        return cbuilder_test(b, BASE_NET, dst ? 16 : 12, be32_to_host(x->mask),
+                             be32_to_host(x->value), yes, no);
+    case TYPE_ETHERHOST:
+        if (dst) {
+            yes =
+                cbuilder_test(b, BASE_MAC, 4, 0xffff0000, (uint32_t)get_be16(e + 4) << 16, yes, no);
+            return cbuilder_test(b, BASE_MAC, 0, 0xffffffff, get_be32(e), yes, no);
+        }
+        yes = cbuilder_test(b, BASE_MAC, 8, 0xffffffff, get_be32(e + 2), yes, no);
+        return cbuilder_test(b, BASE_MAC, 4, 0xffff, get_be16(e), yes, no);
+    default:
+        return emit_number(x, b, &port, yes, no);
+    }
+}
+
+static target_t emit_sides(const struct prim *x, struct cbuilder *b, target_t yes, target_t no)
+{
+    bool negative = x->relation == REL_NE && x->type != TYPE_PORT;
+    target_t t;
+
+    if (negative) { /* "!=" of addresses negates the whole */
+        t = yes;
+        yes = no;
+        no = t;
+    }
+    switch (x->dir) {
+    case DIR_SRC:
+        return emit_side(x, b, false, yes, no);
+    case DIR_DST:
+        return emit_side(x, b, true, yes, no);
+    case DIR_BOTH:
+        t = emit_side(x, b, true, yes, no);
+        return emit_side(x, b, false, t, no);
+    default:
+        t = emit_side(x, b, true, yes, no);
+        return emit_side(x, b, false, yes, t);
+    }
+}
+
+/* What must hold before transport fields mean anything: the protocol, and a first fragment. */
+static target_t emit_transport(const struct prim *x, struct cbuilder *b, target_t yes, target_t no)
+{
+    yes = cbuilder_test(b, BASE_NET, 4, IP_OFFMASK, 0, yes, no);
+    if (x->proto == PROTO_TCPUDP) {
+        target_t udp = cbuilder_test(b, BASE_NET, 8, 0xff0000, IPPROTO_UDP << 16, yes, no);
+
+        return cbuilder_test(b, BASE_NET, 8, 0xff0000, IPPROTO_TCP << 16, yes, udp);
+    }
+    if (x->proto >= 0)
+        return cbuilder_test(b, BASE_NET, 8, 0xff0000, (uint32_t)x->proto << 16, yes, no);
+    return yes;
+}
+
+static target_t emit_primitive(const struct prim *x, struct cbuilder *b, target_t yes, target_t no)
+{
+    switch ((enum type)x->type) {
+    case TYPE_HOST:
+    case TYPE_NET:
+    case TYPE_ETHERHOST:
+        yes = emit_sides(x, b, yes, no);
+        if (x->type != TYPE_ETHERHOST && x->proto >= 0) /* "tcp src host ..." */
+            yes = cbuilder_test(b, BASE_NET, 8, 0xff0000, (uint32_t)x->proto << 16, yes, no);
+        return yes;
+    case TYPE_PORT:
+        return emit_transport(x, b, emit_sides(x, b, yes, no), no);
+    case TYPE_FRAG:
+        return cbuilder_test(b, BASE_NET, 4, IP_MF | IP_OFFMASK, 0, no, yes);
+    case TYPE_UNFRAG:
+        return cbuilder_test(b, BASE_NET, 4, IP_MF | IP_OFFMASK, 0, yes, no);
+    case TYPE_ECT: /* ECN bits 01 or 10 */
+        no = cbuilder_test(b, BASE_NET, 0, 0x30000, 0x20000, yes, no);
+        return cbuilder_test(b, BASE_NET, 0, 0x30000, 0x10000, yes, no);
+    case TYPE_CE:
+        return cbuilder_test(b, BASE_NET, 0, 0x30000, 0x30000, yes, no);
+    default:
+        yes = emit_number(x, b, &x->place, yes, no);
+        return x->place.base == BASE_TRANSPORT ? emit_transport(x, b, yes, no) : yes;
+    }
+}
+
+target_t ipexpr_emit(const struct ipexpr *x, struct cbuilder *b, target_t yes, target_t no)
+{
+    target_t t;
+
+    switch ((enum op)x->op) {
+    case OP_TRUE:
+        return yes;
+    case OP_FALSE:
+        return no;
+    case OP_TEST:
+        return emit_primitive(&x->prim, b, yes, no);
+    case OP_NOT:
+        return ipexpr_emit(x->first, b, no, yes);
+    case OP_AND:
+        for (const struct ipexpr *i = x->first; i; i = i->next)
+            yes = ipexpr_emit(i, b, yes, no);
+        return yes;
+    case OP_OR:
+        for (const struct ipexpr *i = x->first; i; i = i->next)
+            no = ipexpr_emit(i, b, yes, no);
+        return no;
+    case OP_CHOICE:
+        t = ipexpr_emit(x->first->next, b, yes, no);
+        no = ipexpr_emit(x->first->next->next, b, yes, no);
+        return ipexpr_emit(x->first, b, t, no);
+    }
+    return no;
+}
