@@ -62,7 +62,7 @@ int fake_run_kernel(void (*body)(void))
 {
     static bool started;
 
-    if (!fake_readable((uintptr_t)fake_start_info()))
+    if (!fake_built())
         fake_build(&(struct fake_guest){0});
     run_body = body;
     if (started)

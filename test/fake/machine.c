@@ -117,6 +117,11 @@ void fake_build(const struct fake_guest *guest)
     }
 }
 
+bool fake_built(void)
+{
+    return machine.memory;
+}
+
 struct start_info *fake_start_info(void)
 {
     return mmu_va(machine.start_info);

@@ -18,6 +18,7 @@ struct fake_guest {
 
 /** Build the guest, with an honest xenstored and console daemon at its rings. Once in a test. */
 void fake_build(const struct fake_guest *guest);
+bool fake_built(void);
 
 struct start_info *fake_start_info(void);
 

@@ -108,7 +108,7 @@ static void prepare_take(void)
 
 static void take(void)
 {
-    n_taken = bytering_take(&world.ring, taken, 8);
+    n_taken = bytering_take(&world.ring, taken, 3);
 }
 
 static void move_producer_far(void)
@@ -118,14 +118,14 @@ static void move_producer_far(void)
 
 static void check_take(void)
 {
-    assert_true(n_taken == -EIO || (n_taken >= 0 && n_taken <= 8));
+    assert_true(n_taken == -EIO || (n_taken >= 0 && n_taken <= 3));
     for (size_t i = n_taken < 0 ? 0 : (size_t)n_taken; i < sizeof(taken); i++)
         assert_int_equal(taken[i], 0x77);
 }
 
 static void the_other_side_changing_its_index_at_any_moment_changes_no_bound(void **state)
 {
-    const uint32_t fars[] = {0, 3, 4, 3 + SIZE, 4 + SIZE, 0x80000003, UINT32_MAX};
+    const uint32_t fars[] = {2, 3 + SIZE, 4 + SIZE, 0x80000003};
 
     (void)state;
     for (size_t i = 0; i < sizeof(fars) / sizeof(fars[0]); i++) {

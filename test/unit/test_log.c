@@ -91,7 +91,7 @@ static void another(void *arg)
 
 static void write_two(void)
 {
-    thread_start("another", 8192, another, NULL);
+    thread_start("another", 65536, another, NULL);
     log_write(text, 10000);
     while (!strchr(fake_console_text(), '>'))
         breathe();
@@ -265,7 +265,7 @@ static void without_a_console_nobody_waits(void **state)
 
 static void lie_while_a_thread_waits(void)
 {
-    thread_start("another", 8192, another, NULL);
+    thread_start("another", 65536, another, NULL);
     fake_consoled.dead = true;
     log_write_now(text, 6144);
     thread_yield(); /* it waits for room now */

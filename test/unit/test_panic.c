@@ -78,7 +78,7 @@ static void fail_assertion(void)
 static void a_failed_assertion_is_quoted(void **state)
 {
     (void)state;
-    assert_crashes(fail_assertion, "assertion failed: fake_now() == 1, in fail_assertion at");
+    assert_crashes(fail_assertion, "panic: assertion failed: fake_now() == 1, in ");
 }
 
 static void long_panic(void)
@@ -105,7 +105,7 @@ static void in_thread(void *arg)
 
 static void panic_in_thread(void)
 {
-    thread_start("worker-bee", 16384, in_thread, NULL);
+    thread_start("worker-bee", 65536, in_thread, NULL);
     thread_yield();
 }
 
@@ -250,7 +250,7 @@ static void overflow_here(void *arg)
 
 static void overflow(void)
 {
-    thread_start("greedy", 8192, overflow_here, NULL);
+    thread_start("greedy", 65536, overflow_here, NULL);
     thread_yield();
 }
 

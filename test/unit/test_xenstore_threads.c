@@ -39,7 +39,7 @@ static void ask(void *arg)
 static void ask_all(void)
 {
     for (int i = 0; i < N_THREADS; i++)
-        thread_start("asks", 16384, ask, &results[i]);
+        thread_start("asks", 65536, ask, &results[i]);
     while (n_done < N_THREADS)
         thread_sleep_until(clock_monotonic() + XENSTORE_TIMEOUT_NS * 2);
 }
