@@ -12,6 +12,7 @@
 #include <sprat/heap.h>
 #include <sprat/log.h>
 #include <sprat/mmu.h>
+#include <sprat/option.h>
 #include <sprat/page.h>
 #include <sprat/port.h>
 #include <sprat/shutdown.h>
@@ -22,7 +23,8 @@
 #define STATUS_BAD_LINE 64 /* EX_USAGE of <sysexits.h> */
 
 static struct {
-    bool print_boot_time;
+    char **words; /* "sprat.NAME=VALUE"; NULL when taken */
+    size_t n;
 } options;
 
 /* What differs from boot to boot on a CPU without RDRAND: when, where in memory, and which domain. */
@@ -39,12 +41,26 @@ static uint64_t entropy(void)
     return seed * 0xd6e8feb86659fd93;
 }
 
-static void set_option(const char *option)
+const char *option_take(const char *name)
 {
-    if (strcmp(option, "sprat.boottime") == 0)
-        options.print_boot_time = true;
-    else
-        port_log("command line: '%s' is no option of the runtime; sprat.boottime is", option);
+    const char *value = NULL;
+    size_t len = strlen(name);
+
+    for (size_t i = 0; i < options.n; i++) {
+        const char *word = options.words[i] ? options.words[i] + strlen(CMDLINE_OPTION) : "";
+        if (strncmp(word, name, len) != 0 || (word[len] != '\0' && word[len] != '='))
+            continue;
+        value = word[len] ? word + len + 1 : word + len;
+        options.words[i] = NULL;
+    }
+    return value;
+}
+
+void option_refuse_rest(void)
+{
+    for (size_t i = 0; i < options.n; i++)
+        if (options.words[i])
+            port_log("command line: '%s' is no option of this image", options.words[i]);
 }
 
 static _Noreturn void refuse(const char *why)
@@ -69,8 +85,8 @@ static void parse_cmdline(struct cmdline *cmdline)
         refuse("no memory for its words");
     if (!cmdline_parse(text, app_name, words, max_words, cmdline, error, sizeof(error)))
         refuse(error);
-    for (size_t i = 0; i < cmdline->n_options; i++)
-        set_option(cmdline->options[i]);
+    options.words = cmdline->options;
+    options.n = cmdline->n_options;
 }
 
 void kernel_main(void)
@@ -94,7 +110,7 @@ void kernel_main(void)
     }
     parse_cmdline(&cmdline);
     shutdown_init(app_terminate);
-    if (options.print_boot_time)
+    if (option_take("boottime"))
         port_log("boot: %lu ticks from the first instruction to main",
                  cpu_tsc() - arch_first_tick());
     app_start(cmdline.argc, cmdline.argv, cmdline.env);

@@ -6,6 +6,7 @@
 
 #include <sprat/app.h>
 #include <sprat/compiler.h>
+#include <sprat/option.h>
 #include <sprat/port.h>
 #include <sprat/shutdown.h>
 
@@ -23,6 +24,7 @@ void app_start(int argc, char **argv, char **env)
     atexit(lock_end_of_waiting);
     for (void (*const *init)(void) = _init_array; init < _init_array_end; init++)
         (*init)();
+    option_refuse_rest();
     exit(main(argc, argv, env));
 }
 

@@ -3,13 +3,16 @@
 # Declare a layer of the runtime, once; build it twice.
 #
 #   sprat_layer(NAME [DIRECTORY dir] [USES layer...] [CALLS_UP symbol...]
-#               [SOURCES file...] [GUEST_SOURCES file...] [HOST_SOURCES file...])
+#               [SOURCES file...] [GUEST_SOURCES file...] [HOST_SOURCES file...]
+#               [FOREIGN_SOURCES file...] [FOREIGN_INCLUDES dir...])
 #
 # makes the libraries
 #   sprat_NAME_guest  from SOURCES and GUEST_SOURCES: freestanding, what is linked into images;
 #   sprat_NAME_host   from SOURCES and HOST_SOURCES: with ASan and UBSan, what unit tests link.
 # Files are named from the layer's folder (NAME, or DIRECTORY),
-# HOST_SOURCES from the top: what stands in for a layer on the host lives in test/.
+# HOST_SOURCES from the top: what stands in for a layer on the host lives in test/. FOREIGN_SOURCES
+# are code of others for the guest, by their full paths; the layer, and nobody else, sees
+# FOREIGN_INCLUDES.
 #
 # USES names the layers below, already declared: so there are no cycles, and the include path of a
 # layer holds its own include/ and those of the layers below, and no other. CALLS_UP names the few
@@ -22,7 +25,7 @@ set(SPRAT_HOST_FLAGS -std=gnu11 -Og -g -UNDEBUG -fno-omit-frame-pointer
 
 function(sprat_layer name)
     cmake_parse_arguments(PARSE_ARGV 1 arg "" "DIRECTORY"
-        "USES;CALLS_UP;SOURCES;GUEST_SOURCES;HOST_SOURCES")
+        "USES;CALLS_UP;SOURCES;GUEST_SOURCES;HOST_SOURCES;FOREIGN_SOURCES;FOREIGN_INCLUDES")
     if(arg_UNPARSED_ARGUMENTS)
         message(FATAL_ERROR "sprat_layer(${name}): does not know ${arg_UNPARSED_ARGUMENTS}.")
     endif()
@@ -39,12 +42,18 @@ function(sprat_layer name)
 
     list(TRANSFORM arg_SOURCES PREPEND ${arg_DIRECTORY}/)
     list(TRANSFORM arg_GUEST_SOURCES PREPEND ${arg_DIRECTORY}/)
-    _sprat_layer_library(${name} guest ${arg_SOURCES} ${arg_GUEST_SOURCES})
+    # Warnings in the code of others are its authors' business.
+    set_source_files_properties(${arg_FOREIGN_SOURCES} PROPERTIES
+        GENERATED TRUE COMPILE_OPTIONS -w)
+    _sprat_layer_library(${name} guest
+        ${arg_SOURCES} ${arg_GUEST_SOURCES} ${arg_FOREIGN_SOURCES})
     _sprat_layer_library(${name} host ${arg_SOURCES} ${arg_HOST_SOURCES})
 
     set(guest sprat_${name}_guest)
     target_compile_options(${guest} PRIVATE ${SPRAT_GUEST_FLAGS} ${SPRAT_RUNTIME_FLAGS}
         ${SPRAT_GUEST_INCLUDES} ${SPRAT_PATH_FLAGS})
+    list(TRANSFORM arg_FOREIGN_INCLUDES REPLACE "^(.+)$" "-isystem\\1" OUTPUT_VARIABLE foreign)
+    target_compile_options(${guest} PRIVATE ${foreign})
     add_dependencies(${guest} sprat_newlib)
     set_target_properties(${guest} PROPERTIES
         SPRAT_USES "${arg_USES}" EXPORT_PROPERTIES SPRAT_USES

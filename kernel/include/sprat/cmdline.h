@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define CMDLINE_OPTION "sprat." /**< what options begin with */
+
 /** Its parts. The words are inside the text that was parsed. */
 struct cmdline {
     char **options; /**< sprat.NAME or sprat.NAME=VALUE: for the runtime */

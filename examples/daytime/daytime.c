@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The time of day, told to whoever connects (RFC 867), over IPv4 and IPv6. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#define PORT    13
+#define BACKLOG 64
+
+static int listener(void)
+{
+    struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(PORT)};
+    int fd = socket(AF_INET6, SOCK_STREAM, 0);
+
+    if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof(any)) || listen(fd, BACKLOG)) {
+        perror("daytime");
+        exit(EXIT_FAILURE);
+    }
+    return fd;
+}
+
+/* As RFC 867 suggests: "Tuesday, November 10, 2026 01:02:03-UTC". */
+static void answer(int fd)
+{
+    char text[80];
+    time_t now = time(NULL);
+    struct tm utc;
+
+    size_t len = strftime(text, sizeof(text), "%A, %B %d, %Y %H:%M:%S-UTC\r\n", gmtime_r(&now, &utc));
+    if (send(fd, text, len, 0) < 0)
+        perror("daytime");
+}
+
+int main(void)
+{
+    int fd = listener();
+
+    for (;;) {
+        int peer = accept(fd, NULL, NULL);
+        if (peer < 0) {
+            perror("daytime");
+            continue;
+        }
+        answer(peer);
+        close(peer);
+    }
+}

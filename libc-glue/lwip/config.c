@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lwip/dhcp.h"
+#include "lwip/dhcp6.h"
+#include "lwip/dns.h"
+#include "lwip/ip6_addr.h"
+#include "lwip/nd6.h"
+
+#include <sprat/decimal.h>
+#include <sprat/format.h>
+#include <sprat/option.h>
+#include <sprat/port.h>
+#include <sprat/shutdown.h>
+#include <sprat/xenstore.h>
+
+#include "net.h"
+
+#define TEXT_MAX        160
+#define DEFAULT_LENGTH  24 /* of a prefix that xl's ip= does not name */
+#define STATUS_BAD_LINE 64 /* EX_USAGE of <sysexits.h> */
+
+static const char *ip_options[INTERFACES_MAX], *ip6_options[INTERFACES_MAX];
+
+void interface_take_options(void)
+{
+    char name[16];
+
+    for (unsigned i = 0; i < INTERFACES_MAX; i++) {
+        format(name, sizeof(name), i ? "ip%u" : "ip", i);
+        ip_options[i] = option_take(name);
+        format(name, sizeof(name), i ? "ip6%u" : "ip6", i);
+        ip6_options[i] = option_take(name);
+    }
+}
+
+/* A mistake on the command line ends the guest: it would be deaf, and nobody would know why. */
+static _Noreturn void refuse(const struct interface *interface, const char *text, const char *why)
+{
+    port_log("vif%u: \"%s\": %s", interface->number, text, why);
+    shutdown_exit(STATUS_BAD_LINE);
+}
+
+/* @return false when the text is no ADDRESS/LENGTH of this family. */
+static bool parse_prefix(char *text, u8_t family, ip_addr_t *address, uint64_t *length)
+{
+    char *slash = strchr(text, '/');
+
+    if (slash)
+        *slash = '\0';
+    bool ok = ipaddr_aton(text, address) && IP_GET_TYPE(address) == family;
+    if (!slash)
+        return ok;
+    *slash = '/';
+    return ok && decimal_parse(slash + 1, length) && *length <= (family == IPADDR_TYPE_V4 ? 32 : 128);
+}
+
+/* ADDRESS/LENGTH,gw=ADDRESS,dns=ADDRESS */
+static const char *parse(struct interface_config *config, char *text, u8_t family)
+{
+    uint64_t length = family == IPADDR_TYPE_V4 ? DEFAULT_LENGTH : 64;
+    char *rest = text, *part = strsep(&rest, ",");
+    ip_addr_t address;
+
+    if (!parse_prefix(part, family, &address, &length))
+        return "an address and the length of its prefix are needed, as in 10.0.0.2/24 or fd00::2/64";
+    if (family == IPADDR_TYPE_V4) {
+        config->address = *ip_2_ip4(&address);
+        ip4_addr_set_u32(&config->mask, length ? lwip_htonl(~0u << (32 - length)) : 0);
+    } else {
+        if (length != 64)
+            return "the prefix of an IPv6 address has 64 bits";
+        config->address6 = *ip_2_ip6(&address);
+    }
+    while ((part = strsep(&rest, ","))) {
+        char *equals = strchr(part, '=');
+        if (!equals || !ipaddr_aton(equals + 1, &address))
+            return "gw=ADDRESS and dns=ADDRESS may follow";
+        *equals = '\0';
+        if (strcmp(part, "gw") == 0 && IP_GET_TYPE(&address) == family) {
+            if (family == IPADDR_TYPE_V4)
+                config->gateway = *ip_2_ip4(&address);
+            else
+                config->gateway6 = *ip_2_ip6(&address);
+        } else if (strcmp(part, "dns") == 0 && config->n_dns < LWIP_ARRAYSIZE(config->dns)) {
+            config->dns[config->n_dns++] = address;
+        } else {
+            return "only gw=ADDRESS, of the same family, and up to two dns=ADDRESS may follow";
+        }
+    }
+    return NULL;
+}
+
+static int parse_option(struct interface *interface, const char *option, const char *automatic,
+                        u8_t family)
+{
+    char text[TEXT_MAX];
+
+    if (strcmp(option, automatic) == 0)
+        return CONFIG_AUTO;
+    if (strcmp(option, "off") == 0)
+        return CONFIG_OFF;
+    if (strlen(option) >= sizeof(text))
+        refuse(interface, option, "too long");
+    strcpy(text, option);
+    const char *why = parse(&interface->config, text, family);
+    if (why)
+        refuse(interface, option, why);
+    return CONFIG_STATIC;
+}
+
+/* What xl's ip= left with the backend: addresses with blanks between; the first one is taken. */
+static void read_from_toolstack(struct interface *interface)
+{
+    char path[64], backend[TEXT_MAX], text[TEXT_MAX];
+
+    format(path, sizeof(path), "device/vif/%u/backend", interface->number);
+    if (xenstore_read(0, path, backend, sizeof(backend) - 3) < 0)
+        return;
+    strcat(backend, "/ip");
+    if (xenstore_read(0, backend, text, sizeof(text)) < 0 || !text[0])
+        return;
+    text[strcspn(text, " ,")] = '\0';
+    if (parse(&interface->config, text, IPADDR_TYPE_V4) == NULL)
+        interface->config.ip4 = CONFIG_STATIC;
+}
+
+void config_read(struct interface *interface)
+{
+    const char *ip = NULL, *ip6 = NULL;
+
+    if (interface->number < INTERFACES_MAX) {
+        ip = ip_options[interface->number];
+        ip6 = ip6_options[interface->number];
+    }
+    if (ip)
+        interface->config.ip4 = parse_option(interface, ip, "dhcp", IPADDR_TYPE_V4);
+    else
+        read_from_toolstack(interface);
+    if (ip6)
+        interface->config.ip6 = parse_option(interface, ip6, "auto", IPADDR_TYPE_V6);
+}
+
+static void told_status(struct netif *netif)
+{
+    const struct interface *interface = netif->state;
+    static ip4_addr_t told;
+
+    net_kick();
+    if (ip4_addr_isany_val(*netif_ip4_addr(netif)) || ip4_addr_cmp(&told, netif_ip4_addr(netif)))
+        return;
+    told = *netif_ip4_addr(netif);
+    port_log("vif%u: address %s", interface->number, ip4addr_ntoa(&told));
+}
+
+void config_apply(struct interface *interface)
+{
+    const struct interface_config *config = &interface->config;
+    struct netif *netif = &interface->netif;
+
+    if (config->ip4 == CONFIG_STATIC) {
+        netif_set_addr(netif, &config->address, &config->mask, &config->gateway);
+    } else if (config->ip4 == CONFIG_AUTO) {
+        netif_set_status_callback(netif, told_status);
+        if (dhcp_start(netif) != ERR_OK)
+            port_log("vif%u: no memory for DHCP", interface->number);
+    }
+    if (config->ip6 != CONFIG_OFF)
+        netif_create_ip6_linklocal_address(netif, 1);
+    if (config->ip6 == CONFIG_STATIC) {
+        s8_t slot;
+        if (netif_add_ip6_address(netif, &config->address6, &slot) == ERR_OK)
+            netif_ip6_addr_set_state(netif, slot, IP6_ADDR_TENTATIVE);
+    } else if (config->ip6 == CONFIG_AUTO) {
+        netif_set_ip6_autoconfig_enabled(netif, 1);
+        dhcp6_enable_stateless(netif);
+    }
+    for (unsigned i = 0; i < config->n_dns; i++)
+        dns_setserver((u8_t)i, &config->dns[i]);
+}
+
+bool config_done(const struct interface *interface)
+{
+    return interface->config.ip4 == CONFIG_OFF ||
+           !ip4_addr_isany_val(*netif_ip4_addr(&interface->netif));
+}

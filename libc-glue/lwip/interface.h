@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/** One interface: netfront below, lwIP above. */
+#ifndef SPRAT_NET_INTERFACE_H
+#define SPRAT_NET_INTERFACE_H
+
+#include <stdbool.h>
+
+#include "lwip/netif.h"
+
+#include <sprat/app.h>
+#include <sprat/netfront.h>
+
+#define INTERFACES_MAX 8
+#define INTERFACE_KEPT 128 /* packets that wait for room at netback; TCP is told to wait then */
+
+/** How it gets its addresses; see config.h. */
+struct interface_config {
+    enum { CONFIG_AUTO, CONFIG_STATIC, CONFIG_OFF } ip4, ip6;
+    ip4_addr_t address, mask, gateway;
+    ip6_addr_t address6, gateway6;
+    ip_addr_t dns[2];
+    unsigned n_dns;
+};
+
+struct interface {
+    struct interface *next;
+    unsigned number; /* of the vif */
+    struct netif netif;
+    struct netfront *nf;
+    struct netfront_features features;
+    unsigned n_queues;
+    struct interface_config config;
+    bool connecting; /* it never had a backend yet */
+    struct netbuf *kept[INTERFACE_KEPT];
+    unsigned n_kept;
+};
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The network thread, and the start of it all. */
+#include "net.h"
+
+#include <string.h>
+
+#include "lwip/dhcp.h"
+#include "lwip/init.h"
+#include "lwip/timeouts.h"
+
+#include <sprat/clock.h>
+#include <sprat/cpu.h>
+#include <sprat/page.h>
+#include <sprat/thread.h>
+
+#define STACK_BYTES   0x4000
+#define NS_PER_MS     1000000ull
+#define READY_WAIT_NS 15000000000ull /* DHCP's first three tries */
+
+#define WINDOW_MAX    0x200000 /* bytes: what fills 10 Gb/s at 1.6 ms */
+#define WINDOW_SHARE  16       /* one connection may fill this part of the memory that is free */
+
+unsigned net_more_window, net_more_send_buffer;
+
+static struct {
+    struct port_queue thread, ready;
+    bool kicked;
+    bool started_waiting_over; /* nobody waits for addresses any more */
+    uint64_t start_ns;
+    uint64_t random;
+} net;
+
+uint32_t net_random(void)
+{
+    uint64_t word = 0;
+
+    /* A generator whose state the CPU's own source stirs; where there is none, time does. */
+    cpu_random(&word);
+    net.random = (net.random ^ word ^ cpu_tsc()) * 0xd6e8feb86659fd93;
+    net.random ^= net.random >> 32;
+    return (uint32_t)net.random;
+}
+
+u32_t sys_now(void)
+{
+    return (u32_t)(clock_monotonic() / NS_PER_MS);
+}
+
+void net_kick(void)
+{
+    net.kicked = true;
+    port_wake(&net.thread);
+}
+
+void net_leave(void)
+{
+    interface_flush_all();
+    net_timers_start();
+}
+
+void net_wait_ready(void)
+{
+    uint64_t deadline_ns = net.start_ns + READY_WAIT_NS;
+
+    while (!net.started_waiting_over) {
+        if (interface_all_ready() || clock_monotonic() >= deadline_ns)
+            net.started_waiting_over = true;
+        else
+            port_wait(&net.ready, deadline_ns);
+    }
+}
+
+/* A packet to the guest itself: netif.c keeps it until netif_poll(), which the thread calls. */
+signed char tcpip_try_callback(tcpip_callback_fn function, void *arg)
+{
+    (void)function;
+    (void)arg;
+    net_kick();
+    return ERR_OK;
+}
+
+/* @return false when there was nothing. */
+static bool deliver_loopback(void)
+{
+    struct netif *netif;
+    bool found = false;
+
+    NETIF_FOREACH(netif) {
+        if (netif->loop_first) {
+            netif_poll(netif);
+            found = true;
+        }
+    }
+    return found;
+}
+
+static void run(void *arg)
+{
+    (void)arg;
+    interface_open_all();
+    for (;;) {
+        net.kicked = false;
+        bool received = interface_receive_all();
+        received |= deliver_loopback();
+        net_timers_run();
+        interface_flush_all();
+        if (received)
+            net_timers_start();
+        if (!net.started_waiting_over)
+            port_wake(&net.ready);
+        if (received || net.kicked)
+            thread_yield();
+        else
+            port_wait(&net.thread, net_timers_next());
+    }
+}
+
+/* Windows that one connection may fill without taking the guest's memory from the others. */
+static void choose_windows(void)
+{
+    size_t bytes = page_free_count() * PAGE_BYTES / WINDOW_SHARE;
+
+    if (bytes > WINDOW_MAX)
+        bytes = WINDOW_MAX;
+    if (bytes > NET_WINDOW_MIN)
+        net_more_window = net_more_send_buffer = (unsigned)bytes - NET_WINDOW_MIN;
+}
+
+/* Before main(): whoever links this layer wants the network. */
+__attribute__((constructor)) static void start(void)
+{
+    net.start_ns = clock_monotonic();
+    choose_windows();
+    interface_take_options();
+    lwip_init();
+    if (!thread_start("net", STACK_BYTES, run, NULL))
+        port_panic("no memory to start the network");
+}

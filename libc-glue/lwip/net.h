@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/** The network: the thread that moves packets into lwIP, and what the files of this folder share. */
+#ifndef SPRAT_NET_PRIVATE_H
+#define SPRAT_NET_PRIVATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lwip/netif.h"
+#include "lwip/tcp.h"
+
+/** Something happened: the network thread has a look. Callable from event handlers. */
+void net_kick(void);
+
+/**
+ * A call into lwIP is over: send what it produced, and see to the timers that it may need. Every
+ * function that a program calls, and every turn of the network thread, ends with this.
+ */
+void net_leave(void);
+
+/**
+ * Wait until the network can send: every interface has what it was told to get (an address by DHCP, a
+ * connected backend), or some seconds after the start are over. Returns at once ever after.
+ */
+void net_wait_ready(void);
+
+/* interface.c: netfront's interfaces. */
+
+/** Read the command line's options for interfaces: sprat.ip= and sprat.ip6=. */
+void interface_take_options(void);
+
+/** Open all that the toolstack gave the guest. */
+void interface_open_all(void);
+
+/** Take a burst of packets from each. @return false when there was nothing. */
+bool interface_receive_all(void);
+
+/** Send what is kept. */
+void interface_flush_all(void);
+
+/** See net_wait_ready(). */
+bool interface_all_ready(void);
+
+/** Wake the network thread when timers (timers.c) want to run, at the latest. */
+uint64_t net_timers_next(void);
+
+/** Run those that are due. */
+void net_timers_run(void);
+
+/** Something happened that may need any of lwIP's timers: have them run for a while. */
+void net_timers_start(void);
+
+/** Names are being asked for: DNS's timer is needed. */
+void net_names_pending(int change);
+
+/* tso.c */
+
+/** Let the connection's segments grow as far as its windows allow: netback cuts them. */
+void tso_grow(struct tcp_pcb *pcb);
+
+/** The segment size agreed with the peer. */
+uint16_t tso_real_size(const struct tcp_pcb *pcb);
+
+/** The real segment size of the segment that goes out now; 0 outside of TCP. Reading clears it. */
+uint16_t tso_take_size(void);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/** What lwIP asks of the compiler and the system. Read by all of lwIP; in the end, by its opt.h. */
+#ifndef SPRAT_LWIP_CC_H
+#define SPRAT_LWIP_CC_H
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/time.h>
+
+#include <sprat/port.h>
+
+#define LWIP_ERRNO_STDINCLUDE 1
+#ifndef SSIZE_MAX
+#define SSIZE_MAX             PTRDIFF_MAX /* or lwIP makes a type ssize_t of its own */
+#endif
+#define LWIP_DONT_PROVIDE_BYTEORDER_FUNCTIONS /* <arpa/inet.h> does */
+#define lwip_htons            __builtin_bswap16
+#define lwip_htonl            __builtin_bswap32
+#define htonl(x) __builtin_bswap32(x) /* the same as there: lwIP has a slip that needs it */
+#define LWIP_RAND()           net_random()
+uint32_t net_random(void);
+
+/* netif.c calls this for packets to the guest itself. lwIP declares it for systems with threads. */
+typedef void (*tcpip_callback_fn)(void *arg);
+signed char tcpip_try_callback(tcpip_callback_fn function, void *arg);
+
+/* A broken promise of lwIP's to itself ends the guest with its name. */
+#define LWIP_PLATFORM_ASSERT(message) port_panic("lwip: %s", message)
+#define LWIP_PLATFORM_DIAG(message)
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/** Where lwIP asks us: included by its sources behind their own headers. */
+#ifndef SPRAT_NET_HOOKS_H
+#define SPRAT_NET_HOOKS_H
+
+#include "lwip/ip_addr.h"
+#include "lwip/tcp.h"
+
+/** A first sequence number that nobody else can guess: RFC 6528. See isn.c. */
+#define LWIP_HOOK_TCP_ISN net_isn
+u32_t net_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote, u16_t remote_port);
+
+/** Called for each segment that goes out, its header complete. See tso.c. */
+#define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(p, header, pcb, options) net_segment_out(pcb, options)
+u32_t *net_segment_out(const struct tcp_pcb *pcb, u32_t *options);
+
+#endif

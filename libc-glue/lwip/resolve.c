@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Names to addresses, and back as far as numbers go. */
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lwip/dns.h"
+
+#include <sprat/compiler.h>
+#include <sprat/decimal.h>
+#include <sprat/thread.h>
+
+#include "net.h"
+#include "socket.h"
+
+static const struct service {
+    const char *name;
+    u16_t port;
+    bool tcp, udp;
+} services[] = {
+    {"echo", 7, true, true},     {"discard", 9, true, true}, {"daytime", 13, true, true},
+    {"ftp", 21, true, false},    {"ssh", 22, true, false},   {"telnet", 23, true, false},
+    {"smtp", 25, true, false},   {"domain", 53, true, true}, {"tftp", 69, false, true},
+    {"http", 80, true, false},   {"ntp", 123, false, true},  {"https", 443, true, false},
+    {"syslog", 514, false, true},
+};
+
+/* A question to the name server that has no answer yet. */
+struct question {
+    struct port_queue asking;
+    bool answered, found;
+    ip_addr_t address;
+};
+
+static void answered(const char *name, const ip_addr_t *address, void *arg)
+{
+    struct question *question = arg;
+
+    (void)name;
+    question->answered = true;
+    question->found = address != NULL;
+    if (address)
+        question->address = *address;
+    thread_wake(&question->asking);
+}
+
+/* lwIP gives up by itself, after some tries. @return 0 or EAI_*. */
+static int ask(const char *name, u8_t type, ip_addr_t *address)
+{
+    struct question question = {0};
+
+    net_wait_ready();
+    err_t error = dns_gethostbyname_addrtype(name, address, answered, &question, type);
+    if (error == ERR_OK)
+        return 0;
+    if (error == ERR_MEM)
+        return EAI_AGAIN;
+    if (error != ERR_INPROGRESS)
+        return error == ERR_VAL ? EAI_AGAIN : EAI_NONAME; /* no server is known, or no name */
+    net_names_pending(1);
+    net_leave();
+    while (!question.answered)
+        thread_wait(&question.asking, PORT_FOREVER);
+    net_names_pending(-1);
+    *address = question.address;
+    return question.found ? 0 : EAI_NONAME;
+}
+
+static int find_port(const char *service, int type, bool numeric, u16_t *port)
+{
+    uint64_t number;
+
+    *port = 0;
+    if (!service)
+        return 0;
+    if (decimal_parse(service, &number)) {
+        *port = (u16_t)number;
+        return number > 0xffff ? EAI_SERVICE : 0;
+    }
+    for (size_t i = 0; !numeric && i < ARRAY_LEN(services); i++) {
+        if (strcmp(service, services[i].name) != 0)
+            continue;
+        if ((type == SOCK_STREAM && !services[i].tcp) || (type == SOCK_DGRAM && !services[i].udp))
+            return EAI_SERVICE;
+        *port = services[i].port;
+        return 0;
+    }
+    return numeric ? EAI_NONAME : EAI_SERVICE;
+}
+
+/* One answer, its address and its canonical name in one block. */
+static struct addrinfo *make_answer(const ip_addr_t *ip, u16_t port, int type, const char *name)
+{
+    struct answer {
+        struct addrinfo info;
+        struct sockaddr_storage address;
+        char name[];
+    };
+    size_t name_len = name ? strlen(name) + 1 : 0;
+    struct answer *answer = calloc(1, sizeof(*answer) + name_len);
+
+    if (!answer)
+        return NULL;
+    int family = IP_IS_V6(ip) ? AF_INET6 : AF_INET;
+    socklen_t len = sizeof(answer->address);
+    address_give(family, ip, port, (struct sockaddr *)&answer->address, &len);
+    answer->info = (struct addrinfo){
+        .ai_family = family,
+        .ai_socktype = type,
+        .ai_protocol = type == SOCK_STREAM  ? IPPROTO_TCP
+                       : type == SOCK_DGRAM ? IPPROTO_UDP
+                                            : 0,
+        .ai_addrlen = len,
+        .ai_addr = (struct sockaddr *)&answer->address,
+        .ai_canonname = name ? strcpy(answer->name, name) : NULL,
+    };
+    return &answer->info;
+}
+
+/* Up to two addresses of a host, or what to bind to. @return how many, or EAI_*. */
+static int find_addresses(const char *host, int family, int flags, ip_addr_t found[2])
+{
+    ip_addr_t any6 = *IP6_ADDR_ANY, any4 = *IP4_ADDR_ANY;
+    ip_addr_t self6 = IPADDR6_INIT_HOST(0, 0, 0, 1), self4 = IPADDR4_INIT_BYTES(127, 0, 0, 1);
+    int n = 0;
+
+    if (!host || strcmp(host, "localhost") == 0) {
+        bool passive = !host && flags & AI_PASSIVE;
+        if (family != AF_INET)
+            found[n++] = passive ? any6 : self6;
+        if (family != AF_INET6)
+            found[n++] = passive ? any4 : self4;
+        return n;
+    }
+    if (ipaddr_aton(host, &found[0])) {
+        bool v6 = IP_IS_V6_VAL(found[0]);
+        return (family == AF_INET && v6) || (family == AF_INET6 && !v6) ? EAI_NONAME : 1;
+    }
+    if (flags & AI_NUMERICHOST)
+        return EAI_NONAME;
+    int error4 = family == AF_INET6 ? EAI_NONAME : ask(host, LWIP_DNS_ADDRTYPE_IPV4, &found[n]);
+    n += error4 == 0;
+    int error6 = family == AF_INET ? EAI_NONAME : ask(host, LWIP_DNS_ADDRTYPE_IPV6, &found[n]);
+    n += error6 == 0;
+    return n ? n : error4 == EAI_NONAME ? error6 : error4;
+}
+
+SPRAT_API int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                          struct addrinfo **list)
+{
+    static const int types[] = {SOCK_STREAM, SOCK_DGRAM};
+    const struct addrinfo none = {0};
+    ip_addr_t found[2];
+    u16_t port;
+
+    *list = NULL;
+    hints = hints ? hints : &none;
+    if (!host && !service)
+        return EAI_NONAME;
+    if (hints->ai_family != AF_UNSPEC && hints->ai_family != AF_INET && hints->ai_family != AF_INET6)
+        return EAI_FAMILY;
+    if (hints->ai_socktype < 0 || hints->ai_socktype > SOCK_RAW)
+        return EAI_SOCKTYPE;
+    int error = find_port(service, hints->ai_socktype, hints->ai_flags & AI_NUMERICSERV, &port);
+    if (error)
+        return error;
+    int n = find_addresses(host, hints->ai_family, hints->ai_flags, found);
+    if (n < 0)
+        return n;
+    struct addrinfo **last = list;
+    for (int i = 0; i < n; i++) {
+        for (size_t j = 0; j < ARRAY_LEN(types); j++) {
+            int type = hints->ai_socktype ? hints->ai_socktype : types[j];
+            if (hints->ai_socktype && j)
+                break;
+            const char *name = hints->ai_flags & AI_CANONNAME && i + j == 0 ? host : NULL;
+            *last = make_answer(&found[i], port, type, name);
+            if (!*last) {
+                freeaddrinfo(*list);
+                *list = NULL;
+                return EAI_MEMORY;
+            }
+            last = &(*last)->ai_next;
+        }
+    }
+    return 0;
+}
+
+SPRAT_API void freeaddrinfo(struct addrinfo *list)
+{
+    while (list) {
+        struct addrinfo *next = list->ai_next;
+        free(list);
+        list = next;
+    }
+}
+
+SPRAT_API const char *gai_strerror(int error)
+{
+    switch (error) {
+    case 0:
+        return "no error";
+    case EAI_BADFLAGS:
+        return "bad flags";
+    case EAI_NONAME:
+        return "no such name";
+    case EAI_AGAIN:
+        return "no name server answers";
+    case EAI_FAMILY:
+        return "no such address family";
+    case EAI_SOCKTYPE:
+        return "no such kind of socket";
+    case EAI_SERVICE:
+        return "no such service";
+    case EAI_MEMORY:
+        return "out of memory";
+    case EAI_SYSTEM:
+        return strerror(errno);
+    case EAI_OVERFLOW:
+        return "the room for the text is too small";
+    default:
+        return "the name server can't tell";
+    }
+}
+
+SPRAT_API int getnameinfo(const struct sockaddr *address, socklen_t len, char *host,
+                          socklen_t host_size, char *service, socklen_t service_size, int flags)
+{
+    const void *ip;
+    in_port_t port;
+
+    if (len >= sizeof(struct sockaddr_in) && address->sa_family == AF_INET) {
+        ip = &((const struct sockaddr_in *)address)->sin_addr;
+        port = ((const struct sockaddr_in *)address)->sin_port;
+    } else if (len >= sizeof(struct sockaddr_in6) && address->sa_family == AF_INET6) {
+        ip = &((const struct sockaddr_in6 *)address)->sin6_addr;
+        port = ((const struct sockaddr_in6 *)address)->sin6_port;
+    } else {
+        return EAI_FAMILY;
+    }
+    if (flags & NI_NAMEREQD)
+        return EAI_NONAME;
+    if (host && host_size && !inet_ntop(address->sa_family, ip, host, host_size))
+        return EAI_OVERFLOW;
+    if (service && service_size &&
+        (socklen_t)snprintf(service, service_size, "%u", ntohs(port)) >= service_size)
+        return EAI_OVERFLOW;
+    return 0;
+}
+
+SPRAT_API struct hostent *gethostbyname(const char *name)
+{
+    static in_addr_t address;
+    static char *addresses[] = {(char *)&address, NULL}, *aliases[] = {NULL};
+    static struct hostent entry = {
+        .h_aliases = aliases, .h_addrtype = AF_INET, .h_length = 4, .h_addr_list = addresses};
+    static char kept[256];
+    ip_addr_t found[2];
+
+    if (find_addresses(name, AF_INET, 0, found) < 1)
+        return NULL;
+    address = ip4_addr_get_u32(ip_2_ip4(&found[0]));
+    snprintf(kept, sizeof(kept), "%s", name);
+    entry.h_name = kept;
+    return &entry;
+}

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The socket calls: what is the same for TCP, UDP and raw sockets. */
+#include "socket.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include <netinet/in.h>
+
+#include <sprat/clock.h>
+#include <sprat/compiler.h>
+#include <sprat/thread.h>
+
+#include "net.h"
+
+#define CREATE_FLAGS (SOCK_NONBLOCK | SOCK_CLOEXEC)
+
+static_assert(SOCK_NONBLOCK == O_NONBLOCK, "the flag goes into the file's as it is");
+
+int socket_errno(err_t error)
+{
+    switch (error) {
+    case ERR_OK:
+        return 0;
+    case ERR_MEM:
+    case ERR_BUF:
+        return -ENOBUFS;
+    case ERR_TIMEOUT:
+        return -ETIMEDOUT;
+    case ERR_RTE:
+        return -ENETUNREACH;
+    case ERR_INPROGRESS:
+        return -EINPROGRESS;
+    case ERR_VAL:
+    case ERR_ARG:
+        return -EINVAL;
+    case ERR_WOULDBLOCK:
+        return -EAGAIN;
+    case ERR_USE:
+        return -EADDRINUSE;
+    case ERR_ALREADY:
+        return -EALREADY;
+    case ERR_ISCONN:
+        return -EISCONN;
+    case ERR_CONN:
+    case ERR_CLSD:
+        return -ENOTCONN;
+    case ERR_IF:
+        return -EIO;
+    case ERR_ABRT:
+        return -ECONNABORTED;
+    case ERR_RST:
+        return -ECONNRESET;
+    default:
+        return -EIO;
+    }
+}
+
+int socket_wait(struct socket *socket, struct port_queue *queue, uint64_t timeout_ns, int flags,
+                uint64_t *started_ns)
+{
+    uint64_t now_ns = clock_monotonic(), deadline_ns = PORT_FOREVER;
+
+    if (file_nonblocking(&socket->file) || flags & MSG_DONTWAIT)
+        return -EAGAIN;
+    if (!*started_ns)
+        *started_ns = now_ns;
+    if (timeout_ns != WAIT_FOREVER) {
+        deadline_ns = *started_ns + timeout_ns;
+        if (now_ns >= deadline_ns)
+            return -EAGAIN;
+    }
+    net_leave();
+    thread_wait(queue, deadline_ns);
+    return 0;
+}
+
+void socket_wake_readers(struct socket *socket)
+{
+    thread_wake(&socket->readers);
+    file_changed(&socket->file);
+}
+
+void socket_wake_writers(struct socket *socket)
+{
+    thread_wake(&socket->writers);
+    file_changed(&socket->file);
+}
+
+/* Sockets as files. */
+
+static struct socket *of_file(struct file *file)
+{
+    return CONTAINER_OF(file, struct socket, file);
+}
+
+static ssize_t file_read(struct file *file, const struct iovec *iov, int n_iov)
+{
+    struct socket *socket = of_file(file);
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)n_iov};
+    ssize_t n = socket->ops->receive(socket, &message, 0, NULL, NULL);
+
+    net_leave();
+    return n;
+}
+
+static ssize_t file_write(struct file *file, const struct iovec *iov, int n_iov)
+{
+    struct socket *socket = of_file(file);
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)n_iov};
+    ssize_t n = socket->ops->send(socket, &message, 0, NULL, 0);
+
+    net_leave();
+    return n;
+}
+
+static int file_stat(struct file *file, struct stat *st)
+{
+    (void)file;
+    st->st_mode = S_IFSOCK | S_IRUSR | S_IWUSR;
+    st->st_nlink = 1;
+    return 0;
+}
+
+static short file_poll(struct file *file)
+{
+    struct socket *socket = of_file(file);
+
+    return socket->ops->poll(socket);
+}
+
+static int file_ioctl(struct file *file, unsigned long request, void *arg)
+{
+    struct socket *socket = of_file(file);
+
+    if (request != FIONREAD)
+        return -ENOTTY;
+    *(int *)arg = (int)socket->ops->readable(socket);
+    return 0;
+}
+
+static void file_close(struct file *file)
+{
+    struct socket *socket = of_file(file);
+
+    socket->ops->close(socket);
+    net_leave();
+    free(socket);
+}
+
+static const struct file_ops socket_file_ops = {
+    .read = file_read,
+    .write = file_write,
+    .stat = file_stat,
+    .poll = file_poll,
+    .ioctl = file_ioctl,
+    .close = file_close,
+};
+
+struct socket *socket_make(int domain, int type, int protocol, const struct socket_ops *ops)
+{
+    struct socket *socket = calloc(1, sizeof(*socket));
+
+    if (!socket)
+        return NULL;
+    file_init(&socket->file, &socket_file_ops, O_RDWR);
+    socket->ops = ops;
+    socket->domain = domain;
+    socket->type = type;
+    socket->protocol = protocol;
+    return socket;
+}
+
+int socket_hold(int fd, struct socket **socket)
+{
+    struct file *file = file_hold(fd);
+
+    if (!file)
+        return -EBADF;
+    if (file->ops != &socket_file_ops) {
+        file_release(file);
+        return -ENOTSOCK;
+    }
+    *socket = of_file(file);
+    return 0;
+}
+
+/* End a call on a socket that socket_hold() gave. */
+static ssize_t leave(struct socket *socket, ssize_t result)
+{
+    net_leave();
+    file_release(&socket->file);
+    return file_result(result);
+}
+
+static int install(struct socket *socket, int flags)
+{
+    socket->file.flags |= flags & SOCK_NONBLOCK;
+    int fd = file_install(&socket->file, 0, flags & SOCK_CLOEXEC ? FD_CLOEXEC : 0);
+    if (fd < 0)
+        file_release(&socket->file);
+    return fd;
+}
+
+/* The calls. */
+
+static const struct kind {
+    int type, protocol; /* protocol 0: this type's only one */
+    const struct socket_ops *ops;
+} kinds[] = {
+    {SOCK_STREAM, IPPROTO_TCP, &tcp_socket_ops},
+    {SOCK_DGRAM, IPPROTO_UDP, &udp_socket_ops},
+    {SOCK_RAW, 0, &raw_socket_ops},
+};
+
+SPRAT_API int socket(int domain, int type, int protocol)
+{
+    int flags = type & CREATE_FLAGS;
+
+    type &= ~CREATE_FLAGS;
+    if (domain != AF_INET && domain != AF_INET6)
+        return (int)file_result(-EAFNOSUPPORT);
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        const struct kind *kind = &kinds[i];
+        if (kind->type != type)
+            continue;
+        if (protocol && kind->protocol && protocol != kind->protocol)
+            return (int)file_result(-EPROTONOSUPPORT);
+        if (!protocol && !kind->protocol)
+            return (int)file_result(-EPROTONOSUPPORT);
+        struct socket *socket = socket_make(domain, type, protocol ? protocol : kind->protocol,
+                                            kind->ops);
+        if (!socket)
+            return (int)file_result(-ENOMEM);
+        int error = kind->ops->open(socket);
+        if (error) {
+            free(socket);
+            return (int)file_result(error);
+        }
+        return (int)file_result(install(socket, flags));
+    }
+    return (int)file_result(-EPROTOTYPE);
+}
+
+SPRAT_API int bind(int fd, const struct sockaddr *address, socklen_t len)
+{
+    struct socket *socket;
+    ip_addr_t ip;
+    u16_t port;
+    int error = socket_hold(fd, &socket);
+
+    if (error)
+        return (int)file_result(error);
+    error = address_take(socket, address, len, &ip, &port);
+    return (int)leave(socket, error ? error : socket->ops->bind(socket, &ip, port));
+}
+
+SPRAT_API int connect(int fd, const struct sockaddr *address, socklen_t len)
+{
+    struct socket *socket;
+    ip_addr_t ip;
+    u16_t port;
+    int error = socket_hold(fd, &socket);
+
+    if (error)
+        return (int)file_result(error);
+    if (socket->type == SOCK_DGRAM && len >= sizeof(sa_family_t) &&
+        address->sa_family == AF_UNSPEC)
+        return (int)leave(socket, socket->ops->connect(socket, NULL, 0));
+    error = address_take(socket, address, len, &ip, &port);
+    if (!error && !ip_addr_isloopback(&ip))
+        net_wait_ready();
+    return (int)leave(socket, error ? error : socket->ops->connect(socket, &ip, port));
+}
+
+SPRAT_API int listen(int fd, int backlog)
+{
+    struct socket *socket;
+    int error = socket_hold(fd, &socket);
+
+    if (error)
+        return (int)file_result(error);
+    return (int)leave(socket, socket->ops->listen ? socket->ops->listen(socket, backlog)
+                                                  : -EOPNOTSUPP);
+}
+
+SPRAT_API int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
+{
+    struct socket *socket, *accepted;
+    int error = socket_hold(fd, &socket);
+
+    if (error)
+        return (int)file_result(error);
+    if (flags & ~CREATE_FLAGS)
+        error = -EINVAL;
+    else
+        error = socket->ops->accept ? socket->ops->accept(socket, &accepted) : -EOPNOTSUPP;
+    if (error)
+        return (int)leave(socket, error);
+    ip_addr_t ip;
+    u16_t port;
+    if (address && accepted->ops->name(accepted, true, &ip, &port) == 0)
+        address_give(accepted->domain, &ip, port, address, len);
+    else if (address)
+        *len = 0;
+    return (int)leave(socket, install(accepted, flags));
+}
+
+SPRAT_API int accept(int fd, struct sockaddr *address, socklen_t *len)
+{
+    return accept4(fd, address, len, 0);
+}
+
+SPRAT_API int shutdown(int fd, int how)
+{
+    struct socket *socket;
+    int error = socket_hold(fd, &socket);
+
+    if (error)
+        return (int)file_result(error);
+    if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
+        error = -EINVAL;
+    return (int)leave(socket, error ? error : socket->ops->shutdown(socket, how));
+}
+
+static int name(int fd, bool peer, struct sockaddr *address, socklen_t *len)
+{
+    struct socket *socket;
+    ip_addr_t ip;
+    u16_t port;
+    int error = socket_hold(fd, &socket);
+
+    if (error)
+        return (int)file_result(error);
+    error = socket->ops->name(socket, peer, &ip, &port);
+    if (!error)
+        address_give(socket->domain, &ip, port, address, len);
+    return (int)leave(socket, error);
+}
+
+SPRAT_API int getsockname(int fd, struct sockaddr *address, socklen_t *len)
+{
+    return name(fd, false, address, len);
+}
+
+SPRAT_API int getpeername(int fd, struct sockaddr *address, socklen_t *len)
+{
+    return name(fd, true, address, len);
+}
+
+SPRAT_API ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+    struct socket *socket;
+    ip_addr_t ip;
+    u16_t port = 0;
+    int error = socket_hold(fd, &socket);
+
+    if (error)
+        return file_result(error);
+    if (file_iov_bytes(message->msg_iov, (int)message->msg_iovlen) < 0)
+        return leave(socket, -EINVAL);
+    message->msg_flags = 0;
+    message->msg_controllen = 0;
+    ip_addr_set_any(true, &ip);
+    ssize_t n = socket->ops->receive(socket, message, flags, &ip, &port);
+    if (n >= 0 && message->msg_name) {
+        if (socket->type == SOCK_STREAM)
+            message->msg_namelen = 0;
+        else
+            address_give(socket->domain, &ip, port, message->msg_name, &message->msg_namelen);
+    }
+    return leave(socket, n);
+}
+
+SPRAT_API ssize_t recvfrom(int fd, void *bytes, size_t len, int flags, struct sockaddr *address,
+                           socklen_t *address_len)
+{
+    struct iovec iov = {bytes, len};
+    struct msghdr message = {.msg_name = address,
+                             .msg_namelen = address ? *address_len : 0,
+                             .msg_iov = &iov,
+                             .msg_iovlen = 1};
+    ssize_t n = recvmsg(fd, &message, flags);
+
+    if (n >= 0 && address)
+        *address_len = message.msg_namelen;
+    return n;
+}
+
+SPRAT_API ssize_t recv(int fd, void *bytes, size_t len, int flags)
+{
+    return recvfrom(fd, bytes, len, flags, NULL, NULL);
+}
+
+SPRAT_API ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    struct socket *socket;
+    ip_addr_t ip, *to = NULL;
+    u16_t port = 0;
+    int error = socket_hold(fd, &socket);
+
+    if (error)
+        return file_result(error);
+    if (file_iov_bytes(message->msg_iov, (int)message->msg_iovlen) < 0)
+        return leave(socket, -EINVAL);
+    if (message->msg_name && socket->type != SOCK_STREAM) {
+        error = address_take(socket, message->msg_name, message->msg_namelen, &ip, &port);
+        if (error)
+            return leave(socket, error);
+        if (!ip_addr_isloopback(&ip))
+            net_wait_ready();
+        to = &ip;
+    }
+    return leave(socket, socket->ops->send(socket, message, flags, to, port));
+}
+
+SPRAT_API ssize_t sendto(int fd, const void *bytes, size_t len, int flags,
+                         const struct sockaddr *address, socklen_t address_len)
+{
+    struct iovec iov = {(void *)(uintptr_t)bytes, len};
+    struct msghdr message = {.msg_name = (void *)(uintptr_t)address,
+                             .msg_namelen = address_len,
+                             .msg_iov = &iov,
+                             .msg_iovlen = 1};
+
+    return sendmsg(fd, &message, flags);
+}
+
+SPRAT_API ssize_t send(int fd, const void *bytes, size_t len, int flags)
+{
+    return sendto(fd, bytes, len, flags, NULL, 0);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/** A socket: a file on one of lwIP's control blocks. */
+#ifndef SPRAT_SOCKET_PRIVATE_H
+#define SPRAT_SOCKET_PRIVATE_H
+
+#include <stdbool.h>
+
+#include "lwip/ip_addr.h"
+#include "lwip/raw.h"
+#include "lwip/tcp.h"
+#include "lwip/udp.h"
+
+#include <sys/socket.h>
+
+#include <sprat/file.h>
+
+#define WAIT_FOREVER 0 /* a time-out that was not set */
+
+/** A datagram that waits to be read. */
+struct datagram {
+    struct datagram *next;
+    struct pbuf *p;
+    ip_addr_t from;
+    u16_t port;
+};
+
+struct socket {
+    struct file file;
+    const struct socket_ops *ops;
+    int domain, type, protocol;
+    int error; /**< that happened meanwhile: SO_ERROR, or the next call's */
+    uint64_t receive_timeout_ns, send_timeout_ns;
+    struct port_queue readers, writers;
+    bool v6_only, read_shut, write_shut;
+    union {
+        struct {
+            struct tcp_pcb *pcb; /**< NULL: reset, or closed by both sides */
+            enum { TCP_FRESH, TCP_LISTENING, TCP_CONNECTING, TCP_CONNECTED, TCP_DEAD } state;
+            struct pbuf *first, *last; /**< received; chained by next, tot_len is meaningless */
+            size_t offset;             /**< bytes read of the first */
+            size_t received;           /**< bytes that wait */
+            bool ended;                /**< the peer sends no more */
+            bool linger_reset;         /**< SO_LINGER with 0 */
+            bool nodelay, cork;
+            struct socket *accepted, **accepted_last, *accepted_next; /**< a listener's, not fetched */
+        } tcp;
+        struct {
+            union {
+                struct udp_pcb *udp;
+                struct raw_pcb *raw;
+            };
+            bool connected;
+            ip_addr_t peer;
+            u16_t peer_port;
+            struct datagram *first, **last;
+            size_t queued, queued_max; /**< bytes */
+        } dgram;
+    };
+};
+
+/** What differs between TCP, UDP and raw. All return 0 or more, or -errno. */
+struct socket_ops {
+    /** Make the control block. */
+    int (*open)(struct socket *);
+    int (*bind)(struct socket *, const ip_addr_t *, u16_t port);
+    int (*connect)(struct socket *, const ip_addr_t *, u16_t port);
+    int (*listen)(struct socket *, int backlog);
+    int (*accept)(struct socket *, struct socket **);
+    ssize_t (*send)(struct socket *, const struct msghdr *, int flags, const ip_addr_t *to,
+                    u16_t port);
+    ssize_t (*receive)(struct socket *, struct msghdr *, int flags, ip_addr_t *from, u16_t *port);
+    int (*shutdown)(struct socket *, int how);
+    short (*poll)(struct socket *);
+    /** Bytes that can be read now. */
+    size_t (*readable)(struct socket *);
+    int (*name)(struct socket *, bool peer, ip_addr_t *, u16_t *port);
+    void (*close)(struct socket *);
+};
+
+extern const struct socket_ops tcp_socket_ops, udp_socket_ops, raw_socket_ops;
+
+/** Make a socket without a control block. NULL: no memory. */
+struct socket *socket_make(int domain, int type, int protocol, const struct socket_ops *ops);
+
+/** The socket behind a descriptor, with a reference for the caller. @return 0, -EBADF, -ENOTSOCK. */
+int socket_hold(int fd, struct socket **socket);
+
+/** lwIP's err_t as -errno. */
+int socket_errno(err_t error);
+
+/**
+ * Wait until woken. @param started_ns  when the call began, 0 at first; for the time-out.
+ * @return 0, -EAGAIN when the call must not wait or has waited long enough.
+ */
+int socket_wait(struct socket *socket, struct port_queue *queue, uint64_t timeout_ns, int flags,
+                uint64_t *started_ns);
+
+/** Something came in, or there is an error: readers look again. */
+void socket_wake_readers(struct socket *socket);
+void socket_wake_writers(struct socket *socket);
+
+/* address.c */
+
+/** @return 0, -EINVAL, -EAFNOSUPPORT: an address that this socket can't use. */
+int address_take(const struct socket *socket, const struct sockaddr *address, socklen_t len,
+                 ip_addr_t *ip, u16_t *port);
+
+/** Write an address as the socket's family has it, cut to *len, which becomes its whole length. */
+void address_give(int domain, const ip_addr_t *ip, u16_t port, struct sockaddr *address,
+                  socklen_t *len);
+
+/* A vector's bytes, from an offset on. */
+size_t vector_gather(const struct iovec *iov, size_t n, size_t offset, void *to, size_t len);
+size_t vector_scatter(const struct iovec *iov, size_t n, size_t offset, const void *from,
+                      size_t len);
+
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * lwIP's timers, so that an idle guest sets none.
+ *
+ * lwIP wants a dozen functions called, each at its interval, for ever. Most have nothing to do most of
+ * the time: a table's entries age, and nobody looks at them. So when something happens they all begin
+ * to run, and each stops after a while (`linger_ms`) unless it knows that it is needed. What a timer
+ * counts down while nobody looks (the life of an ARP entry, of a name, of a router) is made good when
+ * it begins again. (lwIP says when a connection begins, by tcp_timer_needed(); a connection begins
+ * in a program's call or with a packet, and both start the timers anyway.)
+ */
+#include "net.h"
+
+#include "lwip/dhcp.h"
+#include "lwip/dhcp6.h"
+#include "lwip/dns.h"
+#include "lwip/etharp.h"
+#include "lwip/igmp.h"
+#include "lwip/ip4_frag.h"
+#include "lwip/ip6_frag.h"
+#include "lwip/mld6.h"
+#include "lwip/nd6.h"
+#include "lwip/prot/dhcp.h"
+#include "lwip/priv/tcp_priv.h"
+#include "lwip/timeouts.h"
+
+#include <sprat/clock.h>
+#include <sprat/compiler.h>
+#include <sprat/port.h>
+
+#define NS_PER_MS 1000000ull
+#define TIMERS    16
+#define MAKE_GOOD_MAX 7200 /* turns: a router's life in seconds is mostly less */
+
+static int names_pending;
+
+void net_names_pending(int change)
+{
+    names_pending += change;
+}
+
+/* Is there a connection with something to send, resend, acknowledge, probe or give up? */
+static bool tcp_needed(void)
+{
+    if (tcp_tw_pcbs)
+        return true;
+    for (const struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
+        if (pcb->state != ESTABLISHED || pcb->unacked || pcb->unsent || pcb->ooseq ||
+            pcb->refused_data || pcb->persist_backoff || ip_get_option(pcb, SOF_KEEPALIVE) ||
+            pcb->flags & (TF_ACK_DELAY | TF_ACK_NOW | TF_NAGLEMEMERR | TF_CLOSEPEND))
+            return true;
+    return false;
+}
+
+static bool names_needed(void)
+{
+    return names_pending;
+}
+
+static bool dhcp_needed(void)
+{
+    struct netif *netif;
+
+    NETIF_FOREACH(netif) {
+        const struct dhcp *dhcp = netif_dhcp_data(netif);
+        if (dhcp && dhcp->state != DHCP_STATE_OFF)
+            return true;
+    }
+    return false;
+}
+
+static bool dhcp_fine_needed(void)
+{
+    struct netif *netif;
+
+    NETIF_FOREACH(netif) {
+        const struct dhcp *dhcp = netif_dhcp_data(netif);
+        if (dhcp && dhcp->request_timeout)
+            return true;
+    }
+    return false;
+}
+
+static bool igmp_needed(void)
+{
+    struct netif *netif;
+
+    NETIF_FOREACH(netif)
+        for (const struct igmp_group *group = netif_igmp_data(netif); group; group = group->next)
+            if (group->timer)
+                return true;
+    return false;
+}
+
+static bool mld_needed(void)
+{
+    struct netif *netif;
+
+    NETIF_FOREACH(netif)
+        for (const struct mld_group *group = netif_mld6_data(netif); group; group = group->next)
+            if (group->timer)
+                return true;
+    return false;
+}
+
+static const struct rule {
+    lwip_cyclic_timer_handler handler;
+    bool (*needed)(void); /* may be NULL */
+    unsigned linger_ms;   /* since something last happened */
+    bool make_good;       /* call it as often as it was not called */
+} rules[] = {
+    {tcp_tmr, tcp_needed, 0, false},
+    {ip_reass_tmr, NULL, 16000, false}, /* IP_REASS_MAXAGE */
+    {ip6_reass_tmr, NULL, 61000, false}, /* IPV6_REASS_MAXAGE */
+    {etharp_tmr, NULL, 6000, true}, /* ARP_MAXPENDING: a question is repeated for 5 s */
+    {dhcp_coarse_tmr, dhcp_needed, 0, false},
+    {dhcp_fine_tmr, dhcp_fine_needed, 0, false},
+    {igmp_tmr, igmp_needed, 0, false},
+    {mld6_tmr, mld_needed, 0, false},
+    {dns_tmr, names_needed, 0, true},
+    {nd6_tmr, NULL, 13000, true}, /* three solicitations of routers, 4 s apart */
+    {dhcp6_tmr, NULL, 13000, false},
+};
+
+static struct {
+    struct cyclic {
+        const struct rule *rule;
+        uint64_t next_ns;
+        uint64_t stopped_ns; /* when it last ran, 0 while it runs */
+    } timers[TIMERS];
+    uint64_t last_event_ns;
+    bool all_running;
+} cyclics;
+
+void sys_timeouts_init(void)
+{
+    uint64_t now_ns = clock_monotonic();
+
+    for (int i = 0; i < lwip_num_cyclic_timers; i++) {
+        cyclics.timers[i].stopped_ns = now_ns;
+        for (size_t j = 0; j < ARRAY_LEN(rules); j++)
+            if (rules[j].handler == lwip_cyclic_timers[i].handler)
+                cyclics.timers[i].rule = &rules[j];
+        if (!cyclics.timers[i].rule)
+            port_panic("lwip has a timer more");
+    }
+}
+
+static uint64_t interval_ns(int i)
+{
+    return lwip_cyclic_timers[i].interval_ms * NS_PER_MS;
+}
+
+static void start(int i, uint64_t now_ns)
+{
+    struct cyclic *timer = &cyclics.timers[i];
+
+    if (timer->rule->make_good) {
+        uint64_t missed = (now_ns - timer->stopped_ns) / interval_ns(i);
+        if (missed > MAKE_GOOD_MAX)
+            missed = MAKE_GOOD_MAX;
+        while (missed--)
+            timer->rule->handler();
+    }
+    timer->stopped_ns = 0;
+    timer->next_ns = now_ns + interval_ns(i);
+}
+
+void net_timers_start(void)
+{
+    if (cyclics.all_running)
+        return;
+    uint64_t now_ns = clock_monotonic();
+    cyclics.last_event_ns = now_ns;
+    cyclics.all_running = true;
+    for (int i = 0; i < lwip_num_cyclic_timers; i++)
+        if (cyclics.timers[i].stopped_ns)
+            start(i, now_ns);
+}
+
+void net_timers_run(void)
+{
+    uint64_t now_ns = clock_monotonic();
+
+    for (int i = 0; i < lwip_num_cyclic_timers; i++) {
+        struct cyclic *timer = &cyclics.timers[i];
+        if (timer->stopped_ns || timer->next_ns > now_ns)
+            continue;
+        timer->rule->handler();
+        timer->next_ns = now_ns + interval_ns(i);
+        bool lingers = now_ns - cyclics.last_event_ns < timer->rule->linger_ms * NS_PER_MS;
+        if (lingers || (timer->rule->needed && timer->rule->needed()))
+            continue;
+        timer->stopped_ns = now_ns;
+        cyclics.all_running = false;
+    }
+}
+
+uint64_t net_timers_next(void)
+{
+    uint64_t next_ns = PORT_FOREVER;
+
+    for (int i = 0; i < lwip_num_cyclic_timers; i++)
+        if (!cyclics.timers[i].stopped_ns && cyclics.timers[i].next_ns < next_ns)
+            next_ns = cyclics.timers[i].next_ns;
+    return next_ns;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Sockets within a guest, over its loopback interface. */
+#include <fcntl.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <sys/ioctl.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "check.h"
+
+static struct sockaddr_storage here(int family, in_port_t port, socklen_t *len)
+{
+    struct sockaddr_storage any = {0};
+
+    if (family == AF_INET) {
+        struct sockaddr_in *in = (struct sockaddr_in *)&any;
+        *in = (struct sockaddr_in){.sin_family = AF_INET,
+                                   .sin_port = htons(port),
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        *len = sizeof(*in);
+    } else {
+        struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&any;
+        *in6 = (struct sockaddr_in6){
+            .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = in6addr_loopback};
+        *len = sizeof(*in6);
+    }
+    return any;
+}
+
+static int listen_at(int family, in_port_t port)
+{
+    socklen_t len;
+    struct sockaddr_storage address = here(family, port, &len);
+    int on = 1, fd = socket(family, SOCK_STREAM, 0);
+
+    CHECK(fd >= 0);
+    CHECK(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0);
+    CHECK(bind(fd, (struct sockaddr *)&address, len) == 0);
+    CHECK(listen(fd, 5) == 0);
+    return fd;
+}
+
+/* Two ends of one connection. */
+static void connect_pair(int family, in_port_t port, int *client, int *server)
+{
+    socklen_t len;
+    struct sockaddr_storage address = here(family, port, &len);
+    int listener = listen_at(family, port);
+
+    *client = socket(family, SOCK_STREAM, 0);
+    CHECK(*client >= 0);
+    CHECK(connect(*client, (struct sockaddr *)&address, len) == 0);
+    *server = accept(listener, NULL, NULL);
+    CHECK(*server >= 0);
+    CHECK(close(listener) == 0);
+}
+
+static void a_connection_carries_bytes_both_ways_and_ends(int family)
+{
+    int client, server, n;
+    char buffer[16];
+
+    connect_pair(family, 1001, &client, &server);
+    CHECK(write(client, "hello", 5) == 5);
+    CHECK(recv(server, buffer, 16, MSG_PEEK) == 5);
+    CHECK(ioctl(server, FIONREAD, &n) == 0 && n == 5);
+    CHECK(read(server, buffer, 2) == 2 && read(server, buffer + 2, 14) == 3);
+    CHECK(memcmp(buffer, "hello", 5) == 0);
+    CHECK(send(server, "you", 3, 0) == 3);
+    CHECK(recv(client, buffer, 3, MSG_WAITALL) == 3);
+    CHECK(shutdown(client, SHUT_WR) == 0);
+    CHECK(read(server, buffer, 1) == 0);
+    CHECK_FAILS(write(client, "x", 1), EPIPE);
+    CHECK(write(server, "rest", 4) == 4);
+    CHECK(read(client, buffer, 16) == 4);
+    CHECK(close(server) == 0);
+    CHECK(read(client, buffer, 1) == 0);
+    CHECK(close(client) == 0);
+}
+
+static void connections_over_ipv4(void)
+{
+    a_connection_carries_bytes_both_ways_and_ends(AF_INET);
+}
+
+static void connections_over_ipv6(void)
+{
+    a_connection_carries_bytes_both_ways_and_ends(AF_INET6);
+}
+
+static void one_listener_takes_both_families(void)
+{
+    struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(1002)}, peer;
+    socklen_t len, peer_len = sizeof(peer);
+    struct sockaddr_storage address = here(AF_INET, 1002, &len);
+    int listener = socket(AF_INET6, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+
+    CHECK(bind(listener, (struct sockaddr *)&any, sizeof(any)) == 0 && listen(listener, 1) == 0);
+    CHECK(connect(client, (struct sockaddr *)&address, len) == 0);
+    int server = accept(listener, (struct sockaddr *)&peer, &peer_len);
+    CHECK(server >= 0 && peer_len == sizeof(peer) && IN6_IS_ADDR_V4MAPPED(&peer.sin6_addr));
+    close(server);
+    close(client);
+    close(listener);
+}
+
+static void nobody_listens_means_refused(void)
+{
+    socklen_t len;
+    struct sockaddr_storage address = here(AF_INET, 1003, &len);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    CHECK_FAILS(connect(fd, (struct sockaddr *)&address, len), ECONNREFUSED);
+    close(fd);
+}
+
+static void a_full_connection_takes_no_more_and_loses_nothing(void)
+{
+    static char block[10000], back[10000];
+    int client, server;
+    size_t sent = 0, received = 0;
+    ssize_t n;
+
+    connect_pair(AF_INET, 1004, &client, &server);
+    CHECK(fcntl(client, F_SETFL, O_NONBLOCK) == 0);
+    struct pollfd both[] = {{.fd = client, .events = POLLOUT}, {.fd = server, .events = POLLIN}};
+    for (int i = 0; i < 200; i++) {
+        for (size_t at = 0; at < sizeof(block); at++)
+            block[at] = (char)((sent + at) * 7);
+        while ((n = write(client, block, sizeof(block))) < 0) {
+            CHECK(errno == EAGAIN);
+            CHECK(poll(both, 2, 5000) > 0);
+            if (!both[1].revents)
+                continue;
+            n = read(server, back, sizeof(back));
+            CHECK(n > 0);
+            for (ssize_t at = 0; at < n; at++, received++)
+                CHECK(back[at] == (char)(received * 7));
+        }
+        sent += (size_t)n;
+    }
+    CHECK(shutdown(client, SHUT_WR) == 0);
+    while ((n = read(server, back, sizeof(back))) > 0)
+        for (ssize_t at = 0; at < n; at++, received++)
+            CHECK(back[at] == (char)(received * 7));
+    CHECK(n == 0 && received == sent);
+    close(client);
+    close(server);
+}
+
+static void datagrams_keep_their_bounds_and_their_sender(int family)
+{
+    socklen_t len, from_len = sizeof(struct sockaddr_storage);
+    struct sockaddr_storage address = here(family, 1005, &len), from;
+    int server = socket(family, SOCK_DGRAM, 0), client = socket(family, SOCK_DGRAM, 0);
+    char buffer[4];
+    static char big[30000];
+
+    CHECK(bind(server, (struct sockaddr *)&address, len) == 0);
+    CHECK(sendto(client, "abcdef", 6, 0, (struct sockaddr *)&address, len) == 6);
+    CHECK(sendto(client, "", 0, 0, (struct sockaddr *)&address, len) == 0);
+    CHECK(recvfrom(server, buffer, 4, 0, (struct sockaddr *)&from, &from_len) == 4);
+    CHECK(memcmp(buffer, "abcd", 4) == 0 && from_len == len);
+    CHECK(recv(server, buffer, 4, 0) == 0);
+    CHECK_FAILS(recv(server, buffer, 4, MSG_DONTWAIT), EAGAIN);
+    CHECK(sendto(server, "back", 4, 0, (struct sockaddr *)&from, from_len) == 4);
+    CHECK(recv(client, buffer, 4, 0) == 4);
+    CHECK(connect(client, (struct sockaddr *)&address, len) == 0);
+    CHECK(send(client, big, sizeof(big), 0) == sizeof(big));
+    CHECK(recv(server, big, sizeof(big), 0) == sizeof(big));
+    close(server);
+    close(client);
+}
+
+static void datagrams_over_ipv4(void)
+{
+    datagrams_keep_their_bounds_and_their_sender(AF_INET);
+}
+
+static void datagrams_over_ipv6(void)
+{
+    datagrams_keep_their_bounds_and_their_sender(AF_INET6);
+}
+
+static void a_time_out_ends_a_wait(void)
+{
+    struct timeval moment = {.tv_usec = 20000};
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    char c;
+
+    CHECK(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &moment, sizeof(moment)) == 0);
+    CHECK_FAILS(recv(fd, &c, 1, 0), EAGAIN);
+    close(fd);
+}
+
+static void mistakes_have_their_errno(void)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(1006)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0), other = socket(AF_INET, SOCK_STREAM, 0), value;
+    socklen_t len = sizeof(value);
+
+    CHECK_FAILS(socket(99, SOCK_STREAM, 0), EAFNOSUPPORT);
+    CHECK_FAILS(socket(AF_INET, 99, 0), EPROTOTYPE);
+    CHECK_FAILS(socket(AF_INET, SOCK_STREAM, IPPROTO_UDP), EPROTONOSUPPORT);
+    CHECK_FAILS(bind(fd, (struct sockaddr *)&in, 4), EINVAL);
+    CHECK_FAILS(listen(STDOUT_FILENO, 1), ENOTSOCK);
+    CHECK_FAILS(accept(fd, NULL, NULL), EINVAL);
+    CHECK_FAILS(send(fd, "x", 1, 0), ENOTCONN);
+    CHECK(bind(fd, (struct sockaddr *)&in, sizeof(in)) == 0);
+    CHECK_FAILS(bind(fd, (struct sockaddr *)&in, sizeof(in)), EINVAL);
+    CHECK_FAILS(bind(other, (struct sockaddr *)&in, sizeof(in)), EADDRINUSE);
+    CHECK_FAILS(setsockopt(fd, SOL_SOCKET, 9999, &value, sizeof(value)), ENOPROTOOPT);
+    CHECK(getsockopt(fd, SOL_SOCKET, SO_TYPE, &value, &len) == 0 && value == SOCK_STREAM);
+    CHECK_FAILS(getpeername(fd, (struct sockaddr *)&in, &len), ENOTCONN);
+    close(fd);
+    close(other);
+}
+
+static void names_of_this_host_need_no_server(void)
+{
+    struct addrinfo *list, hints = {.ai_socktype = SOCK_STREAM};
+    char host[INET6_ADDRSTRLEN], service[8];
+
+    CHECK(getaddrinfo("localhost", "http", &hints, &list) == 0);
+    CHECK(list->ai_family == AF_INET6 && list->ai_next->ai_family == AF_INET);
+    CHECK(getnameinfo(list->ai_next->ai_addr, list->ai_next->ai_addrlen, host, sizeof(host),
+                      service, sizeof(service), 0) == 0);
+    CHECK(strcmp(host, "127.0.0.1") == 0 && strcmp(service, "80") == 0);
+    freeaddrinfo(list);
+    CHECK(getaddrinfo("10.0.0.300", "70000", &hints, &list) == EAI_SERVICE);
+    CHECK(getaddrinfo("fd00::1", NULL, &hints, &list) == 0);
+    CHECK(inet_ntop(AF_INET6, &((struct sockaddr_in6 *)list->ai_addr)->sin6_addr, host,
+                    sizeof(host)));
+    CHECK(strcmp(host, "fd00::1") == 0);
+    freeaddrinfo(list);
+    struct in_addr in;
+    CHECK(inet_pton(AF_INET, "1.2.3", &in) == 0 && inet_pton(AF_INET, "1.2.3.4", &in) == 1);
+    CHECK(in.s_addr == htonl(0x01020304));
+}
+
+int main(void)
+{
+    RUN(mistakes_have_their_errno);
+    RUN(datagrams_over_ipv4);
+    RUN(datagrams_over_ipv6);
+    RUN(a_time_out_ends_a_wait);
+    RUN(connections_over_ipv4);
+    RUN(connections_over_ipv6);
+    RUN(one_listener_takes_both_families);
+    RUN(nobody_listens_means_refused);
+    RUN(a_full_connection_takes_no_more_and_loses_nothing);
+    RUN(names_of_this_host_need_no_server);
+    puts("all passed");
+    return EXIT_SUCCESS;
+}
