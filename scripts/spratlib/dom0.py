@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the lab boots: Xen, the dom0 kernel and dom0's initramfs, made from Debian packages.
 
-In the build folder's lab/boot:
+In the build folder's lab/boot/KEY, where KEY is a hash of everything that went into them:
     xen, vmlinux, initramfs     what QEMU is given
-    key                         a hash of everything that went into them
 """
 
 import dataclasses
@@ -11,6 +10,7 @@ import hashlib
 import lzma
 import os
 import pathlib
+import shlex
 import shutil
 import subprocess
 import struct
@@ -22,6 +22,7 @@ from spratlib.modules import Modules
 
 XEN = "4.17"
 COMPILE_TIMEOUT_S = 120
+KEPT = 3  # QEMU may be about to read one while the next is made
 
 XEN_TOOLS = (
     "xl", "libxl-save-helper", "xenstored", "oxenstored", "xenconsoled", "xenconsole",
@@ -93,23 +94,26 @@ def prepare(report):
     """
     lab = paths.lab_folder()
     root = packages.install(PACKAGES, lab / "packages", report)
-    folder = lab / "boot"
-    boot = Boot(folder / "xen", folder / "vmlinux", folder / "initramfs", _key(lab))
-    try:
-        if (folder / "key").read_text() == boot.key:
-            return boot
-    except OSError:
-        pass
+    key = _key(lab)
+    folder = lab / "boot" / key
+    boot = Boot(folder / "xen", folder / "vmlinux", folder / "initramfs", key)
+    if folder.is_dir():
+        os.utime(folder)
+        return boot
     report("making dom0's initramfs")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    boot.xen.write_bytes(_gunzip(root / f"boot/xen-{XEN}-amd64.gz"))
-    boot.kernel.write_bytes(unpack_kernel(_only(root.glob("boot/vmlinuz-*")).read_bytes()))
-    programs = {target: compile_program(source, folder)
+    work = lab / "boot" / ".new"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    (work / "xen").write_bytes(_gunzip(root / f"boot/xen-{XEN}-amd64.gz"))
+    (work / "vmlinux").write_bytes(
+        unpack_kernel(_only(root.glob("boot/vmlinuz-*")).read_bytes())
+    )
+    programs = {target: compile_program(source, work)
                 for source, (_, _, target) in PROGRAMS.items()}
-    with open(boot.initramfs, "wb") as file:
+    with open(work / "initramfs", "wb") as file:
         _write_initramfs(cpio.Writer(file), root, programs)
-    (folder / "key").write_text(boot.key)
+    work.rename(folder)
+    paths.keep_latest(folder.parent, KEPT)
     return boot
 
 
@@ -118,7 +122,7 @@ def compile_program(name, folder):
     source = paths.LAB_SOURCES / name
     link, libraries, _ = PROGRAMS[name]
     output = folder / source.stem
-    compiler = os.environ.get("CC", "gcc")
+    compiler = shlex.split(os.environ.get("CC", "gcc"))
     flags = ["-std=gnu11", "-O2", "-g0", "-Wall", "-Wextra", *link, "-o", output, source]
     try:
         for library in libraries:
@@ -129,7 +133,7 @@ def compile_program(name, folder):
             if done.returncode != 0:
                 raise SpratError(f"libxen-dev is missing? {done.stderr.strip()}")
             flags += done.stdout.split()
-        done = subprocess.run([compiler, *flags], capture_output=True, text=True,
+        done = subprocess.run([*compiler, *flags], capture_output=True, text=True,
                               timeout=COMPILE_TIMEOUT_S, check=False)
     except FileNotFoundError as error:
         raise SpratError(
@@ -251,7 +255,7 @@ def _key(lab):
     for path in sources:
         if path.is_file():
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
+    return digest.hexdigest()[:16]
 
 
 def _existing(root, *candidates):

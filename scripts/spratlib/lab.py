@@ -2,7 +2,7 @@
 """A lab: one machine with Xen and a Linux dom0, from its start to its end.
 
 Under the build folder's lab/:
-    run/NAME/        a lab that runs: lock, qmp, console, agent-N, serial.log, qemu.log, lab.json
+    run/NAME/        a lab that runs: lock, qemu.pid, qmp, console, agent-N, logs, lab.json
     snapshots/KEY/   a machine right after its boot: ram, state
     failed/NAME/     the logs of a lab that did not start
 The lock of run/NAME is held by QEMU itself, so "it runs" is never a guess.
@@ -31,7 +31,7 @@ PREPARE_TIMEOUT_S = 1800  # another process fetches packages for both of us
 BOOT_TIMEOUT_S = 120  # 4 to 8 s on an idle machine
 RESTORE_TIMEOUT_S = 30
 COMMAND_TIMEOUT_S = 30
-SNAPSHOTS_KEPT = 4
+SNAPSHOTS_KEPT = 3
 SERIAL_TAIL_LINES = 25
 
 
@@ -68,8 +68,15 @@ class Lab:
             start = f"'sprat lab up{option}' starts it"
             raise SpratError(f"the lab '{self.name}' does not run; {start}")
 
+    def pid(self):
+        """Return the process of the lab's QEMU, as that wrote it, or None."""
+        try:
+            return int((self.folder / qemu.PID_FILE).read_text())
+        except (OSError, ValueError):
+            return None
+
     def state(self):
-        """Return what start() wrote about the lab: pid, options, started, restored."""
+        """Return what start() wrote of the lab: options, started, restored; {} before its end."""
         try:
             return json.loads((self.folder / "lab.json").read_text())
         except (OSError, ValueError):
@@ -91,7 +98,7 @@ class Lab:
             if process is None:
                 report("booting Xen and dom0")
                 process = boot(self.folder, machine, lock, [], tied=tied)
-            self._settle(process, options, restored=snapshot is not None)
+            self._settle(options, restored=snapshot is not None)
             self._process = process
         except BaseException as error:
             if process is not None:
@@ -119,30 +126,40 @@ class Lab:
 
     def stop(self):
         """End the lab and remove what it left; returns when it is gone."""
-        pid = self.state().get("pid")
-        pid_fd = None
-        with contextlib.suppress(ProcessLookupError, TypeError):
-            pid_fd = os.pidfd_open(pid)
-        if not self.is_running():  # looked at after pidfd_open, so that the pid was not another's
-            if pid_fd is not None:
-                os.close(pid_fd)
-            shutil.rmtree(self.folder, ignore_errors=True)
-            return
-        if pid_fd is None:
+        if self.is_running():
+            with contextlib.suppress(SpratError, OSError), qemu.Qmp(self.folder) as qmp:
+                qmp.command("quit")
+            try:
+                self._wait_end()
+            except TimeoutError:
+                self._kill()
+        if self._process is not None:
+            self._process.wait(qemu.EXIT_TIMEOUT_S)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _wait_end(self):
+        """Wait until QEMU has let go of the lock, which is when it is gone. Raises TimeoutError."""
+        with contextlib.suppress(FileNotFoundError):
+            lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CLOEXEC)
+            try:
+                flock_within(lock, qemu.EXIT_TIMEOUT_S)
+            finally:
+                os.close(lock)
+
+    def _kill(self):
+        """End a QEMU that does not listen."""
+        pid = self.pid()
+        if pid is None:
             raise SpratError(f"the lab '{self.name}' is just starting; try again when it is up")
+        pid_fd = os.pidfd_open(pid)
         try:
-            with contextlib.suppress(agent.LabGone, SpratError):
-                with qemu.Qmp(self.folder) as qmp:
-                    qmp.command("quit")
-            if not qemu.wait_exit(pid_fd, qemu.EXIT_TIMEOUT_S):
+            if self.is_running():  # looked at after pidfd_open: the pid is not another's by now
                 signal.pidfd_send_signal(pid_fd, signal.SIGKILL)
-                if not qemu.wait_exit(pid_fd, qemu.EXIT_TIMEOUT_S):
-                    raise SpratError(f"QEMU (process {pid}) does not die")
-            if self._process is not None:
-                self._process.wait(qemu.EXIT_TIMEOUT_S)
+            self._wait_end()
+        except TimeoutError:
+            raise SpratError(f"QEMU (process {pid}) does not die") from None
         finally:
             os.close(pid_fd)
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def claim(self):
         """Make the run folder and lock it; return the lock's descriptor."""
@@ -184,13 +201,13 @@ class Lab:
                     socket_path.unlink()
             return None
 
-    def _settle(self, process, options, restored):
+    def _settle(self, options, restored):
         """What is to be done in dom0 once it lives: its share of the build folder."""
         build = paths.build_folder()
         mount = f"trans=virtio,version=9p2000.L,msize=262144,cache=none"
         self.output_of(["mkdir", "-p", str(build)])
         self.output_of(["mount", "-t", "9p", "-o", mount, "build", str(build)])
-        write_state(self.folder, process, options, restored)
+        write_state(self.folder, options, restored)
 
 
 def prepare(options, report):
@@ -278,7 +295,8 @@ def ensure_snapshot(machine, report):
             folder.mkdir(exist_ok=True)
             (work / name).rename(folder / name)
         shutil.rmtree(work)
-    prune(snapshots)
+    # A lab that runs from one that is removed has it open, and goes on.
+    paths.keep_latest(snapshots, SNAPSHOTS_KEPT)
     return folder
 
 
@@ -299,6 +317,10 @@ def take_snapshot(machine, work):
             wait_migration(qmp, RESTORE_TIMEOUT_S)
             qmp.command("quit")
         process.wait(qemu.EXIT_TIMEOUT_S)
+        # Half of the memory is zeros that were written once.
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            dig = ["fallocate", "--dig-holes", work / "ram"]
+            subprocess.run(dig, capture_output=True, timeout=COMMAND_TIMEOUT_S, check=False)
         (work / "state.new").rename(work / "state")
     finally:
         end_process(process)
@@ -325,17 +347,6 @@ def snapshot_key(machine):
     parts += [argument for argument in device_arguments() if "path=" not in argument]
     parts.append(pathlib.Path(__file__).read_text())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
-
-
-def prune(snapshots):
-    """Keep the snapshots used last. A lab that runs from another has its file open, and goes on."""
-    found = sorted(
-        (path for path in snapshots.iterdir() if path.is_dir() and not path.name.startswith(".")),
-        key=lambda path: path.stat().st_mtime,
-        reverse=True,
-    )
-    for path in found[SNAPSHOTS_KEPT:]:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def sweep(runs):
@@ -377,10 +388,9 @@ def end_process(process):
     process.wait(qemu.EXIT_TIMEOUT_S)
 
 
-def write_state(folder, process, options, restored):
+def write_state(folder, options, restored):
     """Write lab.json: see Lab.state()."""
     state = {
-        "pid": process.pid,
         "started": time.time(),
         "restored": restored,
         "options": dataclasses.asdict(options),
@@ -431,20 +441,24 @@ def locked(path, timeout_s, report=lambda line: None):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             report("waiting for another sprat that prepares the lab")
-            _flock_within(descriptor, timeout_s, path)
+            try:
+                flock_within(descriptor, timeout_s)
+            except TimeoutError:
+                raise SpratError(f"another process has held {path} for {timeout_s} s") from None
         yield
     finally:
         os.close(descriptor)
 
 
-def _flock_within(descriptor, timeout_s, path):
-    """Wait for a lock. flock() has no time limit, so a child waits, which shares the descriptor."""
+def flock_within(descriptor, timeout_s):
+    """Lock a descriptor's file. flock() knows no time limit, so a child does it, on the same open
+    file. Raises TimeoutError."""
     waiter = subprocess.Popen(["flock", str(descriptor)], pass_fds=(descriptor,))
     try:
         if waiter.wait(timeout_s) != 0:
-            raise SpratError(f"cannot lock {path}")
+            raise SpratError("flock(1) fails")
     except subprocess.TimeoutExpired:
-        raise SpratError(f"another process has held {path} for {timeout_s} s") from None
+        raise TimeoutError(f"the lock is held for {timeout_s} s already") from None
     finally:
         waiter.kill()
         waiter.wait()

@@ -142,7 +142,7 @@ def status_lab(args):
     guests = one.output_of(["xl", "list"]).splitlines()[2:]
     how = "from a snapshot" if state["restored"] else "booted"
     print(f"The lab '{args.lab}' has run for {time.time() - state['started']:.0f} s ({how}).")
-    print(f"  QEMU      process {state['pid']}, {options['smp']} CPUs, {options['memory']} MiB")
+    print(f"  QEMU      process {one.pid()}, {options['smp']} CPUs, {options['memory']} MiB")
     print(f"  dom0      {options['dom0_memory']} MiB, xenstored in {options['xenstored']}")
     print(f"  guests    {len(guests)}")
     print(f"  share     {paths.build_folder()} (same path in dom0)")

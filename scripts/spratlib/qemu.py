@@ -26,6 +26,7 @@ LINUX_OPTIONS = (
     " cryptomgr.notests=1 apparmor=0 audit=0 rcupdate.rcu_expedited=1"
     " initcall_blacklist=load_system_certificate_list,crypto_kdf108_init,init_kprobe_trace"
 )
+PID_FILE = "qemu.pid"
 QMP_TIMEOUT_S = 10
 EXIT_TIMEOUT_S = 10
 MiB = 2**20
@@ -99,7 +100,7 @@ def version():
 def start(folder, arguments, lock, *, tied, output=None):
     """Start QEMU in the run folder `folder`; return its Popen. Its control channel is the socket
     "qmp" there, its own words are in "qemu.log". Both exist before QEMU does, so nobody has to wait
-    for them to appear.
+    for them to appear. QEMU writes PID_FILE itself, so it can be ended whatever becomes of us.
 
     @param lock  descriptor of the run folder's lock, which QEMU inherits: the lock is held exactly
                  as long as QEMU lives, however it ends
@@ -114,7 +115,7 @@ def start(folder, arguments, lock, *, tied, output=None):
         qmp.listen()
         control = [
             "-chardev", f"socket,id=qmp,fd={qmp.fileno()},server=on,wait=off",
-            "-mon", "chardev=qmp,mode=control",
+            "-mon", "chardev=qmp,mode=control", "-pidfile", PID_FILE,
         ]
         with open(folder / "qemu.log", "wb") as log:
             return subprocess.Popen(

@@ -214,7 +214,7 @@ class Result:
 
 
 def write_out(data):
-    """Write console output to stdout at once. When nobody reads it, the guest runs on."""
+    """Write console output to stdout at once."""
     if data:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

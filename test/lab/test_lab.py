@@ -141,7 +141,7 @@ class LifeTest(unittest.TestCase):
 
     def watch(self, name):
         """Return a pidfd of a lab's QEMU."""
-        descriptor = os.pidfd_open(lab.Lab(name).state()["pid"])
+        descriptor = os.pidfd_open(lab.Lab(name).pid())
         self.addCleanup(os.close, descriptor)
         return descriptor
 
