@@ -171,7 +171,14 @@ static void divide(void)
     printf("%d\n", 1000 / zero);
 }
 
-/* Not a crash: shows that the canary differs between boots. */
+/* Not crashes. */
+
+static void leave(void)
+{
+    exit(3);
+}
+
+/* Shows that the canary differs between boots. */
 static void show_canary(void)
 {
     uint64_t canary;
@@ -204,6 +211,7 @@ static const struct {
     {"assert", failed_assert},
     {"abort", abort},
     {"divide", divide},
+    {"exit", leave},
     {"canary", show_canary},
 };
 
