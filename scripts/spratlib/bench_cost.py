@@ -20,7 +20,7 @@ import time
 from spratlib import cpio, guest_cfg, lab, lab_cli, paths, qemu, run
 from spratlib.errors import SpratError, UsageError
 
-SILENCE_TIMEOUT_S = 300  # counting instructions, dom0 boots in about a minute
+SILENCE_TIMEOUT_S = 300  # dom0 boots in less than a minute
 GUEST_TIMEOUT_S = 120  # of the machine's own time
 PIPE_BYTES = 2**20  # QEMU never waits for us to read its serial line
 MARK = "sprat-bench: "
@@ -163,7 +163,7 @@ def write_archive(file, cases):
 def follow(serial, log, cases):
     """Read the machine's serial line to its end: show progress, take the results."""
     started = time.monotonic()
-    lab_cli.report("booting a machine that counts instructions (about a minute)")
+    lab_cli.report("booting a machine that counts instructions (half a minute or so)")
     pending, done, errors = b"", False, []
     deadline = started + SILENCE_TIMEOUT_S
     while True:
