@@ -52,6 +52,7 @@
 #define LWIP_RAW              1
 #define IP_REASS_MAX_PBUFS    64
 #define IP_REASSEMBLY         1
+#define IPV6_FRAG_COPYHEADER  1 /* its notes do not fit the header where pointers have 64 bits */
 #define IP_FRAG               1
 #define IP_FORWARD            0
 #define IP_SOF_BROADCAST      1
