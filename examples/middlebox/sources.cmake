@@ -5,6 +5,7 @@ set(middlebox_engine
     engine/args.c
     engine/classify.c
     engine/connect.c
+    engine/control.c
     engine/element.c
     engine/flatten.c
     engine/handler.c
@@ -28,14 +29,17 @@ set(middlebox_engine
     elements/checkip.c
     elements/classes.c
     elements/classifier.c
+    elements/controlsocket.c
     elements/counter.c
     elements/delay.c
     elements/device.c
     elements/discard.c
+    elements/dnsfilter.c
     elements/dump.c
     elements/encap.c
     elements/ether.c
     elements/etherswitch.c
+    elements/flowmeter.c
     elements/healthcheck.c
     elements/icmp.c
     elements/icmprewriter.c
@@ -46,6 +50,7 @@ set(middlebox_engine
     elements/iplookup.c
     elements/ipmod.c
     elements/ipprint.c
+    elements/ipratemon.c
     elements/ipreassembler.c
     elements/meter.c
     elements/null.c
@@ -59,9 +64,11 @@ set(middlebox_engine
     elements/sched.c
     elements/shaper.c
     elements/source.c
+    elements/stringmatcher.c
     elements/strip.c
     elements/suppressor.c
     elements/switch.c
+    elements/synproxy.c
     elements/tee.c
     elements/timestamp.c
     elements/unqueue.c

@@ -43,27 +43,25 @@ void cbuilder_free(struct cbuilder *b)
 void program_free(struct program *p)
 {
     free(p->insns);
+    free(p->tests);
     memset(p, 0, sizeof(*p));
 }
 
-/* A packet that ends early: a test of bytes it does not have fails. */
 unsigned program_run_short(const struct program *p, const struct cview *v)
 {
-    target_t t = p->entry;
+    target_t t = p->tests_entry;
 
     while (t >= 0) {
-        const struct cinsn *i = &p->insns[t];
-        uint32_t have = v->len[i->base], w = 0, there = 0;
+        const struct ctest *c = &p->tests[t];
+        uint32_t have = v->len[c->base], w = 0, there = 0;
 
         for (uint32_t k = 0; k < 4; k++) {
-            bool in = i->off + k < have;
+            bool in = c->off + k < have;
 
-            w = w << 8 | (in ? v->base[i->base][i->off + k] : 0);
-            there = there << 8 | (in ? 255 : 0);
+            w = w << 8 | (in ? v->base[c->base][c->off + k] : 0u);
+            there = there << 8 | (in ? 255u : 0u);
         }
-        w &= i->mask;
-        /* a search's split keeps going left, to equalities that fail */
-        t = i->to[(i->mask & ~there) == 0 ? w - i->lo <= i->span : i->lo == 0 && i->span + 1 > 1];
+        t = !(c->mask & ~there) && (w & c->mask) == c->value ? c->yes : c->no;
     }
     return (unsigned)~t;
 }

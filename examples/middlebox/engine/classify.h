@@ -68,6 +68,10 @@ struct program {
     target_t entry;
     unsigned n;
     uint32_t need[BASES]; /* packets with that many bytes need no further check */
+    /* For shorter packets, the tests as they were: one that lacks its bytes fails, whatever others of the
+     * same word said, so nothing can be concluded from it. */
+    struct ctest *tests;
+    target_t tests_entry;
 };
 
 /** Optimise; 0, or -1 without memory. The builder can be freed afterwards. */

@@ -706,8 +706,6 @@ static int compact(struct program *p)
 
         for (int side = 0; side < 2; side++)
             c->to[side] = c->to[side] < 0 ? c->to[side] : moved[c->to[side]];
-        if (c->off + 4u > p->need[c->base])
-            p->need[c->base] = c->off + 4u;
     }
     p->entry = p->entry < 0 ? p->entry : moved[p->entry];
     free(moved);
@@ -723,7 +721,16 @@ int program_make(struct program *p, const struct cbuilder *b, target_t entry)
     int rc = -1;
 
     memset(p, 0, sizeof(*p));
-    if (b->failed || analyse(&o, &entry) != 0 || merge(&o, p) != 0)
+    p->tests_entry = entry;
+    p->tests = malloc((b->n + 1) * sizeof(*p->tests));
+    for (unsigned i = 0; p->tests && i < b->n; i++) {
+        const struct ctest *t = &b->tests[i];
+
+        p->tests[i] = *t;
+        if (t->off + 4u > p->need[t->base])
+            p->need[t->base] = t->off + 4u;
+    }
+    if (b->failed || !p->tests || analyse(&o, &entry) != 0 || merge(&o, p) != 0)
         goto out;
     p->entry = merged(&o, entry);
     if (compact(p) != 0)

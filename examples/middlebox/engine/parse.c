@@ -822,7 +822,7 @@ static void check_scope(struct parser *p)
 
         if (e->passes)
             continue;
-        if (!e->config.s) {
+        if (!e->config.s && e->name.len) { /* a nameless one failed earlier */
             if (class_find(e->name))
                 errs_at(p->errs, e->pos, "'%.*s' is an element class, used as an element's name",
                         (int)e->name.len, e->name.s);
