@@ -159,6 +159,19 @@ class StoppedXenstored(unittest.TestCase):
         dom0("xl destroy silent")
 
 
+class Programs(unittest.TestCase):
+    """Each test-NAME.xen beside this file's build is a list of tests that runs in a guest."""
+
+    def test_all_of_them_pass_what_they_check(self):
+        programs = sorted((BUILD / "test/guest").glob("test-*.cfg"))
+        self.assertGreaterEqual(len(programs), 3)
+        for program in programs:
+            with self.subTest(program.stem):
+                done = sprat("run", program)
+                self.assertIn("all passed\n", done.stdout, done.stdout + done.stderr)
+                self.assertEqual(done.returncode, 0)
+
+
 class Crash(unittest.TestCase):
     """Guests that die: the reason and the place are on the console, and the domain ends as crashed."""
 

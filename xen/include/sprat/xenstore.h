@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <xen/xen.h>
+#include <sprat/compiler.h>
 
 /* A host that starts a thousand guests keeps xenstored busy for this long, seen from one of them. */
 #define XENSTORE_TIMEOUT_NS 60000000000ull
@@ -42,10 +42,10 @@ int xenstore_init(void *page, uint32_t port);
  * @param size  of the buffer, the NUL included.
  * @return the value's length.
  */
-int xenstore_read(xenstore_tx_t tx, const char *path, char *value, size_t size);
+SPRAT_API int xenstore_read(xenstore_tx_t tx, const char *path, char *value, size_t size);
 
 /** Read a value that is a decimal number, and nothing else. @return 0; -EINVAL for other text. */
-int xenstore_read_u64(xenstore_tx_t tx, const char *path, uint64_t *value);
+SPRAT_API int xenstore_read_u64(xenstore_tx_t tx, const char *path, uint64_t *value);
 
 /** One of several paths that are read or written together. */
 struct xenstore_item {
@@ -63,17 +63,17 @@ struct xenstore_item {
  * @param n  at most XENSTORE_ITEMS_MAX.
  * @return 0 when all were answered, be it with an error of their own; else -ETIMEDOUT, -EIO, -ENOSYS.
  */
-int xenstore_read_items(xenstore_tx_t tx, struct xenstore_item *items, size_t n);
-int xenstore_write_items(xenstore_tx_t tx, struct xenstore_item *items, size_t n);
+SPRAT_API int xenstore_read_items(xenstore_tx_t tx, struct xenstore_item *items, size_t n);
+SPRAT_API int xenstore_write_items(xenstore_tx_t tx, struct xenstore_item *items, size_t n);
 
 /** Write a value, making the path. */
-int xenstore_write(xenstore_tx_t tx, const char *path, const char *value);
+SPRAT_API int xenstore_write(xenstore_tx_t tx, const char *path, const char *value);
 
 /** Write a number in decimal. */
-int xenstore_write_u64(xenstore_tx_t tx, const char *path, uint64_t value);
+SPRAT_API int xenstore_write_u64(xenstore_tx_t tx, const char *path, uint64_t value);
 
 /** Remove a path and all below it. */
-int xenstore_remove(xenstore_tx_t tx, const char *path);
+SPRAT_API int xenstore_remove(xenstore_tx_t tx, const char *path);
 
 /**
  * List what is directly below a path.
@@ -81,25 +81,25 @@ int xenstore_remove(xenstore_tx_t tx, const char *path);
  * @param names  receives the names, each with a NUL behind it.
  * @return the length of all of them; walk them with xenstore_next_name().
  */
-int xenstore_list(xenstore_tx_t tx, const char *path, char *names, size_t size);
+SPRAT_API int xenstore_list(xenstore_tx_t tx, const char *path, char *names, size_t size);
 
 /** The name after `name` in a list that ends at `end`; the first for NULL; NULL after the last. */
-const char *xenstore_next_name(const char *list, size_t len, const char *name);
+SPRAT_API const char *xenstore_next_name(const char *list, size_t len, const char *name);
 
 /**
  * Write "folder/key" into a buffer; too small a one is a bug.
  * @return path
  */
-char *xenstore_join(char *path, size_t size, const char *folder, const char *key);
+SPRAT_API char *xenstore_join(char *path, size_t size, const char *folder, const char *key);
 
 /** Begin a transaction: reads see one moment, writes happen together or not at all. */
-int xenstore_begin(xenstore_tx_t *tx);
+SPRAT_API int xenstore_begin(xenstore_tx_t *tx);
 
 /**
  * End it. @param commit  false drops what was written.
  * @return -EAGAIN when somebody else wrote what this one used: do it all again.
  */
-int xenstore_end(xenstore_tx_t tx, int commit);
+SPRAT_API int xenstore_end(xenstore_tx_t tx, int commit);
 
 /** A path that is watched. */
 struct xenstore_watch {
@@ -117,7 +117,7 @@ struct xenstore_watch {
 };
 
 /** Set a watch and wait until it is set. */
-int xenstore_watch(struct xenstore_watch *watch);
+SPRAT_API int xenstore_watch(struct xenstore_watch *watch);
 
 /**
  * Ask for a watch without waiting for the answer; a refusal is logged. For the guest's start, which
@@ -126,6 +126,6 @@ int xenstore_watch(struct xenstore_watch *watch);
 int xenstore_watch_async(struct xenstore_watch *watch);
 
 /** Remove it. The handler is not called any more, whatever the answer. */
-int xenstore_unwatch(struct xenstore_watch *watch);
+SPRAT_API int xenstore_unwatch(struct xenstore_watch *watch);
 
 #endif

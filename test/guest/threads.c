@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* POSIX threads, tested in a guest. */
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdbool.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "check.h"
+
+static struct timespec in_ms(clockid_t clock, long ms)
+{
+    struct timespec ts;
+
+    clock_gettime(clock, &ts);
+    ts.tv_nsec += ms * 1000000;
+    ts.tv_sec += ts.tv_nsec / 1000000000;
+    ts.tv_nsec %= 1000000000;
+    return ts;
+}
+
+static void *twice(void *arg)
+{
+    sched_yield();
+    if (*(int *)arg == 3)
+        pthread_exit((void *)100L);
+    return (void *)(*(int *)arg * 2L);
+}
+
+static void a_thread_returns_what_join_gives(void)
+{
+    pthread_t threads[4];
+    void *result;
+
+    int args[4] = {0, 1, 2, 3};
+
+    for (int i = 0; i < 4; i++)
+        CHECK(pthread_create(&threads[i], NULL, twice, &args[i]) == 0);
+    for (int i = 0; i < 4; i++)
+        CHECK(pthread_join(threads[i], &result) == 0 && (long)result == (i == 3 ? 100 : i * 2));
+    CHECK(pthread_join(pthread_self(), NULL) == EDEADLK);
+}
+
+static void *sets_errno(void *arg)
+{
+    (void)arg;
+    CHECK(errno == 0);
+    errno = EILSEQ;
+    sched_yield();
+    CHECK(errno == EILSEQ);
+    printf("a line from a thread, with a double: %.3f\n", 1.5);
+    return NULL;
+}
+
+static void each_thread_has_its_errno(void)
+{
+    pthread_t thread;
+
+    errno = EDOM;
+    CHECK(pthread_create(&thread, NULL, sets_errno, NULL) == 0);
+    sched_yield();
+    CHECK(errno == EDOM);
+    CHECK(pthread_join(thread, NULL) == 0);
+    errno = 0;
+}
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int counter;
+
+static void *counts(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 100; i++) {
+        CHECK(pthread_mutex_lock(&lock) == 0);
+        int seen = counter;
+        sched_yield();
+        counter = seen + 1;
+        CHECK(pthread_mutex_unlock(&lock) == 0);
+    }
+    return NULL;
+}
+
+static void a_mutex_lets_one_in(void)
+{
+    pthread_t threads[3];
+
+    for (int i = 0; i < 3; i++)
+        CHECK(pthread_create(&threads[i], NULL, counts, NULL) == 0);
+    for (int i = 0; i < 3; i++)
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    CHECK(counter == 300);
+}
+
+static void kinds_of_mutexes_differ(void)
+{
+    pthread_mutexattr_t attr;
+    pthread_mutex_t mutex;
+    struct timespec soon = in_ms(CLOCK_REALTIME, 5);
+
+    pthread_mutexattr_init(&attr);
+    CHECK(pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE) == 0);
+    pthread_mutex_init(&mutex, &attr);
+    CHECK(pthread_mutex_lock(&mutex) == 0 && pthread_mutex_lock(&mutex) == 0);
+    CHECK(pthread_mutex_unlock(&mutex) == 0 && pthread_mutex_unlock(&mutex) == 0);
+    CHECK(pthread_mutex_unlock(&mutex) == EPERM);
+    CHECK(pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ERRORCHECK) == 0);
+    pthread_mutex_init(&mutex, &attr);
+    CHECK(pthread_mutex_lock(&mutex) == 0 && pthread_mutex_lock(&mutex) == EDEADLK);
+    CHECK(pthread_mutex_trylock(&mutex) == EBUSY && pthread_mutex_destroy(&mutex) == EBUSY);
+    CHECK(pthread_mutex_lock(&lock) == 0);
+    CHECK(pthread_mutex_timedlock(&lock, &soon) == ETIMEDOUT);
+    CHECK(pthread_mutex_unlock(&lock) == 0);
+    CHECK(pthread_mutexattr_settype(&attr, 77) == EINVAL);
+}
+
+static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+static bool ready;
+
+static void *makes_ready(void *arg)
+{
+    (void)arg;
+    pthread_mutex_lock(&lock);
+    ready = true;
+    pthread_cond_broadcast(&cond);
+    pthread_mutex_unlock(&lock);
+    return NULL;
+}
+
+static void a_condition_wakes_and_times_out(void)
+{
+    pthread_t thread;
+    pthread_condattr_t attr;
+    pthread_cond_t monotonic;
+
+    pthread_mutex_lock(&lock);
+    CHECK(pthread_create(&thread, NULL, makes_ready, NULL) == 0);
+    while (!ready)
+        CHECK(pthread_cond_wait(&cond, &lock) == 0);
+    struct timespec soon = in_ms(CLOCK_REALTIME, 10);
+    CHECK(pthread_cond_timedwait(&cond, &lock, &soon) == ETIMEDOUT);
+    pthread_condattr_init(&attr);
+    CHECK(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
+    pthread_cond_init(&monotonic, &attr);
+    soon = in_ms(CLOCK_MONOTONIC, 10);
+    CHECK(pthread_cond_timedwait(&monotonic, &lock, &soon) == ETIMEDOUT);
+    struct timespec now = in_ms(CLOCK_MONOTONIC, 0);
+    CHECK(now.tv_sec > soon.tv_sec || (now.tv_sec == soon.tv_sec && now.tv_nsec >= soon.tv_nsec));
+    soon.tv_nsec = 1000000000;
+    CHECK(pthread_cond_timedwait(&monotonic, &lock, &soon) == EINVAL);
+    pthread_mutex_unlock(&lock);
+    CHECK(pthread_join(thread, NULL) == 0);
+}
+
+static pthread_rwlock_t shared = PTHREAD_RWLOCK_INITIALIZER;
+static int written;
+
+static void *writes(void *arg)
+{
+    (void)arg;
+    CHECK(pthread_rwlock_wrlock(&shared) == 0);
+    written++;
+    sched_yield();
+    CHECK(pthread_rwlock_unlock(&shared) == 0);
+    return NULL;
+}
+
+static void many_read_or_one_writes(void)
+{
+    pthread_t thread;
+
+    CHECK(pthread_rwlock_rdlock(&shared) == 0 && pthread_rwlock_rdlock(&shared) == 0);
+    CHECK(pthread_create(&thread, NULL, writes, NULL) == 0);
+    sched_yield();
+    CHECK(written == 0 && pthread_rwlock_tryrdlock(&shared) == EBUSY);
+    CHECK(pthread_rwlock_unlock(&shared) == 0 && pthread_rwlock_unlock(&shared) == 0);
+    CHECK(pthread_rwlock_rdlock(&shared) == 0 && written == 1);
+    CHECK(pthread_rwlock_unlock(&shared) == 0);
+    CHECK(pthread_rwlock_unlock(&shared) == EPERM);
+    CHECK(pthread_join(thread, NULL) == 0);
+}
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t key;
+static int inits, destroyed;
+
+static void destroy(void *value)
+{
+    destroyed += *(int *)value;
+}
+
+static void init(void)
+{
+    inits++;
+    sched_yield();
+    CHECK(pthread_key_create(&key, destroy) == 0);
+}
+
+static void *has_a_value(void *arg)
+{
+    pthread_once(&once, init);
+    CHECK(pthread_getspecific(key) == NULL);
+    CHECK(pthread_setspecific(key, arg) == 0);
+    sched_yield();
+    CHECK(pthread_getspecific(key) == arg);
+    return NULL;
+}
+
+static void keys_are_each_threads_own(void)
+{
+    pthread_t threads[2];
+    int values[2] = {1, 10};
+
+    for (int i = 0; i < 2; i++)
+        CHECK(pthread_create(&threads[i], NULL, has_a_value, &values[i]) == 0);
+    for (int i = 0; i < 2; i++)
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    CHECK(inits == 1 && destroyed == 11);
+    CHECK(pthread_key_delete(key) == 0 && pthread_key_delete(key) == EINVAL);
+}
+
+static sem_t sem;
+
+static void *posts(void *arg)
+{
+    (void)arg;
+    sem_post(&sem);
+    return NULL;
+}
+
+static void a_semaphore_counts(void)
+{
+    pthread_t thread;
+    pthread_attr_t attr;
+    int value;
+    struct timespec soon = in_ms(CLOCK_REALTIME, 5);
+
+    CHECK(sem_init(&sem, 0, 1) == 0);
+    CHECK(sem_wait(&sem) == 0);
+    CHECK_FAILS(sem_trywait(&sem), EAGAIN);
+    CHECK_FAILS(sem_timedwait(&sem, &soon), ETIMEDOUT);
+    pthread_attr_init(&attr);
+    CHECK(pthread_attr_setstacksize(&attr, 100) == EINVAL);
+    CHECK(pthread_attr_setstacksize(&attr, 65536) == 0);
+    CHECK(pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED) == 0);
+    CHECK(pthread_create(&thread, &attr, posts, NULL) == 0);
+    CHECK(sem_wait(&sem) == 0);
+    CHECK(sem_getvalue(&sem, &value) == 0 && value == 0);
+}
+
+static void many_threads_leave_nothing_behind(void)
+{
+    pthread_t thread;
+    int one = 1;
+
+    for (int i = 0; i < 10; i++) {
+        CHECK(pthread_create(&thread, NULL, twice, &one) == 0);
+        CHECK(pthread_join(thread, NULL) == 0);
+    }
+    long before = sysconf(_SC_AVPHYS_PAGES);
+    for (int i = 0; i < 200; i++) {
+        CHECK(pthread_create(&thread, NULL, twice, &one) == 0);
+        CHECK(pthread_join(thread, NULL) == 0);
+    }
+    CHECK(sysconf(_SC_AVPHYS_PAGES) == before);
+}
+
+int main(void)
+{
+    RUN(a_thread_returns_what_join_gives);
+    RUN(each_thread_has_its_errno);
+    RUN(a_mutex_lets_one_in);
+    RUN(kinds_of_mutexes_differ);
+    RUN(a_condition_wakes_and_times_out);
+    RUN(many_read_or_one_writes);
+    RUN(keys_are_each_threads_own);
+    RUN(a_semaphore_counts);
+    RUN(many_threads_leave_nothing_behind);
+    puts("all passed");
+    return EXIT_SUCCESS;
+}
