@@ -79,33 +79,38 @@ class LocalToolstack:
         """Run a command, as agent.run() does."""
         ends = [os.pipe2(os.O_CLOEXEC) for _ in range(3)]
         readers = dict(zip((agent.STDOUT, agent.STDERR, agent.REPORT), (r for r, _ in ends)))
+        passed = (signal.SIGINT, signal.SIGTERM)
+        parent, child = os.getpid(), None
 
         def prepare():
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, passed)
             os.dup2(ends[2][1], 3)
+            os.set_inheritable(3, True)  # dup2() does not, should it be 3 already
             qemu.die_with(parent, signal.SIGTERM)()
 
-        parent = os.getpid()
-        try:
-            child = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL if stdin is None else stdin,
-                stdout=ends[0][1],
-                stderr=ends[1][1],
-                pass_fds=(3,) if ends[2][1] == 3 else (),
-                close_fds=False,
-                start_new_session=True,
-                preexec_fn=prepare,
-            )
-        except OSError as error:
-            raise SpratError(f"cannot run {argv[0]}: {error.strerror}", 127) from error
-        finally:
-            for _, writer in ends:
-                os.close(writer)
+        # Blocked until there is a child to pass them on to.
+        signal.pthread_sigmask(signal.SIG_BLOCK, passed)
         previous = {
             number: signal.signal(number, lambda n, _frame: child.send_signal(n))
-            for number in (signal.SIGINT, signal.SIGTERM)
+            for number in passed
         }
         try:
+            try:
+                child = subprocess.Popen(
+                    argv,
+                    stdin=subprocess.DEVNULL if stdin is None else stdin,
+                    stdout=ends[0][1],
+                    stderr=ends[1][1],
+                    close_fds=False,  # all of ours close by themselves; 3 shall not
+                    start_new_session=True,
+                    preexec_fn=prepare,
+                )
+            except OSError as error:
+                raise SpratError(f"cannot run {argv[0]}: {error.strerror}", 127) from error
+            finally:
+                for _, writer in ends:
+                    os.close(writer)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, passed)
             with selectors.DefaultSelector() as selector:
                 for stream, reader in readers.items():
                     selector.register(reader, selectors.EVENT_READ, stream)
@@ -118,11 +123,12 @@ class LocalToolstack:
                             selector.unregister(key.fd)
             code = child.wait(EXIT_TIMEOUT_S)
         finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-            if child.poll() is None:
+            if child is not None and child.poll() is None:
                 child.terminate()
                 child.wait(EXIT_TIMEOUT_S)
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, passed)
             for reader in readers.values():
                 os.close(reader)
         return code if code >= 0 else 128 - code
