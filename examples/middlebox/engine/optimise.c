@@ -509,6 +509,12 @@ out:
     return order;
 }
 
+/* The test that a state's first edge is about; not its own one if it asks a better question. */
+static const struct ctest *asked(const struct opt *o, const struct state *s)
+{
+    return &o->b->tests[o->edges[s->edges].node];
+}
+
 /* Tests of the same masked word one after the other along "no" become one question. */
 static int gather_runs(struct opt *o, const unsigned *order)
 {
@@ -524,14 +530,14 @@ static int gather_runs(struct opt *o, const unsigned *order)
     }
     for (unsigned k = o->n_states; k-- > 0;) {
         struct state *s = &o->states[order[k]], *next;
-        const struct ctest *t = &o->b->tests[s->node];
+        const struct ctest *t = asked(o, s);
         unsigned len = 1, at = o->n_edges;
         target_t no = s->no;
 
         if (inside[order[k]] || s->n_edges != 1)
             continue;
-        while (no >= 0 && (next = &o->states[no])->n_edges == 1 &&
-               same_word(t, &o->b->tests[next->node]) && t->mask == o->b->tests[next->node].mask) {
+        while (no >= 0 && (next = &o->states[no])->n_edges == 1 && same_word(t, asked(o, next)) &&
+               t->mask == asked(o, next)->mask) {
             no = next->no;
             len++;
         }
