@@ -277,6 +277,8 @@ static bool receive_some(void)
 static void pump(void *arg)
 {
     (void)arg;
+    if (!store.connected)
+        return;
     bool progress = send_some();
     progress |= receive_some();
     if (progress)
@@ -332,10 +334,9 @@ static void withdraw(struct request *request)
 }
 
 /* Wait for the answer to a request that was submitted. */
-static int await(struct request *request)
+static int await(struct request *request, uint64_t asked_ns)
 {
-    uint64_t asked_ns = clock_monotonic();
-    bool warned = false;
+    bool warned = clock_monotonic() >= asked_ns + XENSTORE_WARN_NS; /* with one sent before it */
     while (request->result == PENDING) {
         uint64_t deadline_ns = asked_ns + (warned ? XENSTORE_TIMEOUT_NS : XENSTORE_WARN_NS);
         if (port_wait(&request->waiting, deadline_ns) == 0 || request->result != PENDING)
@@ -360,7 +361,7 @@ static int ask(struct request *request)
     if (error)
         return error;
     pump(NULL);
-    return await(request);
+    return await(request, clock_monotonic());
 }
 
 /* A request about a path, with its NUL. */
@@ -408,9 +409,10 @@ int xenstore_write_u64(xenstore_tx_t tx, const char *path, uint64_t value)
     return xenstore_write(tx, path, decimal_text(value, text));
 }
 
-/* Send all, then wait for each: their answers come together. */
+/* Send all, then wait for each: their answers come together, and so does the end of patience. */
 static int ask_items(struct request *requests, struct xenstore_item *items, size_t n)
 {
+    uint64_t asked_ns = clock_monotonic();
     int error = 0;
 
     for (size_t i = 0; i < n; i++)
@@ -418,7 +420,7 @@ static int ask_items(struct request *requests, struct xenstore_item *items, size
     pump(NULL);
     for (size_t i = 0; i < n; i++) {
         if (items[i].result == 0)
-            items[i].result = await(&requests[i]);
+            items[i].result = await(&requests[i], asked_ns);
         if (items[i].result == -ETIMEDOUT || items[i].result == -EIO || items[i].result == -ENOSYS)
             error = items[i].result;
     }

@@ -244,6 +244,8 @@ int hypercall_sched_op(unsigned cmd, void *arg)
 
 void fake_gnttab_allow(unsigned n_frames)
 {
+    if (n_frames > ARRAY_LEN(gnttab_pages))
+        fake_fail("the fake has no room for %u frames", n_frames);
     xen.gnttab_allowed = n_frames;
 }
 
@@ -271,7 +273,7 @@ int hypercall_grant_table_op(unsigned cmd, void *ops, unsigned count)
     if (cmd != GNTTABOP_setup_table || count != 1)
         fake_fail("grant table operation %u is not faked", cmd);
     struct gnttab_setup_table *setup = ops;
-    if (setup->nr_frames > xen.gnttab_allowed || setup->nr_frames > MMU_SHARED_SLOTS) {
+    if (setup->nr_frames > xen.gnttab_allowed) {
         setup->status = GNTST_general_error;
         return 0;
     }

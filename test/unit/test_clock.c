@@ -83,9 +83,8 @@ static uint64_t read_ns;
 
 static void prepare_reading(void)
 {
-    info->tsc_to_system_mul = UINT32_MAX;
-    info->tsc_shift = 16;
-    info->tsc_timestamp = UINT64_MAX; /* so that the counter adds nothing, */
+    info->tsc_timestamp = 0;
+    info->tsc_to_system_mul = 0; /* so that the counter adds nothing, */
     info->system_time += 1000000;
     read_ns = 0;
 }
@@ -99,8 +98,9 @@ static void xen_writes(void)
 {
     info->version += 2;
     info->system_time += 500;
-    info->tsc_timestamp = 0; /* and now it would add days. */
-    info->tsc_to_system_mul = 0;
+    info->tsc_timestamp = UINT64_MAX;     /* and now it adds nothing either: */
+    info->tsc_to_system_mul = UINT32_MAX; /* this would be days, from 0 on. */
+    info->tsc_shift = 16;
 }
 
 static void check_reading(void)

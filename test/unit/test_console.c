@@ -66,9 +66,11 @@ static void what_is_typed_is_read(void **state)
     fake_settle();
     evtchn_dispatch();
     assert_int_equal(n_events, 1);
+    assert_true(console_readable());
     assert_int_equal(console_read(bytes, 8), 8);
     assert_memory_equal(bytes, "hi there", 8);
     assert_int_equal(console_read(bytes, 8), 7);
+    assert_false(console_readable());
 }
 
 /* The ring holds 1024: the rest comes when there is room, and only if the daemon is told. */
@@ -110,7 +112,16 @@ static void a_daemon_that_types_too_much_is_not_read(void **state)
     assert_int_equal(console_read(bytes, sizeof(bytes)), 0);
     assert_int_equal(ring->in_cons, 0);
     ring->in_prod = ring->in_cons + 5;
+    assert_false(console_readable());
     assert_int_equal(console_read(bytes, sizeof(bytes)), 0);
+}
+
+static void a_lie_found_while_looking_ends_it_too(void **state)
+{
+    (void)state;
+    ring->in_prod = ring->in_cons + sizeof(ring->in) + 1;
+    assert_false(console_readable());
+    assert_int_equal(console_port(), 0);
 }
 
 static void a_lie_found_while_flushing_ends_the_flush(void **state)
@@ -130,6 +141,7 @@ static void without_a_console_output_is_thrown_away(void **state)
     assert_int_equal(console_init(NULL, 0, on_event), 0);
     assert_int_equal(console_write("lost", 4), 4);
     assert_int_equal(console_read(bytes, sizeof(bytes)), 0);
+    assert_false(console_readable());
     assert_true(console_drained());
     assert_int_equal(console_port(), 0);
 }
@@ -151,6 +163,7 @@ int main(void)
         cmocka_unit_test_setup(what_is_typed_beyond_the_ring_comes_later, setup),
         cmocka_unit_test_setup(a_daemon_that_reads_too_much_gets_no_more, setup),
         cmocka_unit_test_setup(a_daemon_that_types_too_much_is_not_read, setup),
+        cmocka_unit_test_setup(a_lie_found_while_looking_ends_it_too, setup),
         cmocka_unit_test_setup(a_lie_found_while_flushing_ends_the_flush, setup),
         cmocka_unit_test(without_a_console_output_is_thrown_away),
         cmocka_unit_test(a_console_without_a_port_is_none),

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xen/event_channel.h>
+
 #include <sprat/evtchn.h>
 #include <sprat/xenstore.h>
 
@@ -309,8 +311,13 @@ static void a_token_that_is_not_ours_calls_nobody(void **state)
 static void a_token_that_is_no_number_calls_nobody(void **state)
 {
     (void)state;
-    say_event("dir\0x1", 7);
-    assert_int_equal(n_changes, 0);
+    say_event("dir\0"
+              "1",
+              6);
+    assert_int_equal(n_changes, 1);
+    fake_xenstored_say(XS_WATCH_EVENT, 0, "dir\0x1", 7);
+    receive();
+    assert_int_equal(n_changes, 1);
     assert_sound();
 }
 
@@ -385,6 +392,8 @@ static void interrupts_without_a_word_change_nothing(void **state)
         fake_xenstored_ring();
         evtchn_dispatch();
     }
+    /* and are not answered: two that ring for nothing would never end */
+    assert_int_equal(fake_hypercalls(__HYPERVISOR_event_channel_op, EVTCHNOP_send), 0);
     assert_sound();
 }
 
@@ -437,6 +446,24 @@ static void a_request_that_waits_for_room_is_withdrawn_whole(void **state)
     assert_broken("it takes no requests");
 }
 
+/* It waits behind a watch that is half in the ring. */
+static void a_request_that_never_began_is_withdrawn(void **state)
+{
+    static char path[1500];
+    struct xenstore_watch long_watch = {.path = path, .handler = note_change};
+
+    (void)state;
+    memset(path, 'p', sizeof(path) - 1);
+    fake_xenstored.dead = true;
+    assert_int_equal(xenstore_watch_async(&long_watch), 0);
+    assert_int_equal(read_name(), -ETIMEDOUT);
+    assert_int_equal(read_name(), -ETIMEDOUT);
+    fake_xenstored.dead = false;
+    fake_xenstored_write("name", "hello");
+    assert_sound();
+    assert_int_equal(fake_xenstored.n_requests, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -468,6 +495,7 @@ int main(void)
         cmocka_unit_test_setup(an_answer_that_comes_too_late_disturbs_nobody, setup),
         cmocka_unit_test_setup(requests_to_a_dead_xenstored_are_given_up_one_by_one, setup),
         cmocka_unit_test_setup(a_request_that_waits_for_room_is_withdrawn_whole, setup),
+        cmocka_unit_test_setup(a_request_that_never_began_is_withdrawn, setup),
     };
     return RUN_TESTS(tests);
 }
