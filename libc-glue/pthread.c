@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* POSIX threads: their life, and what is theirs. */
+#include <pthread.h>
+
+#include <errno.h>
+#include <reent.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sprat/compiler.h>
+#include <sprat/thread.h>
+
+#include "deadline.h"
+
+/* newlib's function that makes the first thread's standard streams ready. */
+void __sinit(struct _reent *reent);
+
+struct __pthread {
+    struct _reent reent; /* first: struct thread's `local` points here, see __getreent() */
+    void *(*start)(void *);
+    void *arg, *result;
+    bool ended, detached, joining;
+    struct port_queue joiners;
+    struct __pthread_cleanup *cleanups;
+    const void *values[PTHREAD_KEYS_MAX];
+};
+
+static struct {
+    struct __pthread main; /* whose struct _reent is newlib's own, _impure_ptr */
+    unsigned n;            /* threads that run beside it */
+    struct port_queue main_waits;
+    struct {
+        void (*destructor)(void *);
+        bool used;
+    } keys[PTHREAD_KEYS_MAX];
+} threads;
+
+SPRAT_API pthread_t pthread_self(void)
+{
+    struct __pthread *self = thread_self()->local;
+    return self ? self : &threads.main;
+}
+
+SPRAT_API int pthread_equal(pthread_t a, pthread_t b)
+{
+    return a == b;
+}
+
+/* Streams are the program's, not a thread's. */
+static void init_reent(struct _reent *reent)
+{
+    struct _reent *first = _impure_ptr;
+
+    if (!first->__sdidinit)
+        __sinit(first);
+    _REENT_INIT_PTR(reent);
+    reent->_stdin = first->_stdin;
+    reent->_stdout = first->_stdout;
+    reent->_stderr = first->_stderr;
+    reent->__sdidinit = 1;
+}
+
+/* Destructors may set values again: a few rounds, as POSIX has it. */
+static void destroy_values(struct __pthread *self)
+{
+    for (int round = 0; round < PTHREAD_DESTRUCTOR_ITERATIONS; round++) {
+        bool found = false;
+        for (unsigned key = 0; key < PTHREAD_KEYS_MAX; key++) {
+            void *value = (void *)(uintptr_t)self->values[key];
+            if (!value || !threads.keys[key].destructor)
+                continue;
+            self->values[key] = NULL;
+            threads.keys[key].destructor(value);
+            found = true;
+        }
+        if (!found)
+            return;
+    }
+}
+
+SPRAT_API void pthread_exit(void *result)
+{
+    struct __pthread *self = pthread_self();
+
+    while (self->cleanups)
+        __pthread_cleanup_pop(self->cleanups, 1);
+    destroy_values(self);
+    if (self == &threads.main) {
+        while (threads.n)
+            thread_wait(&threads.main_waits, PORT_FOREVER);
+        exit(EXIT_SUCCESS);
+    }
+    self->result = result;
+    self->ended = true;
+    self->reent.__sdidinit = 0; /* its streams are not its own: they stay open */
+    _reclaim_reent(&self->reent);
+    thread_self()->local = NULL;
+    if (self->detached)
+        free(self);
+    else
+        thread_wake(&self->joiners);
+    if (--threads.n == 0)
+        thread_wake(&threads.main_waits);
+    thread_exit();
+}
+
+static void run(void *arg)
+{
+    struct __pthread *self = arg;
+
+    pthread_exit(self->start(self->arg));
+}
+
+SPRAT_API int pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(*start)(void *),
+                             void *arg)
+{
+    struct __pthread *made = malloc(sizeof(*made));
+
+    if (!made)
+        return EAGAIN;
+    memset(made, 0, sizeof(*made));
+    init_reent(&made->reent);
+    made->start = start;
+    made->arg = arg;
+    made->detached = attr && attr->__detached;
+    struct thread *thread = thread_start("pthread", attr ? attr->__stack_size : THREAD_STACK_DEFAULT,
+                                         run, made);
+    if (!thread) {
+        free(made);
+        return EAGAIN;
+    }
+    thread->local = made;
+    threads.n++;
+    *out = made;
+    return 0;
+}
+
+SPRAT_API int pthread_join(pthread_t thread, void **result)
+{
+    if (thread == pthread_self())
+        return EDEADLK;
+    if (thread == &threads.main || thread->detached || thread->joining)
+        return EINVAL;
+    thread->joining = true;
+    while (!thread->ended)
+        thread_wait(&thread->joiners, PORT_FOREVER);
+    if (result)
+        *result = thread->result;
+    free(thread);
+    return 0;
+}
+
+SPRAT_API int pthread_detach(pthread_t thread)
+{
+    if (thread->detached || thread->joining)
+        return EINVAL;
+    thread->detached = true;
+    if (thread->ended)
+        free(thread);
+    return 0;
+}
+
+SPRAT_API void __pthread_cleanup_push(struct __pthread_cleanup *cleanup)
+{
+    struct __pthread *self = pthread_self();
+
+    cleanup->__next = self->cleanups;
+    self->cleanups = cleanup;
+}
+
+SPRAT_API void __pthread_cleanup_pop(struct __pthread_cleanup *cleanup, int run_it)
+{
+    pthread_self()->cleanups = cleanup->__next;
+    if (run_it)
+        cleanup->__routine(cleanup->__arg);
+}
+
+/* Attributes. */
+
+SPRAT_API int pthread_attr_init(pthread_attr_t *attr)
+{
+    *attr = (pthread_attr_t){.__stack_size = THREAD_STACK_DEFAULT};
+    return 0;
+}
+
+SPRAT_API int pthread_attr_destroy(pthread_attr_t *attr)
+{
+    (void)attr;
+    return 0;
+}
+
+SPRAT_API int pthread_attr_setstacksize(pthread_attr_t *attr, size_t bytes)
+{
+    if (bytes < PTHREAD_STACK_MIN)
+        return EINVAL;
+    attr->__stack_size = bytes;
+    return 0;
+}
+
+SPRAT_API int pthread_attr_getstacksize(const pthread_attr_t *attr, size_t *bytes)
+{
+    *bytes = attr->__stack_size;
+    return 0;
+}
+
+SPRAT_API int pthread_attr_setdetachstate(pthread_attr_t *attr, int state)
+{
+    if (state != PTHREAD_CREATE_DETACHED && state != PTHREAD_CREATE_JOINABLE)
+        return EINVAL;
+    attr->__detached = state;
+    return 0;
+}
+
+SPRAT_API int pthread_attr_getdetachstate(const pthread_attr_t *attr, int *state)
+{
+    *state = attr->__detached;
+    return 0;
+}
+
+/* Keys. */
+
+SPRAT_API int pthread_key_create(pthread_key_t *key, void (*destructor)(void *))
+{
+    for (unsigned i = 0; i < PTHREAD_KEYS_MAX; i++) {
+        if (threads.keys[i].used)
+            continue;
+        threads.keys[i].used = true;
+        threads.keys[i].destructor = destructor;
+        *key = i;
+        return 0;
+    }
+    return EAGAIN;
+}
+
+/* Values that threads still have under this key are the program's to free before. */
+SPRAT_API int pthread_key_delete(pthread_key_t key)
+{
+    if (key >= PTHREAD_KEYS_MAX || !threads.keys[key].used)
+        return EINVAL;
+    threads.keys[key].used = false;
+    threads.keys[key].destructor = NULL;
+    return 0;
+}
+
+SPRAT_API int pthread_setspecific(pthread_key_t key, const void *value)
+{
+    if (key >= PTHREAD_KEYS_MAX || !threads.keys[key].used)
+        return EINVAL;
+    pthread_self()->values[key] = value;
+    return 0;
+}
+
+SPRAT_API void *pthread_getspecific(pthread_key_t key)
+{
+    return key < PTHREAD_KEYS_MAX ? (void *)(uintptr_t)pthread_self()->values[key] : NULL;
+}
