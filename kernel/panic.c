@@ -73,7 +73,7 @@ void panic_here(const void *rip, const void *rbp, const char *fmt, va_list args)
     begin();
     format_list(what, sizeof(what), fmt, args);
     say("panic: %s", what);
-    end((uint64_t)rip, (uint64_t)rbp, 0);
+    end((uint64_t)rip - 1, (uint64_t)rbp, 0); /* inside the call, not behind it */
     __builtin_unreachable();
 }
 
