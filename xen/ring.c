@@ -46,21 +46,27 @@ void *ring_request(struct ring *ring)
 bool ring_push(struct ring *ring)
 {
     struct ring_page *shared = ring->page;
-    uint32_t old = shared->req_prod, new = ring->req_next;
+    uint32_t old = ring->req_pushed, new = ring->req_next;
 
     cpu_wmb(); /* requests before index */
-    shared->req_prod = new;
+    shared->req_prod = ring->req_pushed = new;
     cpu_mb(); /* index before the look at what the backend wants */
     return new - shared->req_event < new - old;
 }
 
-int ring_waiting(const struct ring *ring)
+/*
+ * A producer that could go back and forth would keep who looks, arms and looks again for ever: it only
+ * goes on, and no further than the requests.
+ */
+int ring_waiting(struct ring *ring)
 {
     const struct ring_page *shared = ring->page;
-    uint32_t waiting = shared->rsp_prod - ring->rsp_next;
+    uint32_t producer = shared->rsp_prod;
+    uint32_t waiting = producer - ring->rsp_next;
 
-    if (waiting > ring->req_next - ring->rsp_next)
+    if (waiting > ring->req_pushed - ring->rsp_next || waiting < ring->rsp_seen - ring->rsp_next)
         return -EIO;
+    ring->rsp_seen = producer;
     cpu_rmb(); /* index before responses */
     return (int)waiting;
 }
@@ -77,7 +83,11 @@ bool ring_arm(struct ring *ring, uint32_t after)
 
     shared->rsp_event = ring->rsp_next + after;
     cpu_mb(); /* the wish before the last look */
-    return shared->rsp_prod - ring->rsp_next >= after;
+    uint32_t producer = shared->rsp_prod;
+    if (producer - ring->rsp_next < after)
+        return false;
+    ring->rsp_seen = producer;
+    return true;
 }
 
 int ring_ids_init(struct ring_ids *ids, unsigned n)

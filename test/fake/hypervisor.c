@@ -103,6 +103,15 @@ bool fake_evtchn_open(uint32_t port)
     return port < EVTCHN_2L_NR_CHANNELS && xen.ports[port].state != PORT_FREE;
 }
 
+unsigned fake_evtchn_made(void)
+{
+    unsigned n = 0;
+
+    for (uint32_t port = FIRST_FREE_PORT; port < EVTCHN_2L_NR_CHANNELS; port++)
+        n += fake_evtchn_open(port);
+    return n;
+}
+
 void fake_evtchn_raise(uint32_t port)
 {
     struct vcpu_info *vcpu = &shared_info.vcpu_info[0];

@@ -3,10 +3,13 @@
 #include "port.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <sanitizer/asan_interface.h>
 
 #include <sprat/arch.h>
 #include <sprat/evtchn.h>
@@ -25,16 +28,23 @@ static struct {
     size_t n_pages[PAGES_MAX]; /* of the run that starts here */
     unsigned char used[PAGES_MAX];
     unsigned n_blocks, allocs, allocs_fail_at;
+    unsigned n_pages_used, pages_left;
     bool worker;
-} port;
+} port = {.pages_left = UINT_MAX};
 
 void *port_pages_alloc(size_t n_pages)
 {
+    if (++port.allocs == port.allocs_fail_at || port.pages_left < n_pages)
+        return NULL;
     for (size_t first = 0; first + n_pages <= PAGES_MAX; first++) {
         if (memchr(port.used + first, 1, n_pages))
             continue;
         memset(port.used + first, 1, n_pages);
         port.n_pages[first] = n_pages;
+        port.n_pages_used += (unsigned)n_pages;
+        if (port.pages_left != UINT_MAX)
+            port.pages_left -= (unsigned)n_pages;
+        ASAN_UNPOISON_MEMORY_REGION(mmu_va(FIRST_PAGE + first), n_pages * PAGE_BYTES);
         return mmu_va(FIRST_PAGE + first);
     }
     return NULL;
@@ -47,6 +57,8 @@ void port_pages_free(void *pages)
     if (first >= PAGES_MAX || !port.n_pages[first])
         fake_fail("pages are freed that were not allocated");
     memset(port.used + first, 0, port.n_pages[first]);
+    port.n_pages_used -= (unsigned)port.n_pages[first];
+    ASAN_POISON_MEMORY_REGION(pages, port.n_pages[first] * PAGE_BYTES);
     port.n_pages[first] = 0;
 }
 
@@ -67,9 +79,20 @@ void port_free(void *memory)
     free(memory);
 }
 
-void fake_alloc_fails(unsigned after)
+unsigned fake_alloc_fails(unsigned after)
 {
     port.allocs_fail_at = port.allocs + after + 1;
+    return port.allocs;
+}
+
+void fake_pages_left(unsigned n)
+{
+    port.pages_left = n;
+}
+
+unsigned fake_n_pages(void)
+{
+    return port.n_pages_used;
 }
 
 unsigned fake_n_blocks(void)

@@ -59,6 +59,9 @@ void fake_evtchn_raise(uint32_t port);
 /** Is this port open? */
 bool fake_evtchn_open(uint32_t port);
 
+/** How many ports has the guest made and not closed? */
+unsigned fake_evtchn_made(void);
+
 /* Grants. */
 
 /** How far the toolstack lets the table grow. Starts at 4. */

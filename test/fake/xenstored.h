@@ -48,6 +48,9 @@ void fake_xenstored_ring(void);
 void fake_xenstored_write(const char *path, const char *value);
 void fake_xenstored_write_bytes(const char *path, const void *value, size_t len);
 
+/** Remove as the host does. */
+void fake_xenstored_remove(const char *path);
+
 /** What is there; NULL when nothing is. */
 const char *fake_xenstored_value(const char *path);
 

@@ -331,6 +331,21 @@ void fake_xenstored_write(const char *path, const char *value)
     fake_xenstored_write_bytes(path, value, strlen(value));
 }
 
+/* Watches above the path fire with it, those below each with its own. */
+void fake_xenstored_remove(const char *path)
+{
+    char whole[PATH_MAX_BYTES * 2];
+
+    snprintf(whole, sizeof(whole), "%s", absolute(path));
+    if (!take_away(&store.tree, whole))
+        return;
+    note_change(-1, whole);
+    for (size_t i = 0; i < store.n_watches; i++)
+        if (is_below(store.watches[i].path, whole) && strcmp(store.watches[i].path, whole) != 0)
+            note_event(&store.watches[i], store.watches[i].path);
+    xentree_fire();
+}
+
 const char *fake_xenstored_value(const char *path)
 {
     struct node *node = find(&store.tree, absolute(path));

@@ -20,7 +20,9 @@ struct ring {
     uint32_t entry_size; /**< bytes of the larger of a request and a response */
     uint32_t n_entries;  /**< a power of two */
     uint32_t req_next;   /**< the next request's index, private until ring_push() */
+    uint32_t req_pushed; /**< the backend was shown the requests before this one */
     uint32_t rsp_next;   /**< the next response to be taken */
+    uint32_t rsp_seen;   /**< how far the backend's producer has come: it may not go back */
 };
 
 /** Begin an empty ring on a page (of PAGE_BYTES). */
@@ -41,9 +43,10 @@ bool ring_push(struct ring *ring);
 /**
  * Responses that wait.
  *
- * @return how many, or -EIO when the backend answered more than was asked: the ring is lost.
+ * @return how many, or -EIO when the backend answered more than was asked, or took an answer back: the
+ *         ring is lost.
  */
-int ring_waiting(const struct ring *ring);
+int ring_waiting(struct ring *ring);
 
 /** Copy the next response out and count it. One must be waiting. */
 void ring_take(struct ring *ring, void *copy, size_t size);
