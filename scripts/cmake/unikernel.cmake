@@ -10,6 +10,7 @@
 #       [STACK 64]                  KiB for the main thread; default 64
 #       [VIF bridge=xenbr0] ...     one word for each network interface: xl-network-configuration(5)
 #       [DISK phy:/dev/x,xvda,w] ...  one word for each disk: xl-disk-configuration(5)
+#       [FILES folder]              linked into the image: what open() finds, read-only
 #       [CMDLINE "drop=all -v"])    becomes environment and argv, words quoted as in a shell
 #
 # makes, in the current binary folder,
@@ -32,7 +33,7 @@ set(SPRAT_CMDLINE_MAX 1023) # Xen's MAX_GUEST_CMDLINE, less the terminator
 set(SPRAT_STACK_MIN 16)     # KiB; the runtime's reserve for itself and newlib is part of it
 
 function(sprat_add_unikernel)
-    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;MEMORY;STACK;CMDLINE" "SOURCES;USES;VIF;DISK")
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;MEMORY;STACK;FILES;CMDLINE" "SOURCES;USES;VIF;DISK")
     set(words ${ARGN}) # in a macro, ARGN is the macro's
     _sprat_check_declaration()
     _sprat_runtime(runtime ${arg_USES})
@@ -42,7 +43,8 @@ function(sprat_add_unikernel)
     set(object_folder ${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/${name}.dir)
     file(CONFIGURE OUTPUT ${object_folder}/name.c @ONLY
         CONTENT "extern const char app_name[];\nconst char app_name[] = \"@name@\";\n")
-    add_executable(${name} ${arg_SOURCES} ${object_folder}/name.c)
+    _sprat_pack_files(packed ${object_folder})
+    add_executable(${name} ${arg_SOURCES} ${object_folder}/name.c ${packed})
     target_compile_definitions(${name} PRIVATE ${SPRAT_DEFINITIONS})
     target_compile_options(${name} PRIVATE ${SPRAT_GUEST_FLAGS} ${SPRAT_APP_FLAGS}
         ${SPRAT_GUEST_INCLUDES} ${SPRAT_PATH_FLAGS})
@@ -105,7 +107,7 @@ macro(_sprat_check_declaration)
     if(arg_UNPARSED_ARGUMENTS)
         list(GET arg_UNPARSED_ARGUMENTS 0 word)
         _sprat_refuse("does not know the word \"${word}\". It knows NAME, SOURCES, USES, MEMORY, "
-                      "STACK, VIF, DISK and CMDLINE; the value of CMDLINE is one word, in quotes.")
+                      "STACK, VIF, DISK, FILES and CMDLINE; the value of CMDLINE is one word, in quotes.")
     endif()
     if(arg_KEYWORDS_MISSING_VALUES AND NOT arg_KEYWORDS_MISSING_VALUES STREQUAL "CMDLINE")
         list(GET arg_KEYWORDS_MISSING_VALUES 0 word)
@@ -117,6 +119,7 @@ macro(_sprat_check_declaration)
     _sprat_check_layers()
     _sprat_check_devices(VIF network netfront "bridge=xenbr0")
     _sprat_check_devices(DISK block blkfront "phy:/dev/vg/disk,xvda,w")
+    _sprat_check_files()
     _sprat_check_cmdline()
 endmacro()
 
@@ -181,6 +184,15 @@ macro(_sprat_check_devices word kind layer example)
     endforeach()
 endmacro()
 
+macro(_sprat_check_files)
+    if(DEFINED arg_FILES)
+        cmake_path(ABSOLUTE_PATH arg_FILES NORMALIZE)
+        if(NOT IS_DIRECTORY ${arg_FILES})
+            _sprat_refuse("FILES ${arg_FILES}: there is no such folder.")
+        endif()
+    endif()
+endmacro()
+
 macro(_sprat_check_cmdline)
     string(LENGTH "${arg_CMDLINE}" length)
     if(length GREATER ${SPRAT_CMDLINE_MAX})
@@ -198,6 +210,40 @@ macro(_sprat_check_cmdline)
 endmacro()
 
 # ---- The parts -------------------------------------------------------------------------------
+
+# The caller's FILES as a cpio archive and a source that brings it in, made in `folder`. Sets `out` to
+# the source, or to nothing.
+function(_sprat_pack_files out folder)
+    set(${out} "" PARENT_SCOPE)
+    if(NOT DEFINED arg_FILES)
+        return()
+    endif()
+    set(archive ${folder}/files.cpio)
+    file(GLOB_RECURSE found LIST_DIRECTORIES true CONFIGURE_DEPENDS ${arg_FILES}/*)
+    set(contents)
+    foreach(path IN LISTS found)
+        if(NOT IS_SYMLINK ${path}) # ninja would follow it, and it may lead nowhere
+            list(APPEND contents ${path})
+        endif()
+    endforeach()
+    add_custom_command(OUTPUT ${archive}
+        COMMAND ${CMAKE_COMMAND} -E env PYTHONPATH=${SPRAT_SCRIPTS}
+            ${Python3_EXECUTABLE} -B -m spratlib.files ${arg_FILES} ${archive}
+        DEPENDS ${contents} ${SPRAT_SCRIPTS}/spratlib/files.py ${SPRAT_SCRIPTS}/spratlib/cpio.py
+        COMMENT "Packing the files of ${arg_FILES}"
+        VERBATIM)
+    file(CONFIGURE OUTPUT ${folder}/files.S @ONLY CONTENT
+"    .section .rodata.app_files, \"a\"
+    .balign 16
+    .globl app_files, app_files_end
+app_files:
+    .incbin \"@archive@\"
+app_files_end:
+    .section .note.GNU-stack, \"\", @progbits
+")
+    set_source_files_properties(${folder}/files.S PROPERTIES OBJECT_DEPENDS ${archive})
+    set(${out} ${folder}/files.S PARENT_SCOPE)
+endfunction()
 
 # The layers named, and all that they stand on; sorted, each once.
 function(_sprat_with_layers_below out)

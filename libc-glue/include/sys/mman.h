@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/** Mapping files: POSIX, <sys/mman.h>, for reading files of the archive, and anonymous memory. */
+#ifndef _SYS_MMAN_H
+#define _SYS_MMAN_H
+
+#include <sys/types.h>
+
+#define PROT_NONE  0
+#define PROT_READ  1
+#define PROT_WRITE 2
+#define PROT_EXEC  4
+
+#define MAP_SHARED    0x01
+#define MAP_PRIVATE   0x02
+#define MAP_FIXED     0x10 /**< refused */
+#define MAP_ANONYMOUS 0x20
+#define MAP_ANON      MAP_ANONYMOUS
+#define MAP_FAILED    ((void *)-1)
+
+/**
+ * A file is mapped where it is in the archive, so the address is aligned to 4 bytes, not to a page,
+ * and what follows the file's end is not zero.
+ */
+void *mmap(void *address, size_t len, int protection, int flags, int fd, off_t offset);
+int munmap(void *address, size_t len);
+
+#endif
