@@ -133,7 +133,7 @@ static int build(struct host *host, struct guest *guest, const struct config *co
     struct build build = {.domid = guest->domid,
                           .image = guest->image,
                           .plan = &plan,
-                          .cmdline = cmdline,
+                          .cmdline = cmdline ? cmdline : "",
                           .store_port = guest->store_port,
                           .console_port = guest->console_port};
     int error = plan_make(&plan, guest->image, config->memory_mib, fail);
@@ -270,6 +270,7 @@ int guest_build(struct host *host, const struct config *config, const char *cmdl
     guest->proxy = (struct proxy)PROXY_CLOSED;
     guest->introduced = host->introduce_all || config->n_vifs;
     guest->memory_mib = config->memory_mib;
+    guest->has_cmdline = cmdline != NULL;
     int error = image_get(config->kernel, &guest->image, fail);
     if (error)
         goto err_domain;
@@ -331,10 +332,12 @@ int guest_launch(struct host *host, struct guest *guest, const struct config *co
     if (error)
         goto err;
     guest->times.store_ns += lap(&clock_ns);
-    error = build_set_cmdline(&host->hyper, guest->domid, guest->start_info_mfn, config->cmdline,
-                              fail);
-    if (error)
-        goto err;
+    if (!guest->has_cmdline) {
+        error = build_set_cmdline(&host->hyper, guest->domid, guest->start_info_mfn,
+                                  config->cmdline, fail);
+        if (error)
+            goto err;
+    }
     if (xc_domain_sethandle(host->hyper.control, guest->domid, guest->uuid) < 0) {
         error = fail_errno(fail, "Xen refuses the UUID");
         goto err;

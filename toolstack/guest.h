@@ -51,6 +51,7 @@ struct guest {
     uint64_t active_ns; /* its last sign of life, and whether a look waits: see life_suspect() */
     bool look_waits;
     uint32_t memory_mib;
+    bool has_cmdline; /* its own; a shell has none yet */
     struct image *image;
     uint64_t start_info_mfn, store_mfn, console_mfn;
     uint32_t store_port, console_port;
@@ -64,7 +65,7 @@ struct guest {
 /**
  * Build a domain as `config` says, up to the image: all but name, command line, UUID and interfaces.
  *
- * @param cmdline  what it will say unless guest_launch() is told otherwise.
+ * @param cmdline  NULL: guest_launch() will give it.
  * @param guest    receives it.
  * @return 0 or -errno; then nothing is left of it.
  */

@@ -98,7 +98,7 @@ static void add_shell(struct host *host, struct pool *pool)
     struct guest *shell;
     struct fail fail;
 
-    int error = guest_build(host, &pool->shape, "", &shell, &fail);
+    int error = guest_build(host, &pool->shape, NULL, &shell, &fail);
     if (!error) {
         error = store_flush(host->store, &fail);
         if (error) {

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Tests of image.c and plan.c: ELF files, good and damaged, and where a guest's parts are put. */
+#include "check.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include <xen/elfnote.h>
+
+#include "image.h"
+#include "plan.h"
+
+#define MIB  0x100000ull
+#define BASE (7 * MIB)
+
+/* A file with one segment of text and one of notes. */
+struct file {
+    Elf64_Ehdr elf;
+    Elf64_Phdr segments[2];
+    struct note {
+        Elf64_Nhdr header;
+        char name[4];
+        uint64_t value;
+    } notes[4];
+    uint8_t text[64];
+};
+
+static struct fail fail;
+static struct image image;
+
+static struct file good_file(void)
+{
+    struct file file = {
+        .elf = {.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64},
+                .e_machine = EM_X86_64,
+                .e_phoff = offsetof(struct file, segments),
+                .e_phentsize = sizeof(Elf64_Phdr),
+                .e_phnum = 2},
+        .segments = {{.p_type = PT_LOAD,
+                      .p_offset = offsetof(struct file, text),
+                      .p_vaddr = 2 * MIB,
+                      .p_paddr = BASE,
+                      .p_filesz = 64,
+                      .p_memsz = 0x5800},
+                     {.p_type = PT_NOTE,
+                      .p_offset = offsetof(struct file, notes),
+                      .p_filesz = 4 * sizeof(struct note)}},
+    };
+    static const struct {
+        uint32_t type;
+        uint64_t value;
+    } notes[] = {{XEN_ELFNOTE_VIRT_BASE, BASE},
+                 {XEN_ELFNOTE_PADDR_OFFSET, BASE},
+                 {XEN_ELFNOTE_ENTRY, BASE + 16},
+                 {XEN_ELFNOTE_HYPERCALL_PAGE, BASE + 0x2000}};
+    for (int i = 0; i < 4; i++)
+        file.notes[i] = (struct note){{4, 8, notes[i].type}, "Xen", notes[i].value};
+    return file;
+}
+
+static int parse(const struct file *file, size_t len)
+{
+    free(image.file);
+    image = (struct image){.file = malloc(len ? len : 1), .n_file = len};
+    memcpy(image.file, file, len);
+    return image_parse(&image, &fail);
+}
+
+static void assert_refused(const struct file *file, const char *why)
+{
+    assert_int_equal(parse(file, sizeof(*file)), -ENOEXEC);
+    assert_has(fail.text, why);
+}
+
+static void a_good_image_is_understood(void **state)
+{
+    struct file file = good_file();
+
+    (void)state;
+    assert_int_equal(parse(&file, sizeof(file)), 0);
+    assert_int_equal(image.virt_base, BASE);
+    assert_int_equal(image.entry, BASE + 16);
+    assert_int_equal(image.start, 0);
+    assert_int_equal(image.end, 0x6000);
+    assert_int_equal(image.hypercall_page, 0x2000);
+    assert_int_equal(image.n_segments, 1);
+}
+
+static void damaged_files_are_refused(void **state)
+{
+    struct file file;
+
+    (void)state;
+    file = good_file(), file.elf.e_ident[0] = 'x';
+    assert_refused(&file, "no ELF");
+    file = good_file(), file.elf.e_machine = EM_386;
+    assert_refused(&file, "x86-64");
+    file = good_file(), file.elf.e_phoff = UINT64_MAX - 8;
+    assert_refused(&file, "program headers");
+    file = good_file(), file.elf.e_phnum = 60000;
+    assert_refused(&file, "program headers");
+    file = good_file(), file.segments[0].p_filesz = UINT64_MAX;
+    assert_refused(&file, "beyond the file");
+    file = good_file(), file.segments[0].p_memsz = 8;
+    assert_refused(&file, "impossible size");
+    file = good_file(), file.segments[0].p_paddr = MIB;
+    assert_refused(&file, "below the image's base");
+    file = good_file(), file.segments[0].p_memsz = 1ull << 62;
+    assert_refused(&file, "impossible size");
+    file = good_file(), file.notes[1].header.n_descsz = 0xfffffff0;
+    assert_refused(&file, "note reaches");
+    file = good_file(), file.notes[3].value = BASE + 0x6000;
+    assert_refused(&file, "hypercall page");
+    file = good_file(), file.notes[3].value = 1;
+    assert_refused(&file, "hypercall page");
+    file = good_file(), file.elf.e_phnum = 1;
+    assert_refused(&file, "no Xen note");
+}
+
+static void a_file_cut_off_anywhere_is_no_harm(void **state)
+{
+    struct file file = good_file();
+
+    (void)state;
+    for (size_t len = 0; len < sizeof(file); len++)
+        assert_int_equal(parse(&file, len), -ENOEXEC);
+}
+
+static void parts_follow_one_another_and_do_not_overlap(void **state)
+{
+    struct file file = good_file();
+    struct plan plan;
+
+    (void)state;
+    assert_int_equal(parse(&file, sizeof(file)), 0);
+    assert_int_equal(plan_make(&plan, &image, 1, &fail), 0);
+    assert_int_equal(plan.n_pages, 256);
+    assert_int_equal(plan.p2m, 6);
+    assert_int_equal(plan.n_p2m, 1);
+    assert_int_equal(plan.start_info, 7);
+    assert_int_equal(plan.console, 9);
+    assert_int_equal(plan.tables, 10);
+    assert_int_equal(plan.n_tables, 4);
+    assert_int_equal(plan.level[4].pfn, 10);
+    assert_int_equal(plan.level[1].pfn, 13);
+    assert_int_equal(plan.level[1].first_va, 6 * MIB);
+    assert_int_equal(plan.stack, 14);
+    assert_int_equal(plan.n_mapped, 256); /* 7 MiB to 8 MiB */
+}
+
+static void a_guest_that_is_too_small_is_told_what_it_takes(void **state)
+{
+    struct file file = good_file();
+    struct plan plan;
+
+    (void)state;
+    file.segments[0].p_memsz = MIB - 512 * 1024;
+    assert_int_equal(parse(&file, sizeof(file)), 0);
+    assert_int_equal(plan_make(&plan, &image, 1, &fail), -ENOMEM);
+    assert_has(fail.text, "it takes 5");
+    assert_int_equal(plan_make(&plan, &image, 5, &fail), 0);
+    assert_int_equal(plan.level[1].n_tables, 3); /* 7 to 12 MiB: two and a half */
+    assert_true(plan.n_mapped <= plan.n_pages);
+}
+
+static void all_of_a_large_guest_is_listed(void **state)
+{
+    struct file file = good_file();
+    struct plan plan;
+
+    (void)state;
+    assert_int_equal(parse(&file, sizeof(file)), 0);
+    assert_int_equal(plan_make(&plan, &image, 4096, &fail), 0);
+    assert_int_equal(plan.n_p2m, 2048);
+    assert_true(plan.end <= plan.n_mapped);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_good_image_is_understood),
+        cmocka_unit_test(damaged_files_are_refused),
+        cmocka_unit_test(a_file_cut_off_anywhere_is_no_harm),
+        cmocka_unit_test(parts_follow_one_another_and_do_not_overlap),
+        cmocka_unit_test(a_guest_that_is_too_small_is_told_what_it_takes),
+        cmocka_unit_test(all_of_a_large_guest_is_listed),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    free(image.file);
+    return failed;
+}
