@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The engine's world in a guest: devices are netfront's interfaces, packets its buffers, without a copy.
+ * A device's name ends in the interface's number: eth0, xen1, or just 2.
+ */
+#include "../engine/port.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sprat/netfront.h>
+
+#include "../engine/packet.h"
+
+#define DEVICES_MAX  16
+#define BURST_MAX    64
+#define RX_MIN       32 /* Linux's backend waits for 18 free buffers before it hands on a packet */
+#define RX_MAX       256
+#define RX_SHARE     16 /* of free memory, for each interface */
+#define LINK_WAIT_NS 10000000000ull
+#define KEPT_MAX     256 /* descriptions of packets that were used once */
+
+struct port_dev {
+    struct netfront *nf;
+    unsigned number;
+    struct {
+        void (*wake)(void *arg);
+        void *arg;
+    } listener[2]; /* [rx] */
+};
+
+/** A packet and the buffer that it is in. */
+struct guest_packet {
+    struct packet packet;
+    struct netbuf *buf;
+};
+
+static struct port_dev devices[DEVICES_MAX];
+static unsigned n_devices;
+
+static struct {
+    struct packet *first;
+    unsigned n;
+} kept;
+
+/* Packets */
+
+static struct guest_packet *guest_packet_of(struct packet *p)
+{
+    return (struct guest_packet *)p; /* its first member */
+}
+
+static struct packet *wrap(struct netbuf *buf)
+{
+    struct packet *p = kept.first;
+
+    if (p) {
+        kept.first = p->next;
+        kept.n--;
+    } else {
+        p = malloc(sizeof(struct guest_packet));
+        if (!p)
+            return NULL;
+    }
+    memset(p, 0, sizeof(*p));
+    guest_packet_of(p)->buf = buf;
+    p->head = buf->page;
+    p->end = buf->page + NETBUF_BYTES;
+    return p;
+}
+
+/* Give the description back, and keep the buffer. */
+static struct netbuf *unwrap(struct packet *p)
+{
+    struct netbuf *buf = guest_packet_of(p)->buf;
+
+    if (kept.n < KEPT_MAX) {
+        p->next = kept.first;
+        kept.first = p;
+        kept.n++;
+    } else {
+        free(p);
+    }
+    return buf;
+}
+
+struct packet *port_packet_alloc(uint32_t bytes)
+{
+    struct netbuf *buf = bytes <= NETBUF_BYTES ? netbuf_alloc() : NULL;
+
+    if (!buf)
+        return NULL;
+    struct packet *p = wrap(buf);
+    if (!p)
+        netbuf_free(buf);
+    return p;
+}
+
+void port_packet_free(struct packet *p)
+{
+    netbuf_free(unwrap(p));
+}
+
+/* Time, chance, log */
+
+static uint64_t now_ns(clockid_t clock)
+{
+    struct timespec ts;
+
+    clock_gettime(clock, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t port_now_ns(void)
+{
+    return now_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t port_wall_ns(void)
+{
+    return now_ns(CLOCK_REALTIME);
+}
+
+uint32_t port_random(void)
+{
+    uint32_t word;
+
+    /* It fails on no machine that the guest starts on. */
+    if (getentropy(&word, sizeof(word)))
+        abort();
+    return word;
+}
+
+void port_log(const char *text, size_t len)
+{
+    fwrite(text, 1, len, stdout);
+}
+
+/* Devices */
+
+static void device_changed(void *arg)
+{
+    struct port_dev *dev = arg;
+
+    for (int rx = 0; rx < 2; rx++)
+        if (dev->listener[rx].wake)
+            dev->listener[rx].wake(dev->listener[rx].arg);
+}
+
+static bool parse_number(const char *name, unsigned *number)
+{
+    const char *digits = name + strlen(name);
+
+    while (digits > name && isdigit((unsigned char)digits[-1]))
+        digits--;
+    if (!*digits || strlen(digits) > 6)
+        return false;
+    *number = (unsigned)strtoul(digits, NULL, 10);
+    return true;
+}
+
+static unsigned rx_buffers(void)
+{
+    long share = sysconf(_SC_AVPHYS_PAGES) / RX_SHARE;
+
+    return share < RX_MIN ? RX_MIN : share > RX_MAX ? RX_MAX : (unsigned)share;
+}
+
+/* Elements ask for the address while they are configured, so the link should be up by then. */
+static void wait_for_link(struct port_dev *dev)
+{
+    uint64_t deadline_ns = port_now_ns() + LINK_WAIT_NS;
+
+    while (netfront_link(dev->nf) == NETFRONT_DOWN)
+        if (netfront_wait(dev->nf, deadline_ns)) {
+            printf("interface %u: its link is not up yet; is the backend there?\n", dev->number);
+            return;
+        }
+}
+
+struct port_dev *port_dev_find(const char *name)
+{
+    unsigned number;
+
+    if (!parse_number(name, &number))
+        return NULL;
+    for (unsigned i = 0; i < n_devices; i++)
+        if (devices[i].number == number)
+            return &devices[i];
+    if (n_devices == DEVICES_MAX)
+        return NULL;
+
+    struct port_dev *dev = &devices[n_devices];
+    /* Elements look at packets as they came from the wire: checksums are there, and no large ones. */
+    struct netfront_config config = {.rx_buffers = rx_buffers(), .no_offload = true};
+    *dev = (struct port_dev){.number = number};
+    if (netfront_open(number, &config, device_changed, dev, &dev->nf))
+        return NULL;
+    n_devices++;
+    wait_for_link(dev);
+    return dev;
+}
+
+const uint8_t *port_dev_mac(const struct port_dev *dev)
+{
+    return netfront_features(dev->nf)->mac;
+}
+
+void port_dev_listen(struct port_dev *dev, bool rx, void (*wake)(void *arg), void *arg)
+{
+    dev->listener[rx].wake = wake;
+    dev->listener[rx].arg = arg;
+}
+
+struct packet *port_dev_rx(struct port_dev *dev, unsigned max)
+{
+    struct netbuf *bufs[BURST_MAX];
+    struct packet *first = NULL, **last = &first;
+
+    unsigned n = netfront_receive(dev->nf, 0, bufs, max < BURST_MAX ? max : BURST_MAX);
+    for (unsigned i = 0; i < n; i++) {
+        /* Without scatter-gather a packet is one piece; what is not, is not for the elements. */
+        struct packet *p = bufs[i]->piece ? NULL : wrap(bufs[i]);
+        if (!p) {
+            netbuf_free(bufs[i]);
+            continue;
+        }
+        p->data = bufs[i]->data;
+        p->len = bufs[i]->len;
+        *last = p;
+        last = &p->next;
+    }
+    return first;
+}
+
+unsigned port_dev_tx_room(struct port_dev *dev)
+{
+    unsigned room = netfront_room(dev->nf, 0);
+
+    if (room)
+        return room;
+    netfront_transmit(dev->nf, 0, NULL, 0); /* what the backend has sent makes room */
+    return netfront_room(dev->nf, 0);
+}
+
+void port_dev_tx(struct port_dev *dev, struct packet *batch)
+{
+    while (batch) {
+        struct netbuf *bufs[BURST_MAX];
+        unsigned n = 0;
+        for (; batch && n < BURST_MAX; n++) {
+            struct packet *p = batch;
+            batch = p->next;
+            uint8_t *data = p->data;
+            uint32_t len = p->len;
+            bufs[n] = unwrap(p);
+            bufs[n]->data = data;
+            bufs[n]->len = bufs[n]->total = len;
+            bufs[n]->csum = NETBUF_CSUM_UNKNOWN;
+            bufs[n]->gso = NETBUF_GSO_NONE;
+        }
+        unsigned sent = 0;
+        while (sent < n) {
+            sent += netfront_transmit(dev->nf, 0, bufs + sent, n - sent);
+            if (sent < n) /* no room, or not to be sent at all: a wire would lose it too */
+                netbuf_free(bufs[sent++]);
+        }
+    }
+}
+
+/* Files: of the image's archive, read-only. */
+
+struct port_file {
+    FILE *stream;
+};
+
+struct port_file *port_file_open(const char *name, bool write)
+{
+    struct port_file *f = malloc(sizeof(*f));
+
+    if (!f)
+        return NULL;
+    f->stream = fopen(name, write ? "w" : "r");
+    if (!f->stream) {
+        free(f);
+        return NULL;
+    }
+    return f;
+}
+
+long port_file_read(struct port_file *f, void *buf, size_t len)
+{
+    size_t n = fread(buf, 1, len, f->stream);
+    return n || !ferror(f->stream) ? (long)n : -1;
+}
+
+int port_file_write(struct port_file *f, const void *buf, size_t len)
+{
+    return fwrite(buf, 1, len, f->stream) == len ? 0 : -1;
+}
+
+void port_file_close(struct port_file *f)
+{
+    fclose(f->stream);
+    free(f);
+}

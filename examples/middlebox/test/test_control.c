@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Handlers, hot swap, the control protocol, files, and elements that look into payloads. */
+#include "../engine/control.h"
+#include "lab.h"
+
+static void handlers_list_themselves(void **state)
+{
+    (void)state;
+    lab_load("i :: Idle -> q :: Queue(7) -> Discard");
+    assert_string_equal(lab_read("q.handlers"),
+                        "name\tr\nclass\tr\nconfig\tr\nports\tr\nhandlers\tr\nreset_counts\tw\n"
+                        "reset\tw\ncapacity\trw\nlength\tr\nhighwater_length\tr\ndrops\tr\n");
+    assert_string_equal(lab_read("2.name"), "q");
+    assert_string_equal(lab_read("q.config"), "7");
+    assert_string_equal(lab_read("list"), "3\ni\nq\nDiscard@3\n");
+    assert_string_equal(lab_read("flatconfig"),
+                        "i :: Idle;\nq :: Queue(7);\nDiscard@3 :: Discard;\ni [0] -> [0] q;\n"
+                        "q [0] -> [0] Discard@3;\n");
+    lab_write("q.capacity", "9");
+    assert_string_equal(lab_read("q.capacity"), "9");
+    lab_write_fails("q.capacity", "x", "1:1: 'x' is not a value for CAPACITY");
+    assert_string_equal(lab_read("q.capacity"), "9");
+}
+
+static void unknown_handlers_are_told_apart(void **state)
+{
+    struct text t = {0};
+
+    (void)state;
+    assert_int_equal(engine_read(lab.eng, STR("q.x"), STR(""), &t), HANDLER_NO_ROUTER);
+    lab_load("Idle -> q :: Queue -> Discard");
+    assert_int_equal(engine_read(lab.eng, STR("z.x"), STR(""), &t), HANDLER_NO_ELEMENT);
+    assert_int_equal(engine_read(lab.eng, STR("q.x"), STR(""), &t), HANDLER_NO_HANDLER);
+    assert_int_equal(engine_read(lab.eng, STR("q.reset"), STR(""), &t), HANDLER_NOT_READABLE);
+    assert_int_equal(engine_write(lab.eng, STR("q.length"), STR("1"), &t), HANDLER_NOT_WRITABLE);
+    assert_int_equal(engine_write(lab.eng, STR("q.config"), STR("1"), &t), HANDLER_NOT_WRITABLE);
+    assert_int_equal(engine_write(lab.eng, STR("list"), STR("1"), &t), HANDLER_NOT_WRITABLE);
+    assert_int_equal(engine_read(lab.eng, STR("0.name"), STR(""), &t), HANDLER_NO_ELEMENT);
+    assert_int_equal(engine_read(lab.eng, STR("99.name"), STR(""), &t), HANDLER_NO_ELEMENT);
+    assert_int_equal(engine_check_handler(lab.eng, STR("q.drops"), false), HANDLER_OK);
+    assert_int_equal(engine_check_handler(lab.eng, STR("hotconfig"), true), HANDLER_OK);
+    text_free(&t);
+}
+
+static void a_hot_swap_keeps_queues_flows_stations_and_neighbours(void **state)
+{
+    static const char config[] =
+        "FromDevice(eth0) -> MarkIPHeader -> GetIPAddress(16) -> q :: ARPQuerier(10.0.0.1,"
+        " 2:0:0:0:0:1) -> k :: Queue -> u :: Unqueue(ACTIVE false) -> Queue -> ToDevice(eth1);"
+        "Idle -> [1] q;"
+        "FromDevice(eth2) -> s :: EtherSwitch -> Discard; Idle -> [1] s [1] -> Discard;"
+        "FromDevice(eth3) -> CheckIPHeader(14) -> rw :: IPRewriter(pattern 1.0.0.1 5000-5001# - - "
+        "0 0)"
+        " -> c :: Counter -> Discard;";
+    struct frame f = {.src = "10.0.0.5", .dst = "8.8.8.8", .proto = 17, .sport = 777, .dport = 53};
+
+    (void)state;
+    lab_load(config);
+    lab_write("q.insert", "10.0.0.2 2:2:2:2:2:2");
+    lab_receive_hex(0, "45000014 00000000 40110000 0a000001 0a000002");
+    lab_receive_hex(2, "020000000002 020000000001 0800");
+    lab_receive_frame(3, &f);
+    assert_int_equal(lab_number("k.length"), 1);
+    lab_write("hotconfig", config);
+    assert_int_equal(lab_number("k.length"), 1);
+    assert_int_equal(lab_number("q.count"), 1);
+    assert_string_equal(lab_read("s.table"), "02-00-00-00-00-01 0\n");
+    assert_int_equal(lab_number("rw.table_size"), 1);
+    assert_int_equal(lab_number("c.count"), 1);
+    /* and goes on working */
+    lab_receive_frame(3, &f);
+    assert_int_equal(lab_number("rw.table_size"), 1);
+    assert_int_equal(lab_number("c.count"), 2);
+    /* another class of the same name takes nothing over */
+    lab_write("hotconfig", "Idle -> k :: Counter -> Discard");
+    assert_int_equal(lab_number("k.count"), 0);
+}
+
+static void a_wrong_new_configuration_leaves_the_old_one_running(void **state)
+{
+    (void)state;
+    lab_load("FromDevice(eth0) -> c :: Counter -> Discard");
+    lab_receive(0, "a", 1);
+    lab_write_fails("hotconfig", "FromDevice(eth0) ->\n Foo -> Discard", "2:2: 'Foo' is neither");
+    lab_write_fails("hotconfig", "FromDevice(eth0) -> FromDump(nothing) -> Discard", "");
+    lab_receive(0, "a", 1);
+    assert_int_equal(lab_number("c.count"), 2);
+    assert_string_equal(lab_read("config"), "FromDevice(eth0) -> c :: Counter -> Discard");
+}
+
+/* What a connection answers. */
+static char *talk(const char *input, size_t step, bool readonly)
+{
+    struct control c;
+    size_t len = strlen(input);
+    char *out;
+
+    control_open(&c, lab.eng, readonly);
+    text_free(&c.out);
+    for (size_t i = 0; i < len; i += step)
+        control_receive(&c, input + i, len - i < step ? len - i : step);
+    out = strdup(c.out.s ? c.out.s : "");
+    control_close(&c);
+    return out;
+}
+
+static void the_control_protocol_answers_as_documented(void **state)
+{
+    static const struct {
+        const char *in, *out;
+    } cases[] = {
+        {"READ q.capacity\r\n", "200 Read handler OK: 'q.capacity'\r\nDATA 1\r\n7"},
+        {"read q.name\n", "200 Read handler OK: 'q.name'\r\nDATA 1\r\nq"},
+        {"WRITE q.capacity 8\rREAD q.capacity\r",
+         "200 Write handler OK: 'q.capacity'\r\n200 Read handler OK: 'q.capacity'\r\nDATA 1\r\n8"},
+        {"WRITEDATA q.capacity 1\r\n7READ q.capacity\n",
+         "200 Write handler OK: 'q.capacity'\r\n200 Read handler OK: 'q.capacity'\r\nDATA 1\r\n7"},
+        {"WRITEUNTIL q.capacity END\n7\nEND \nCHECKREAD q.drops\n",
+         "200 Write handler OK: 'q.capacity'\r\n200 Read handler OK: 'q.drops'\r\n"},
+        {"READDATA r.lookup 7\n1.2.3.4", "200 Read handler OK: 'r.lookup'\r\nDATA 1\r\n0"},
+        {"READUNTIL r.lookup\n1.2.3.4\n\n", "200 Read handler OK: 'r.lookup'\r\nDATA 1\r\n0"},
+        {"READ x.y\n", "510 No element named 'x.y'\r\n"},
+        {"READ q.y\n", "511 No handler named 'q.y'\r\n"},
+        {"WRITE q.length 1\n", "530 Handler read-only: 'q.length'\r\n"},
+        {"WRITE q.capacity x\n",
+         "520-Handler error from 'q.capacity':\r\n520 1:1: 'x' is not a value for CAPACITY\r\n"},
+        {"READ\n", "500 Wrong number of arguments\r\n"},
+        {"WRITEDATA q.capacity x\n", "500 Wrong arguments\r\n"},
+        {"WRITEDATA q.capacity 99999999\nQUIT\n", "521 Data too large for 'q.capacity'\r\n"},
+        {"LLRPC q#1\n", "501 Command unimplemented: 'LLRPC'\r\n"},
+        {"\n\nQUIT\nREAD list\n", "200 Goodbye!\r\n"},
+    };
+
+    (void)state;
+    lab_load(
+        "Idle -> q :: Queue(7) -> Discard; Idle -> r :: RadixIPLookup(0.0.0.0/0 0) -> Discard");
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        for (size_t step = 1; step <= 64; step *= 8) { /* however the bytes arrive */
+            char *out = talk(cases[i].in, step, false);
+
+            assert_string_equal(out, cases[i].out);
+            free(out);
+        }
+    }
+}
+
+static void a_readonly_connection_writes_nothing(void **state)
+{
+    char *out;
+
+    (void)state;
+    lab_load("Idle -> q :: Queue(7) -> Discard; ControlSocket(TCP, 7777, READONLY true)");
+    out = talk("WRITE q.capacity 9\nCHECKWRITE q.capacity\n", 5, true);
+    assert_string_equal(out, "530 Permission denied for 'q.capacity'\r\n"
+                             "530 Permission denied for 'q.capacity'\r\n");
+    free(out);
+    assert_int_equal(lab_number("q.capacity"), 7);
+    lab_refuse("ControlSocket(TCP, 99999)", "is not a port");
+}
+
+static void an_endless_line_closes_the_connection(void **state)
+{
+    struct control c;
+    char line[1000];
+
+    (void)state;
+    memset(line, 'x', sizeof(line));
+    control_open(&c, lab.eng, false);
+    for (unsigned i = 0; i < 10; i++)
+        control_receive(&c, line, sizeof(line));
+    assert_int_equal(c.state, CONTROL_CLOSED);
+    assert_non_null(strstr(c.out.s, "500 Line or data too long"));
+    control_close(&c);
+}
+
+static void pcap_files_come_back_as_they_were_written(void **state)
+{
+    (void)state;
+    lab_load("FromDevice(eth0) -> ToDump(a.pcap, SNAPLEN 4, NANO true) -> Discard");
+    lab_receive(0, "abcdef", 6);
+    lab_receive(0, "xy", 2);
+    lab_load("FromDump(a.pcap) -> Queue -> ToDevice(eth1)");
+    lab_expect_hex(1, "61626364");
+    lab_expect_hex(1, "7879");
+    lab_load("f :: FromDump(a.pcap, STOP true) -> d :: Discard");
+    assert_int_equal(lab_number("d.count"), 2);
+    assert_true(engine_stopped(lab.eng));
+    assert_string_equal(lab_read("f.encap"), "ETHER");
+}
+
+static void damaged_pcap_files_end_where_they_are_damaged(void **state)
+{
+    uint8_t file[24 + 16 + 4] = {0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0};
+
+    (void)state;
+    lab_refuse("FromDump(none) -> Discard", "cannot open 'none'");
+    host_file_set("a", file, 10);
+    lab_refuse("FromDump(a) -> Discard", "is no pcap file: it is too short");
+    host_file_set("a", "0123456789012345678901234567890", 30);
+    lab_refuse("FromDump(a) -> Discard", "is no pcap file");
+    file[20] = 99;
+    host_file_set("a", file, 24);
+    lab_refuse("FromDump(a) -> Discard", "link type 99 is not supported");
+    file[20] = 1;
+    host_file_set("a", file, 30); /* half a record header */
+    lab_load("FromDump(a) -> d :: Discard");
+    assert_true(lab_logged("'a' is damaged at byte"));
+    file[32] = 4;
+    file[36] = 9;
+    host_file_set("a", file, 42); /* half a packet */
+    lab_load("FromDump(a) -> d :: Discard");
+    assert_true(lab_logged("is damaged"));
+    file[34] = 0xff; /* sixteen million bytes */
+    host_file_set("a", file, 44);
+    lab_load("FromDump(a) -> d :: Discard");
+    assert_true(lab_logged("is damaged"));
+    file[34] = 0;
+    host_file_set("a", file, 44);
+    lab_load("FromDump(a) -> c :: Counter -> Discard");
+    assert_int_equal(lab_number("c.byte_count"), 4);
+}
+
+static void dumps_keep_their_timing_when_asked(void **state)
+{
+    uint8_t file[24 + 2 * 17] = {0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0};
+
+    (void)state;
+    file[20] = 1;
+    file[24] = 10; /* seconds */
+    file[32] = file[36] = 1;
+    file[41] = 12;
+    file[49] = file[53] = 1;
+    host_file_set("a", file, sizeof(file));
+    lab_load("FromDump(a, TIMING true) -> c :: Counter -> Discard");
+    assert_int_equal(lab_number("c.count"), 1);
+    lab_pass(1999);
+    assert_int_equal(lab_number("c.count"), 1);
+    lab_pass(2);
+    assert_int_equal(lab_number("c.count"), 2);
+}
+
+static void strings_are_found_wherever_they_are(void **state)
+{
+    (void)state;
+    lab_load(
+        "FromDevice(eth0) -> m :: StringMatcher(he, she, his, hers, \"a b\", \\<00ff>, ANNO PAINT)"
+        " -> n :: Discard; m[1] -> CheckPaint(1) -> y :: Discard");
+    lab_receive(0, "ushers", 6);
+    assert_int_equal(lab_number("y.count"), 1); /* "she" ends first */
+    lab_receive(0, "xhix", 4);
+    assert_int_equal(lab_number("n.count"), 1);
+    lab_receive(0, "a b", 3);
+    lab_receive(0, "x\0\xff", 3);
+    lab_receive(0, "", 0);
+    assert_int_equal(lab_number("m.matches"), 3);
+    assert_int_equal(lab_number("m.count4"), 1);
+    assert_int_equal(lab_number("m.count5"), 1);
+    lab_write("m.config", "X, NOCASE true");
+    lab_receive(0, "ax", 2);
+    assert_int_equal(lab_number("m.matches"), 4);
+    lab_write_fails("m.config", "\"\"", "an empty PATTERN");
+}
+
+static void searching_agrees_with_looking_everywhere(void **state)
+{
+    static const char *const words[] = {"a", "ab", "bab", "bc", "bca", "c", "caa", "aaab"};
+    uint32_t seed = 3;
+    unsigned expected = 0;
+
+    (void)state;
+    lab_load("FromDevice(eth0) -> m :: StringMatcher(bab, bca, caa, aaab, cbcb) -> Discard");
+    for (unsigned i = 0; i < 2000; i++) {
+        char s[12] = "";
+        bool found = false;
+
+        for (unsigned k = 0; k < 11; k++) {
+            seed = seed * 1664525u + 1013904223u;
+            s[k] = (char)('a' + (seed >> 20) % 3);
+        }
+        found = strstr(s, words[2]) || strstr(s, words[4]) || strstr(s, words[6]) ||
+                strstr(s, words[7]) || strstr(s, "cbcb");
+        expected += found;
+        lab_receive(0, s, 11);
+    }
+    assert_int_equal(lab_number("m.matches"), expected);
+}
+
+/* A DNS query for a name. */
+static size_t query(const char *name, uint8_t *out)
+{
+    size_t n = 12;
+
+    memset(out, 0, 300);
+    out[0] = 0xab;
+    out[2] = 1;
+    out[5] = 1;
+    while (*name) {
+        size_t len = strcspn(name, ".");
+
+        out[n++] = (uint8_t)len;
+        memcpy(out + n, name, len);
+        n += len;
+        name += len + (name[len] == '.');
+    }
+    out[n + 2] = 1;
+    out[n + 4] = 1;
+    return n + 5;
+}
+
+static void unwanted_names_are_answered_with_no_such_name(void **state)
+{
+    uint8_t dns[300];
+    struct frame f = {.src = "10.0.0.5",
+                      .dst = "8.8.8.8",
+                      .proto = 17,
+                      .sport = 777,
+                      .dport = 53,
+                      .payload = dns};
+    struct packet *p;
+
+    (void)state;
+    lab_load(
+        "FromDevice(eth0) -> CheckIPHeader(14) -> d :: DNSFilter(ads.example, Bad.test, evil.org)"
+        " -> a :: Counter -> Discard; d[1] -> EtherMirror -> Queue -> ToDevice(eth0)");
+    f.payload_len = query("www.example", dns);
+    lab_receive_frame(0, &f);
+    f.payload_len = query("notads.example", dns);
+    lab_receive_frame(0, &f);
+    assert_int_equal(lab_number("a.count"), 2);
+    f.payload_len = query("x.y.ADS.example", dns);
+    lab_receive_frame(0, &f);
+    p = lab_sent(0);
+    assert_true(lab_checksums_ok(p->data, p->len));
+    assert_memory_equal(p->data + 26, "\x08\x08\x08\x08\x0a\0\0\x05", 8);
+    assert_int_equal(get_be16(p->data + 44) & 0x800f, 0x8003);
+    packet_kill(p);
+    f.payload_len = query("bad.test", dns);
+    lab_receive_frame(0, &f);
+    packet_kill(lab_sent(0));
+    /* malformed questions are none of ours: a label that runs out, compression, no end */
+    dns[12] = 63;
+    lab_receive_frame(0, &f);
+    dns[12] = 0xc0;
+    lab_receive_frame(0, &f);
+    f.payload_len = 19;
+    lab_receive_frame(0, &f);
+    lab_expect_silence(0);
+    assert_int_equal(lab_number("d.blocked"), 2);
+    lab_refuse("Idle -> DNSFilter(\"a b\") -> Discard", "is not a DNS name");
+}
+
+static void flows_are_exported_when_they_end(void **state)
+{
+    struct frame f = {.src = "10.0.0.5",
+                      .dst = "8.8.8.8",
+                      .proto = 6,
+                      .sport = 777,
+                      .dport = 80,
+                      .flags = TCP_SYN};
+    struct packet *p;
+
+    (void)state;
+    lab_load("FromDevice(eth0) -> CheckIPHeader(14) -> m :: FlowMeter(INACTIVE 5, CAPACITY 3)"
+             " -> d :: Discard; m[1] -> Queue -> ToDevice(eth1)");
+    lab_receive_frame(0, &f);
+    f.flags = TCP_ACK;
+    lab_receive_frame(0, &f);
+    assert_string_equal(lab_read("m.table"), "10.0.0.5 777 8.8.8.8 80 6 2 80\n");
+    lab_pass(6000);
+    p = lab_sent(1);
+    assert_int_equal(get_be16(p->data), 9);
+    assert_int_equal(get_be16(p->data + 2), 2); /* a template and a flow */
+    assert_int_equal(get_be16(p->data + 20), 0);
+    assert_int_equal(get_be16(p->data + 22) % 4, 0);
+    assert_int_equal(get_be16(p->data + 20 + get_be16(p->data + 22)), 256);
+    assert_int_equal(get_be16(p->data + 22 + get_be16(p->data + 22)), 44);
+    assert_int_equal(p->len, 20 + get_be16(p->data + 22) + 44);
+    assert_int_equal(get_be32(p->data + p->len - 40 + 14), 2);
+    assert_int_equal(p->data[p->len - 40 + 34], TCP_SYN | TCP_ACK);
+    packet_kill(p);
+    for (unsigned i = 0; i < 10; i++) {
+        f.sport = (uint16_t)i;
+        lab_receive_frame(0, &f);
+    }
+    assert_int_equal(lab_number("m.flows"), 3);
+    lab_write("m.flush", "");
+    assert_int_equal(lab_number("m.exported"), 11);
+    while (lab.eth[1]->n_sent)
+        packet_kill(lab_sent(1));
+    assert_true(lab_run() >= NEVER || lab_number("m.flows") == 0);
+}
+
+static void rates_are_measured_finer_where_there_is_more(void **state)
+{
+    struct frame f = {.src = "10.1.2.3", .dst = "8.8.8.8", .proto = 17};
+
+    (void)state;
+    lab_load("FromDevice(eth0) -> CheckIPHeader(14) -> m :: IPRateMonitor(PACKETS, 1, 50, 100)"
+             " -> Discard");
+    for (unsigned i = 0; i < 3000; i++) {
+        lab_receive_frame(0, &f);
+        host_advance(1000000);
+    }
+    assert_non_null(strstr(lab_read("m.look"), "10.1.2.3/32\t"));
+    assert_null(strstr(lab_read("m.look 16"), "10.1.2.0/24"));
+    assert_true(lab_number("m.tables") <= 7);
+    lab_write("m.reset", "");
+    assert_int_equal(lab_number("m.tables"), 1);
+    lab_refuse("Idle -> IPRateMonitor(PACKETS, 0, 50) -> Discard", "RATIO must be above 0");
+}
+
+static void running_out_of_packets_is_survived(void **state)
+{
+    struct frame f = {.src = "10.1.2.3", .dst = "8.8.8.8", .proto = 17, .ttl = 1};
+
+    (void)state;
+    lab_load("FromDevice(eth0) -> t :: Tee -> CheckIPHeader(14) -> d :: DecIPTTL -> Discard;"
+             "d[1] -> ICMPError(1.1.1.1, timeexceeded) -> c :: Counter -> Discard;"
+             "t[1] -> Unstrip(2000) -> e :: Counter -> Discard");
+    host.packets_max = 1;
+    lab_receive_frame(0, &f);
+    host.packets_max = 0;
+    assert_int_equal(lab_number("c.count") + lab_number("e.count"), 0);
+    lab_receive_frame(0, &f);
+    assert_int_equal(lab_number("c.count") + lab_number("e.count"), 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LAB_TEST(handlers_list_themselves),
+        LAB_TEST(unknown_handlers_are_told_apart),
+        LAB_TEST(a_hot_swap_keeps_queues_flows_stations_and_neighbours),
+        LAB_TEST(a_wrong_new_configuration_leaves_the_old_one_running),
+        LAB_TEST(the_control_protocol_answers_as_documented),
+        LAB_TEST(a_readonly_connection_writes_nothing),
+        LAB_TEST(an_endless_line_closes_the_connection),
+        LAB_TEST(pcap_files_come_back_as_they_were_written),
+        LAB_TEST(damaged_pcap_files_end_where_they_are_damaged),
+        LAB_TEST(dumps_keep_their_timing_when_asked),
+        LAB_TEST(strings_are_found_wherever_they_are),
+        LAB_TEST(searching_agrees_with_looking_everywhere),
+        LAB_TEST(unwanted_names_are_answered_with_no_such_name),
+        LAB_TEST(flows_are_exported_when_they_end),
+        LAB_TEST(rates_are_measured_finer_where_there_is_more),
+        LAB_TEST(running_out_of_packets_is_survived),
+    };
+
+    return cmocka_run_group_tests_name("control", tests, NULL, NULL);
+}
