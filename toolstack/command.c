@@ -170,7 +170,7 @@ static int destroy(struct host *host, struct guest *guest, struct fail *fail)
 {
     client_guest_ended(guest, "destroyed by command");
     life_count_destroyed();
-    return guest_destroy(host, guest, fail);
+    return guest_destroy(host, guest, false, fail);
 }
 
 static int serve_destroy(struct request *request, struct fail *fail)

@@ -268,7 +268,7 @@ int guest_build(struct host *host, const struct config *config, const char *cmdl
         return fail_set(fail, ENOMEM, "no memory for another guest");
     guest->console = (struct console)CONSOLE_CLOSED;
     guest->proxy = (struct proxy)PROXY_CLOSED;
-    guest->introduced = host->introduce_all || config->n_vifs;
+    guest->introduced = host->introduce_all;
     guest->memory_mib = config->memory_mib;
     guest->has_cmdline = cmdline != NULL;
     int error = image_get(config->kernel, &guest->image, fail);
@@ -353,11 +353,11 @@ int guest_launch(struct host *host, struct guest *guest, const struct config *co
     return 0;
 
 err:
-    guest_destroy(host, guest, &ignored);
+    guest_destroy(host, guest, false, &ignored);
     return error;
 }
 
-int guest_destroy(struct host *host, struct guest *guest, struct fail *fail)
+int guest_destroy(struct host *host, struct guest *guest, bool announce, struct fail *fail)
 {
     uint8_t handle[16];
     struct fail store_fail;
@@ -366,9 +366,16 @@ int guest_destroy(struct host *host, struct guest *guest, struct fail *fail)
     mark(handle);
     xc_domain_sethandle(host->hyper.control, guest->domid, handle);
     host_leave(host, guest);
+    bool introduced = guest->introduced;
     close_rings(host, guest);
+    /* xenstored tells about the end of those it knows: it gets to know this one for a moment. */
+    if (announce && !introduced) {
+        store_introduce(host->store, guest->domid, guest->store_mfn, guest->store_port);
+        host->n_introduced++;
+        introduced = true;
+    }
     store_remove(host->store, "/local/domain/%" PRIu32, guest->domid);
-    if (guest->introduced)
+    if (introduced)
         store_release(host->store, guest->domid);
     int store_error = store_flush(host->store, &store_fail);
     int error = 0;

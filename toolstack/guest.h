@@ -83,8 +83,12 @@ int guest_build(struct host *host, const struct config *config, const char *cmdl
 int guest_launch(struct host *host, struct guest *guest, const struct config *config,
                  const char *text, const char *file, bool paused, struct fail *fail);
 
-/** Remove a guest, or a shell, and all that belongs to it. The first failure is reported, all is tried. */
-int guest_destroy(struct host *host, struct guest *guest, struct fail *fail);
+/**
+ * Remove a guest, or a shell, and all that belongs to it. The first failure is reported, all is tried.
+ *
+ * @param announce  have xenstored tell those who wait for its end, like `xl shutdown -w`.
+ */
+int guest_destroy(struct host *host, struct guest *guest, bool announce, struct fail *fail);
 
 /**
  * Serve a running guest that an earlier launcher made. All but its actions and its console is set.

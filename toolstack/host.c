@@ -227,7 +227,8 @@ int host_check_name(struct host *host, const char *name, struct fail *fail)
 }
 
 /* "/local/domain/N/PATH" */
-static void take_change(struct host *host, const char *path)
+static void take_change(struct host *host, const char *path,
+                        void (*suspect)(struct guest *guest))
 {
     char *rest;
 
@@ -239,10 +240,10 @@ static void take_change(struct host *host, const char *path)
     if (*rest == '/')
         proxy_changed(&host->by_domid[domid]->proxy, host, rest + 1);
     else
-        host->domains_ended = true; /* all its nodes have gone: `xl destroy` does that first */
+        suspect(host->by_domid[domid]); /* its nodes have gone: `xl destroy` does that first */
 }
 
-void host_take_store_events(struct host *host)
+void host_take_store_events(struct host *host, void (*suspect)(struct guest *guest))
 {
     struct store_event event;
 
@@ -256,7 +257,7 @@ void host_take_store_events(struct host *host)
         if (strcmp(event.token, TOKEN_ENDED) == 0)
             host->domains_ended = true;
         else if (strcmp(event.token, TOKEN_CHANGED) == 0)
-            take_change(host, event.path);
+            take_change(host, event.path, suspect);
         store_event_free(&event);
     }
 }

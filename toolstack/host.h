@@ -32,7 +32,7 @@ struct host {
     struct store *store;
     int epoll;
     bool make_terminals; /* a terminal for each console, for `xl console` */
-    bool introduce_all;  /* let xenstored know all guests, not only those with devices */
+    bool introduce_all;  /* let xenstored know all guests */
     struct guest *by_domid[HOST_DOMAINS];
     struct guest *by_name[HOST_BUCKETS]; /* chains by guest->next_name */
     struct guest **by_port;              /* indexed by our end of an event channel */
@@ -64,8 +64,12 @@ struct guest *host_find(struct host *host, const char *name);
 /** @return 0, or -EEXIST: a domain, ours or not, has this name. */
 int host_check_name(struct host *host, const char *name, struct fail *fail);
 
-/** Act on xenstore's events that have come: domains_appeared, domains_ended, and what guests watch. */
-void host_take_store_events(struct host *host);
+/**
+ * Act on xenstore's events that have come: domains_appeared, domains_ended, and what guests watch.
+ *
+ * @param suspect  called for a guest that may be about to end.
+ */
+void host_take_store_events(struct host *host, void (*suspect)(struct guest *guest));
 
 /** Nanoseconds of a clock that only goes forward. */
 uint64_t host_now_ns(void);

@@ -53,6 +53,9 @@ static struct {
 int life_create(struct host *host, const struct config *config, const char *text, const char *file,
                 bool paused, struct guest **result, bool *pooled, struct fail *fail)
 {
+    if (config->n_vifs)
+        return fail_set(fail, EOPNOTSUPP, "%s: vif: the launcher plugs in no interfaces; use xl create",
+                        file);
     int error = host_check_name(host, config->name, fail);
     if (error)
         return error;
@@ -114,7 +117,8 @@ static void plan_restart(struct guest *guest)
     restarts = restart;
 }
 
-static void end(struct host *host, struct guest *guest, enum config_action action, const char *how)
+static void end(struct host *host, struct guest *guest, enum config_action action, bool is_shutdown,
+                const char *how)
 {
     struct fail fail;
 
@@ -128,7 +132,8 @@ static void end(struct host *host, struct guest *guest, enum config_action actio
     }
     if (action == ACTION_RESTART && guest->state == GUEST_RUNNING)
         plan_restart(guest);
-    if (guest_destroy(host, guest, &fail) < 0)
+    /* One that another destroys is dying: xenstored could not be told its page any more. */
+    if (guest_destroy(host, guest, is_shutdown, &fail) < 0)
         fprintf(stderr, "spratd: %s\n", fail.text);
     counts.n_destroyed++;
 }
@@ -139,20 +144,20 @@ static void look_at(struct host *host, struct guest *guest, const xc_domaininfo_
 
     if (info->flags & XEN_DOMINF_dying) {
         counts.n_gone++;
-        end(host, guest, ACTION_DESTROY, "destroyed by another");
+        end(host, guest, ACTION_DESTROY, false, "destroyed by another");
     } else if (info->flags & XEN_DOMINF_shutdown && guest->state != GUEST_ENDED) {
         switch (reason) {
         case SHUTDOWN_poweroff:
             counts.n_poweroff++;
-            end(host, guest, guest->on_poweroff, "poweroff");
+            end(host, guest, guest->on_poweroff, true, "poweroff");
             break;
         case SHUTDOWN_reboot:
             counts.n_reboot++;
-            end(host, guest, guest->on_reboot, "reboot");
+            end(host, guest, guest->on_reboot, true, "reboot");
             break;
         default:
             counts.n_crash++;
-            end(host, guest, guest->on_crash, "crash");
+            end(host, guest, guest->on_crash, true, "crash");
         }
     }
 }
@@ -181,7 +186,7 @@ void life_look(struct host *host)
             for (; next < domid && next < HOST_DOMAINS; next++) {
                 if (host->by_domid[next]) {
                     counts.n_gone++;
-                    end(host, host->by_domid[next], ACTION_DESTROY, "destroyed by another");
+                    end(host, host->by_domid[next], ACTION_DESTROY, false, "destroyed by another");
                 }
             }
             if (i < n && domid < HOST_DOMAINS && host->by_domid[domid])

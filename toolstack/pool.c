@@ -68,7 +68,7 @@ static void drop_newest(struct host *host, struct pool *pool)
 {
     struct fail fail;
 
-    if (guest_destroy(host, pool->shells[--pool->n_shells], &fail) < 0)
+    if (guest_destroy(host, pool->shells[--pool->n_shells], false, &fail) < 0)
         fprintf(stderr, "spratd: pool: %s\n", fail.text);
 }
 
@@ -103,7 +103,7 @@ static void add_shell(struct host *host, struct pool *pool)
         error = store_flush(host->store, &fail);
         if (error) {
             struct fail ignored;
-            guest_destroy(host, shell, &ignored);
+            guest_destroy(host, shell, false, &ignored);
         }
     }
     if (error) {

@@ -58,7 +58,7 @@ static void usage(FILE *to)
           "  --socket PATH    where clients connect (default: " SOCKET_DEFAULT ")\n"
           "  --lock PATH      held while it runs (default: " LOCK_DEFAULT ")\n"
           "  --no-terminals   no terminal for each guest: saves dom0 memory, `xl console` does not work\n"
-          "  --introduce      let xenstored know all guests, not only those with devices\n"
+          "  --introduce      let xenstored know all guests, as xl does\n"
           "  --ready-fd N     write a line to this descriptor when clients may come, and close it\n",
           to);
 }
@@ -261,7 +261,7 @@ static int serve(struct fail *fail)
         }
         more = client_work(&host);
         more |= work_for_busy();
-        host_take_store_events(&host);
+        host_take_store_events(&host, life_suspect);
         life_look(&host);
         if (n <= 0 && !more)
             more = idle_work();
