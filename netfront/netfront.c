@@ -29,10 +29,17 @@ static struct netfront *netfront_of(struct front *front)
     return CONTAINER_OF(front, struct netfront, front);
 }
 
+/* For those who wait for any interface. */
+static struct {
+    struct port_queue waiting;
+    bool event;
+} any;
+
 void netfront_signal(struct netfront *nf)
 {
-    nf->event = true;
+    nf->event = any.event = true;
     port_wake(&nf->waiting);
+    port_wake(&any.waiting);
     if (nf->on_change)
         nf->on_change(nf->arg);
 }
@@ -334,12 +341,22 @@ const struct netfront_stats *netfront_stats(const struct netfront *nf)
     return &nf->stats;
 }
 
-int netfront_wait(struct netfront *nf, uint64_t deadline_ns)
+static int wait_for(struct port_queue *waiting, bool *event, uint64_t deadline_ns)
 {
     int error = 0;
 
-    while (!nf->event && !error)
-        error = port_wait(&nf->waiting, deadline_ns);
-    nf->event = false;
+    while (!*event && !error)
+        error = port_wait(waiting, deadline_ns);
+    *event = false;
     return error;
+}
+
+int netfront_wait(struct netfront *nf, uint64_t deadline_ns)
+{
+    return wait_for(&nf->waiting, &nf->event, deadline_ns);
+}
+
+int netfront_wait_any(uint64_t deadline_ns)
+{
+    return wait_for(&any.waiting, &any.event, deadline_ns);
 }

@@ -145,7 +145,7 @@ int main(int argc, char **argv)
             printf("pong: link %s\n", link == NETFRONT_UP ? "up" : "down");
         }
         serve(nf);
-        netfront_wait(nf, PORT_FOREVER);
+        netfront_wait(nf, UINT64_MAX);
     }
     netfront_close(nf);
     printf("pong: the interface is gone\n");

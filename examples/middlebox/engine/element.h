@@ -123,7 +123,7 @@ struct conf {
 uint32_t conf_pos(const struct conf *c, const char *at);
 /** Report an error at an argument; returns -1. */
 int conf_error(const struct conf *c, struct str at, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((format(__printf__, 3, 4)));
 
 /* Values that may also be names from AddressInfo, as in value.h. */
 bool conf_ip(const struct conf *c, struct str s, uint32_t *out);
@@ -330,7 +330,7 @@ static inline void split_add(struct element *e, struct splitter *s, unsigned por
 
 /** Write a line to the log; the element's name comes first. */
 void element_log(const struct element *e, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
+    __attribute__((format(__printf__, 2, 3)));
 
 /** A write handler by "element.handler value", as T_CALL fields have it. NULL: there is none. */
 struct call *call_new(struct element *e, struct str text);

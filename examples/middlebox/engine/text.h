@@ -78,7 +78,7 @@ struct text {
 #define TEXT_LIMIT (1u << 20) /* a handler's answer or a configuration is never larger */
 
 void text_add(struct text *t, const void *s, size_t len);
-void text_addf(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void text_addf(struct text *t, const char *fmt, ...) __attribute__((format(__printf__, 2, 3)));
 void text_addv(struct text *t, const char *fmt, va_list args);
 static inline void text_str(struct text *t, struct str s)
 {
@@ -116,10 +116,10 @@ struct errs {
  * @return -1, so that a caller can say `return errs_at(...)`.
  */
 int errs_at(struct errs *errs, uint32_t pos, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((format(__printf__, 3, 4)));
 
 void errs_warn(struct errs *errs, uint32_t pos, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((format(__printf__, 3, 4)));
 
 /** Line and column, from 1, of a byte offset. */
 void errs_position(const struct errs *errs, uint32_t pos, unsigned *line, unsigned *column);

@@ -6,6 +6,7 @@
 #include "../engine/port.h"
 
 #include <ctype.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include <sprat/netfront.h>
 
 #include "../engine/packet.h"
+#include "say.h"
 
 #define DEVICES_MAX  16
 #define BURST_MAX    64
@@ -140,6 +142,17 @@ void port_log(const char *text, size_t len)
     fwrite(text, 1, len, stdout);
 }
 
+void say(const char *fmt, ...)
+{
+    char line[256];
+    va_list args;
+
+    va_start(args, fmt);
+    int n = vsnprintf(line, sizeof(line), fmt, args);
+    va_end(args);
+    port_log(line, n < (int)sizeof(line) ? (size_t)n : sizeof(line) - 1);
+}
+
 /* Devices */
 
 static void device_changed(void *arg)
@@ -177,7 +190,7 @@ static void wait_for_link(struct port_dev *dev)
 
     while (netfront_link(dev->nf) == NETFRONT_DOWN)
         if (netfront_wait(dev->nf, deadline_ns)) {
-            printf("interface %u: its link is not up yet; is the backend there?\n", dev->number);
+            say("interface %u: its link is not up yet; is the backend there?\n", dev->number);
             return;
         }
 }

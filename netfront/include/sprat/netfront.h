@@ -13,7 +13,6 @@
 #include <stdint.h>
 
 #include <sprat/netbuf.h>
-#include <sprat/port.h>
 
 #define NETFRONT_QUEUES_MAX 8
 
@@ -74,9 +73,14 @@ SPRAT_API enum netfront_link netfront_link(const struct netfront *nf);
 SPRAT_API const struct netfront_features *netfront_features(const struct netfront *nf);
 SPRAT_API const struct netfront_stats *netfront_stats(const struct netfront *nf);
 
-/** Sleep until packets came in on any queue, room for sending appeared, the link changed, or the
- * deadline (ns of clock_monotonic()). @return 0 or -ETIMEDOUT. */
+/**
+ * Sleep until packets came in on any queue, room for sending appeared, the link changed, or the deadline
+ * (ns of CLOCK_MONOTONIC; UINT64_MAX is never). @return 0 or -ETIMEDOUT.
+ */
 SPRAT_API int netfront_wait(struct netfront *nf, uint64_t deadline_ns);
+
+/** The same for all open interfaces together. */
+SPRAT_API int netfront_wait_any(uint64_t deadline_ns);
 
 /**
  * Take packets that came in.

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "control.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sprat/xenstore.h>
+
+#include "../engine/control.h"
+#include "say.h"
+
+#define FOLDER      "data/control"
+#define REQUEST_MAX 4096
+#define PIECE_BYTES 1024 /* xenstored allows 2048 in a node */
+
+static void request_changed(struct xenstore_watch *watch, const char *changed);
+
+static struct {
+    struct engine *engine;
+    struct xenstore_watch watch;
+    sem_t requests;
+} state = {.watch = {.path = FOLDER "/request", .handler = request_changed}};
+
+static void request_changed(struct xenstore_watch *watch, const char *changed)
+{
+    (void)watch;
+    (void)changed;
+    sem_post(&state.requests);
+}
+
+static void write_reply(const struct text *reply)
+{
+    unsigned n = 0;
+
+    for (size_t at = 0; at < reply->len; at += PIECE_BYTES, n++) {
+        char path[64], piece[PIECE_BYTES + 1];
+        size_t len = reply->len - at < PIECE_BYTES ? reply->len - at : PIECE_BYTES;
+        memcpy(piece, reply->s + at, len);
+        piece[len] = '\0';
+        snprintf(path, sizeof(path), FOLDER "/reply/%u", n);
+        if (xenstore_write(XENSTORE_NO_TX, path, piece))
+            break;
+    }
+    xenstore_write_u64(XENSTORE_NO_TX, FOLDER "/replies", n);
+}
+
+/* One request, on a connection of its own: nothing of an earlier one can be in its way. */
+static void serve(const char *request, size_t len)
+{
+    struct control control;
+
+    control_open(&control, state.engine, false);
+    text_free(&control.out); /* the greeting is for terminals */
+    control_receive(&control, request, len);
+    if (len && request[len - 1] != '\n')
+        control_receive(&control, "\r\n", 2);
+    xenstore_remove(XENSTORE_NO_TX, FOLDER "/reply");
+    write_reply(&control.out);
+    control_close(&control);
+}
+
+static void *serve_requests(void *arg)
+{
+    char *request = malloc(REQUEST_MAX + 1);
+
+    (void)arg;
+    for (;;) {
+        sem_wait(&state.requests);
+        int n = xenstore_read(XENSTORE_NO_TX, state.watch.path, request, REQUEST_MAX + 1);
+        if (n <= 0)
+            continue;
+        xenstore_write(XENSTORE_NO_TX, state.watch.path, "");
+        serve(request, (size_t)n);
+    }
+    return NULL;
+}
+
+void control_start(struct engine *engine)
+{
+    pthread_t thread;
+
+    state.engine = engine;
+    sem_init(&state.requests, 0, 0);
+    if (pthread_create(&thread, NULL, serve_requests, NULL))
+        say("middlebox: no memory for handlers from the host\n");
+    else if (xenstore_watch(&state.watch))
+        say("middlebox: xenstore can't be watched: no handlers from the host\n");
+}

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/** What the guest itself has to say: printf's work with the one formatter that the engine needs too. */
+#ifndef MIDDLEBOX_GUEST_SAY_H
+#define MIDDLEBOX_GUEST_SAY_H
+
+/** Print at most 255 bytes on the console. */
+void say(const char *fmt, ...) __attribute__((format(__printf__, 1, 2)));
+
+#endif
