@@ -284,6 +284,28 @@ int front_list(const char *kind, unsigned *numbers, size_t max)
     return (int)n;
 }
 
+static bool is_busy(const struct front *front)
+{
+    return front->work.queued || front->looking;
+}
+
+/* The worker is not on its way, and finds nothing to do when it is called again. */
+static void end(struct front *front)
+{
+    enum front_state was = front->state;
+
+    if (is_live(front))
+        front->driver->disconnect(front);
+    front->state = FRONT_GONE;
+    if (was == FRONT_PUBLISHED || was == FRONT_CONNECTED || was == FRONT_CLOSING)
+        front->driver->release(front); /* what the backend still holds is found out page by page */
+    xenstore_unwatch(&front->backend_watch);
+    if (front->watched)
+        xenstore_unwatch(&front->state_watch);
+    while (is_busy(front)) /* for what changed while the watches were removed */
+        port_wait(&front->changed, PORT_FOREVER);
+}
+
 int front_open(struct front *front, const struct front_driver *driver, unsigned number)
 {
     char folder[FRONT_PATH_MAX], text[DECIMAL_MAX + 1];
@@ -304,27 +326,22 @@ int front_open(struct front *front, const struct front_driver *driver, unsigned 
         (struct xenstore_watch){.path = front->backend_watch_path, .handler = device_changed};
     error = xenstore_watch(&front->backend_watch);
     if (error)
-        xenstore_unwatch(&front->state_watch);
+        front_close(front, 0); /* the worker may have begun */
     return error;
 }
 
 void front_close(struct front *front, uint64_t deadline_ns)
 {
+    bool timed_out = false;
+
     front->closing = true;
     port_work(&front->work);
-    while (front->work.queued || front->looking || is_live(front) ||
-           front->state == FRONT_CLOSING) {
-        int timed_out = port_wait(&front->changed, deadline_ns);
-        if (timed_out && !front->work.queued && !front->looking)
-            break;
-        if (timed_out) /* the worker comes back from xenstore at last */
-            deadline_ns = PORT_FOREVER;
+    while (is_busy(front) || (!timed_out && (is_live(front) || front->state == FRONT_CLOSING))) {
+        /* A worker that has begun comes back from xenstore at last. */
+        if (port_wait(&front->changed, timed_out ? PORT_FOREVER : deadline_ns))
+            timed_out = true;
     }
-    xenstore_unwatch(&front->backend_watch);
-    xenstore_unwatch(&front->state_watch);
-    if (front->state == FRONT_CLOSING)
-        front->driver->release(front); /* what the backend still holds is found out page by page */
-    front->state = FRONT_GONE;
+    end(front);
 }
 
 void front_fault(struct front *front, const char *what)
