@@ -64,9 +64,10 @@ static struct packet *wrap(struct netbuf *buf)
         kept.first = p->next;
         kept.n--;
     } else {
-        p = malloc(sizeof(struct guest_packet));
-        if (!p)
+        struct guest_packet *made = malloc(sizeof(*made));
+        if (!made)
             return NULL;
+        p = &made->packet;
     }
     memset(p, 0, sizeof(*p));
     guest_packet_of(p)->buf = buf;
