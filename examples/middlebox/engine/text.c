@@ -61,6 +61,10 @@ struct str str_word(struct str *s)
     struct str t = str_trim(*s), word = t;
     uint32_t i = 0;
 
+    if (!t.len) {
+        *s = t;
+        return t;
+    }
     while (i < t.len && !is_space(t.s[i])) {
         uint32_t next = str_skip_quoted(t, i);
 

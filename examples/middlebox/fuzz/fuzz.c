@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "../engine/control.h"
+#include "../engine/net.h"
 #include "../engine/router.h"
 #include "../test/host.h"
 
