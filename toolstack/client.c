@@ -243,9 +243,9 @@ int client_wait(struct client *client, struct guest *guest, const char *text, ui
 {
     struct wait *wait = calloc(1, sizeof(*wait));
 
-    if (wait)
+    if (wait && text)
         wait->text = strdup(text);
-    if (!wait || !wait->text) {
+    if (!wait || (text && !wait->text)) {
         free(wait);
         return fail_set(fail, ENOMEM, "no memory to wait");
     }
@@ -282,7 +282,7 @@ void client_guest_wrote(struct guest *guest)
 {
     for (struct wait **at = &state.waits; *at;) {
         struct wait *wait = *at;
-        if (wait->guest == guest && console_has(&guest->console, wait->text)) {
+        if (wait->guest == guest && wait->text && console_has(&guest->console, wait->text)) {
             *at = wait->next;
             answer_wait(wait, NULL);
             wait_free(wait);
@@ -302,7 +302,7 @@ void client_guest_ended(struct guest *guest, const char *how)
         struct wait *wait = *at;
         if (wait->guest == guest) {
             *at = wait->next;
-            answer_wait(wait, trouble);
+            answer_wait(wait, wait->text ? trouble : NULL);
             wait_free(wait);
         } else {
             at = &wait->next;
@@ -318,7 +318,7 @@ uint64_t client_deadlines(uint64_t now_ns)
         struct wait *wait = *at;
         if (wait->deadline_ns <= now_ns) {
             *at = wait->next;
-            answer_wait(wait, "is not ready in time");
+            answer_wait(wait, wait->text ? "is not ready in time" : "has not ended in time");
             wait_free(wait);
             continue;
         }

@@ -38,6 +38,7 @@ void client_send(struct client *client, struct json_out *out);
  * Answer when a guest's console has `text`, when the guest has ended, or at a deadline, whichever comes
  * first.
  *
+ * @param text    NULL: only the guest's end is waited for, and is no failure.
  * @param answer  the answer's beginning, an object not closed yet; taken over.
  * @return 0 or -ENOMEM; then `answer` is still the caller's.
  */

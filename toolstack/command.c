@@ -152,11 +152,11 @@ static int serve_create(struct request *request, struct fail *fail)
 static int serve_wait(struct request *request, struct fail *fail)
 {
     struct guest *guest;
-    const char *ready;
+    const char *ready = NULL;
     uint64_t deadline_ns;
 
     int error = take_guest(request, &guest, fail);
-    if (!error)
+    if (!error && !json_get_bool(request->json, "end", false))
         error = take_string(request, "ready", &ready, fail);
     if (!error)
         error = take_timeout(request, &deadline_ns, fail);

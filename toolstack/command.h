@@ -8,7 +8,7 @@
  *             [paused], [ready (text), [timeout_s]]                      [wait_ns]
  *   destroy   name                                                       ns
  *   shutdown  name, [reboot]                                             (when it was asked)
- *   wait      name, ready, [timeout_s]                                   wait_ns
+ *   wait      name, ready or "end": true, [timeout_s]                    wait_ns
  *   log       name                                                       console (the last of it)
  *   list                                                                 guests [...]
  *   pool      config, file, size, [low]                                  (it is filled when idle)

@@ -37,7 +37,7 @@ static const char usage_text[] =
     "      --parallel N             so many under way at once (default: 64)\n"
     "  destroy NAME... | --all      remove guests at once\n"
     "  shutdown [--reboot] NAME... | --all   ask guests to end\n"
-    "  wait --ready TEXT [--timeout S] NAME...\n"
+    "  wait --ready TEXT | --end [--timeout S] NAME...\n"
     "  log NAME...                  the last of what guests said\n"
     "  list                         the daemon's guests\n"
     "  pool --size N [--low M] FILE keep N shells ready for this configuration, filled up when\n"
@@ -51,7 +51,7 @@ struct options {
     const char *name, *cmdline, *ready;
     double timeout_s;
     long count, first, size, low, parallel;
-    bool paused, all, reboot, destroy, json;
+    bool paused, all, reboot, destroy, end, json;
 };
 
 struct link {
@@ -198,7 +198,8 @@ static void put_config(struct json_out *out, const char *path, const char *text)
 
 static void put_timeout(struct json_out *out)
 {
-    json_put_string(out, "ready", options.ready);
+    if (options.ready)
+        json_put_string(out, "ready", options.ready);
     char number[32];
     snprintf(number, sizeof(number), "%.3f", options.timeout_s);
     json_put_json(out, "timeout_s", number);
@@ -379,6 +380,7 @@ static void request_shutdown(struct json_out *out)
 static void request_wait(struct json_out *out)
 {
     begin(out, "wait");
+    json_put_bool(out, "end", options.end);
     put_timeout(out);
 }
 
@@ -408,8 +410,8 @@ static int wait_ready(int argc, char **argv)
 {
     struct pipeline pipeline = {0};
 
-    if (!options.ready)
-        misuse("wait: --ready TEXT is missing");
+    if (!options.ready == !options.end)
+        misuse("wait: --ready TEXT, or --end");
     return for_guests(argc, argv, &pipeline, request_wait);
 }
 
@@ -541,7 +543,7 @@ static long number_of(const char *text, long least, const char *what)
 int main(int argc, char **argv)
 {
     enum { SOCKET = 256, JSON, COUNT, FIRST, NAME, CMDLINE, READY, TIMEOUT, PAUSED, PARALLEL, ALL,
-           REBOOT, SIZE, LOW, DESTROY };
+           REBOOT, SIZE, LOW, END, DESTROY };
     static const struct option longs[] = {
         {"socket", required_argument, NULL, SOCKET},   {"json", no_argument, NULL, JSON},
         {"count", required_argument, NULL, COUNT},     {"first", required_argument, NULL, FIRST},
@@ -550,7 +552,8 @@ int main(int argc, char **argv)
         {"paused", no_argument, NULL, PAUSED},         {"parallel", required_argument, NULL, PARALLEL},
         {"all", no_argument, NULL, ALL},               {"reboot", no_argument, NULL, REBOOT},
         {"size", required_argument, NULL, SIZE},       {"destroy", no_argument, NULL, DESTROY},
-        {"low", required_argument, NULL, LOW},         {"help", no_argument, NULL, 'h'},
+        {"low", required_argument, NULL, LOW},         {"end", no_argument, NULL, END},
+        {"help", no_argument, NULL, 'h'},
         {0},
     };
     const char *socket_path = SOCKET_DEFAULT;
@@ -599,6 +602,9 @@ int main(int argc, char **argv)
             break;
         case LOW:
             options.low = number_of(optarg, 1, "--low: a number from 1");
+            break;
+        case END:
+            options.end = true;
             break;
         case DESTROY:
             options.destroy = true;

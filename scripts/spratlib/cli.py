@@ -20,6 +20,7 @@ COMMANDS = {
     "run": ("run", "start a guest, show its console, pass its exit code on"),
     "lab": ("lab_cli", "a real Xen with a Linux dom0, in QEMU: up, down, exec, console"),
     "symbolize": ("symbolize", "turn the addresses of a crash report into functions and lines"),
+    "fleet": ("fleet", "many guests from one image: plan, up, down, scale, replace"),
     "bench": ("bench", "measure what guests cost, to the last digit"),
     "sizes": ("sizes", "the sizes of the images, as a table"),
 }
