@@ -18,7 +18,8 @@ static_assert(sizeof(netif_tx_request_t) == 12, "netif ABI");
 static_assert(sizeof(netif_rx_response_t) == 8, "netif ABI");
 static_assert(sizeof(struct netif_extra_info) == 8, "netif ABI");
 
-#define PACKET_MAX 65535                          /* bytes: what a request's size field holds */
+#define PACKET_MAX 65535 /* bytes: what a request's size field holds */
+#define TX_LAZY    16    /* sent buffers that may lie around, 64 KiB at most */
 #define EXTRAS_MAX (XEN_NETIF_EXTRA_TYPE_MAX - 1) /* one of each type */
 
 static void fault(struct netfront_queue *queue, const char *what)
@@ -264,8 +265,14 @@ unsigned netfront_receive(struct netfront *nf, unsigned queue_number, struct net
 
 /* Sending */
 
+/*
+ * Nobody waits for a packet to be gone, so its response is not worth a wake-up: it is taken before the
+ * next packet is sent. Only when that many would gather, or half of a full ring, the backend tells.
+ */
 bool netfront_queue_reap(struct netfront_queue *queue)
 {
+    uint32_t after;
+
     do {
         int waiting = ring_waiting(&queue->tx);
         if (waiting < 0) {
@@ -293,8 +300,9 @@ bool netfront_queue_reap(struct netfront_queue *queue)
             buf->piece = NULL;
             netbuf_free(buf);
         }
-        /* Half of what is on its way may gather before the next event; the last one always tells. */
-    } while (ring_arm(&queue->tx, (queue->tx.req_next - queue->tx.rsp_next) / 2 + 1));
+        uint32_t on_its_way = queue->tx.req_next - queue->tx.rsp_next;
+        after = on_its_way / 2 + 1 > TX_LAZY ? on_its_way / 2 + 1 : TX_LAZY;
+    } while (ring_arm(&queue->tx, after));
     return true;
 }
 
