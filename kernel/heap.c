@@ -196,9 +196,14 @@ static size_t room_of(const void *block)
     return n_pages * PAGE_BYTES;
 }
 
+static size_t run_pages(size_t size)
+{
+    return (size + SEAL_BYTES + PAGE_BYTES - 1) / PAGE_BYTES;
+}
+
 static void *run_alloc(size_t align, size_t size)
 {
-    size_t n_pages = (size + SEAL_BYTES + PAGE_BYTES - 1) / PAGE_BYTES;
+    size_t n_pages = run_pages(size);
     char *block = page_alloc(n_pages, align <= PAGE_BYTES ? 1 : align / PAGE_BYTES);
 
     if (block)
@@ -257,6 +262,13 @@ void *heap_resize(void *block, size_t size)
     size_t room = room_of(block);
     size_t old = seal_check(block, room);
 
+    /* A run that shrinks to a run gives its tail back: the seal has no room for a large slack. */
+    if (is_run(block) && size < old && class_of(size) == CLASSES) {
+        size_t n_pages = run_pages(size);
+        page_trim(block, n_pages);
+        seal_set(block, size, n_pages * PAGE_BYTES);
+        return block;
+    }
     /* Stay where it fits and wastes less than half. */
     if (size <= room - SEAL_BYTES && size + SEAL_BYTES > room / 2) {
         seal_set(block, size, room);

@@ -213,6 +213,18 @@ size_t page_run(const void *pages)
     return n;
 }
 
+void page_trim(void *pages, size_t n_pages)
+{
+    pfn_t end = mmu_pfn(pages) + n_pages;
+    size_t n = page_run(pages);
+
+    assert(n_pages && n_pages <= n);
+    mark(end, n - n_pages, false);
+    page.n_free += n - n_pages;
+    if (end < page.hint)
+        page.hint = end;
+}
+
 void page_free(void *pages)
 {
     pfn_t pfn = mmu_pfn(pages);

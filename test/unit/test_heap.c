@@ -109,6 +109,28 @@ static void a_block_keeps_its_bytes_when_it_is_resized(void **state)
     heap_free(block);
 }
 
+/* The seal tells up to 64 KiB behind a block's end: what was large must not keep more. */
+static void a_large_block_that_shrinks_gives_pages_back(void **state)
+{
+    char *block = heap_alloc(1 << 20);
+    char *next = heap_alloc(1 << 20);
+    size_t before = page_free_count();
+
+    (void)state;
+    memset(block, 7, 1 << 20);
+    memset(next, 9, 1 << 20);
+    assert_ptr_equal(heap_resize(block, 600 << 10), block);
+    assert_int_equal(heap_size(block), 600 << 10);
+    assert_int_equal(page_free_count(), before + (1 << 20) / 4096 - (600 << 10) / 4096);
+    assert_ptr_equal(heap_alloc(300 << 10), block + ((600 << 10) + 4096));
+    assert_ptr_equal(heap_resize(block, 5000), block);
+    for (int i = 0; i < 5000; i++)
+        assert_int_equal(block[i], 7);
+    heap_free(block);
+    assert_int_equal(heap_size(next), 1 << 20);
+    assert_int_equal(next[0], 9);
+}
+
 static void a_block_that_cant_grow_stays_whole(void **state)
 {
     char *block = heap_alloc(6);
@@ -245,6 +267,22 @@ static void a_seal_copied_from_another_block_is_found(void **state)
     assert_ends(free_victim, "something wrote past its end");
 }
 
+/* Its low 16 bits say how much room is left behind the block: more than there is leads in front of it. */
+static void a_seal_that_claims_too_much_room_is_found(void **state)
+{
+    char *before = heap_alloc(2008);
+    uint16_t low;
+
+    (void)state;
+    victim = heap_alloc(2008);
+    assert_ptr_equal(victim, before + 2016);
+    memset(before, 0xa5, 2008); /* what fills the room behind a block */
+    memcpy(&low, victim + 2008, sizeof(low));
+    low ^= 3008;
+    memcpy(victim + 2008, &low, sizeof(low));
+    assert_ends(free_victim, "something wrote past its end");
+}
+
 static void a_small_block_freed_twice_is_found(void **state)
 {
     (void)state;
@@ -373,6 +411,7 @@ int main(void)
         cmocka_unit_test_setup(alignments_are_kept, setup),
         cmocka_unit_test_setup(what_there_is_not_is_refused, setup),
         cmocka_unit_test_setup(a_block_keeps_its_bytes_when_it_is_resized, setup),
+        cmocka_unit_test_setup(a_large_block_that_shrinks_gives_pages_back, setup),
         cmocka_unit_test_setup(a_block_that_cant_grow_stays_whole, setup),
         cmocka_unit_test_setup(blocks_never_overlap, setup),
         cmocka_unit_test_setup(a_write_past_the_end_is_found_when_freed, setup),
@@ -380,6 +419,7 @@ int main(void)
         cmocka_unit_test_setup(a_write_past_the_end_is_found_when_measured, setup),
         cmocka_unit_test_setup(a_write_onto_the_seal_alone_is_found, setup),
         cmocka_unit_test_setup(a_seal_copied_from_another_block_is_found, setup),
+        cmocka_unit_test_setup(a_seal_that_claims_too_much_room_is_found, setup),
         cmocka_unit_test_setup(a_small_block_freed_twice_is_found, setup),
         cmocka_unit_test_setup(a_large_block_freed_twice_is_found, setup),
         cmocka_unit_test_setup(the_last_block_of_a_page_freed_twice_is_found, setup),

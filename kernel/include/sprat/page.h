@@ -25,6 +25,9 @@ void *page_alloc(size_t n_pages, size_t align);
 /** Give back a run: the address that page_alloc() returned. Anything else is a panic. */
 void page_free(void *pages);
 
+/** Give back all but the first n_pages (at least 1, at most all) of a run. */
+void page_trim(void *pages, size_t n_pages);
+
 /** Pages in the run that page_alloc() returned at this address; 0 when it returned none here. */
 size_t page_run(const void *pages);
 
