@@ -9,9 +9,12 @@
 #include <sprat/hypercall.h>
 #include <sprat/port.h>
 
+/* Xen takes what is more than 2^50 ns ahead for a mistake and rings every 100 ms instead. */
+#define ALARM_AHEAD_MAX (1ull << 49)
+
 static struct {
     uint64_t last_ns;  /* what clock_monotonic() said last */
-    uint64_t alarm_ns; /* what Xen was told; 0 is no alarm */
+    uint64_t alarm_ns; /* what was asked for; 0 is no alarm */
     struct evtchn virq;
 } state;
 
@@ -76,7 +79,9 @@ int clock_set_alarm(uint64_t deadline_ns)
         if (error)
             return error;
     }
-    int error = hypercall_set_timer_op(alarm_ns);
+    /* One that is far ahead rings on the way, and is asked for again. */
+    uint64_t latest_ns = alarm_ns ? clock_monotonic() + ALARM_AHEAD_MAX : 0;
+    int error = hypercall_set_timer_op(alarm_ns < latest_ns ? alarm_ns : latest_ns);
     if (!error)
         state.alarm_ns = alarm_ns;
     return error;

@@ -225,6 +225,20 @@ static void the_same_alarm_after_it_rang_is_set_again(void **state)
     assert_int_equal(fake_hypercalls(__HYPERVISOR_set_timer_op, 0), 2);
 }
 
+/* Xen would ring every 100 ms, for what it takes for a mistake. */
+static void an_alarm_far_ahead_is_reached_in_steps_that_xen_accepts(void **state)
+{
+    (void)state;
+    clock_set_alarm(INT64_MAX);
+    assert_in_range(fake_timer(), FAKE_START_NS + (1ull << 48), FAKE_START_NS + (1ull << 50) - 1);
+    clock_set_alarm(INT64_MAX);
+    assert_int_equal(fake_hypercalls(__HYPERVISOR_set_timer_op, 0), 1);
+    assert_true(fake_wait(dispatched, NULL, 1ull << 51));
+    clock_set_alarm(INT64_MAX);
+    assert_int_equal(fake_hypercalls(__HYPERVISOR_set_timer_op, 0), 2);
+    assert_in_range(fake_timer(), fake_now() + (1ull << 48), fake_now() + (1ull << 50) - 1);
+}
+
 static void no_alarm_needs_no_hypercall(void **state)
 {
     (void)state;
@@ -265,6 +279,7 @@ int main(void)
         cmocka_unit_test_setup(an_alarm_is_an_event_at_its_time, setup),
         cmocka_unit_test_setup(the_same_alarm_again_costs_nothing, setup),
         cmocka_unit_test_setup(the_same_alarm_after_it_rang_is_set_again, setup),
+        cmocka_unit_test_setup(an_alarm_far_ahead_is_reached_in_steps_that_xen_accepts, setup),
         cmocka_unit_test_setup(no_alarm_needs_no_hypercall, setup),
         cmocka_unit_test_setup(an_alarm_that_xen_refuses_is_no_alarm, setup),
         cmocka_unit_test_setup(an_alarm_that_was_refused_is_asked_for_again, setup),

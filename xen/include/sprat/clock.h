@@ -13,7 +13,7 @@ uint64_t clock_wall(void);
 
 /**
  * Make an event come at a time of clock_monotonic(), in ns; PORT_FOREVER cancels it. One deadline at
- * a time, the last one counts. @return 0 or -errno.
+ * a time, the last one counts. One that is many days ahead may come early. @return 0 or -errno.
  */
 int clock_set_alarm(uint64_t deadline_ns);
 
