@@ -92,6 +92,16 @@ static void thread_free(struct thread *thread)
         page_free(stack); /* else kept for good: a page that can't be written is nobody's */
 }
 
+/* The first thing that a thread does when it runs, for those that could not free their own stack. */
+static void free_ended(void)
+{
+    while (sched.all_ended) {
+        struct thread *ended = sched.all_ended;
+        sched.all_ended = ended->next;
+        thread_free(ended);
+    }
+}
+
 static void switch_to(struct thread *next)
 {
     struct thread *self = sched.current;
@@ -101,11 +111,7 @@ static void switch_to(struct thread *next)
         cpu_local.stack_limit = next->stack_limit;
         context_switch(&self->context, &next->context);
     }
-    while (sched.all_ended) {
-        struct thread *ended = sched.all_ended;
-        sched.all_ended = ended->next;
-        thread_free(ended);
-    }
+    free_ended();
 }
 
 /*
@@ -185,6 +191,7 @@ static void thread_main(void *arg)
 {
     struct thread *self = arg;
 
+    free_ended();
     self->entry(self->arg);
     thread_exit();
 }

@@ -402,6 +402,33 @@ static void a_thread_that_ends_last_waits_on_its_own_stack(void **state)
     run(last_to_run, "a1");
 }
 
+/* Each starts the next and ends, so that none ever comes back from a switch. */
+static void relay(void *arg)
+{
+    static unsigned n;
+    static size_t n_free;
+
+    if (n == 10)
+        n_free = page_free_count();
+    if (n++ < 100)
+        start(arg, relay);
+    else
+        assert_int_equal(page_free_count(), n_free);
+}
+
+static void relaying(void)
+{
+    start("a", relay);
+    thread_sleep_until(clock_monotonic() + 100);
+    tell('1');
+}
+
+static void a_thread_that_starts_frees_those_that_ended(void **state)
+{
+    (void)state;
+    run(relaying, "1");
+}
+
 static void without_memory(void)
 {
     size_t n_free = page_free_count();
@@ -468,6 +495,7 @@ int main(void)
         cmocka_unit_test(a_thread_has_a_stack_and_a_guard),
         cmocka_unit_test(threads_that_end_leave_nothing),
         cmocka_unit_test(a_thread_that_ends_last_waits_on_its_own_stack),
+        cmocka_unit_test(a_thread_that_starts_frees_those_that_ended),
         cmocka_unit_test(a_thread_without_memory_or_guard_is_not_started),
         cmocka_unit_test(a_stack_whose_guard_stays_is_not_used_again),
         cmocka_unit_test(the_main_thread_cant_end_alone),
