@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include <sprat/arch.h>
+#include <sprat/clock.h>
 #include <sprat/format.h>
 #include <sprat/log.h>
 #include <sprat/port.h>
@@ -17,6 +18,7 @@
 #include <sprat/thread.h>
 
 #define FRAMES_MAX 32
+#define FLUSH_NS   1000000000ull /* how long the host may take to read what came before the report */
 
 static void say(const char *fmt, ...) SPRAT_PRINTF(1, 2);
 
@@ -50,8 +52,10 @@ static void begin(void)
 {
     static int depth;
 
-    if (depth++ == 0)
+    if (depth++ == 0) {
+        log_flush(clock_monotonic() + FLUSH_NS); /* room for the report */
         return;
+    }
     if (depth == 2)
         say("panic: and another one while that was reported");
     shutdown_crash();

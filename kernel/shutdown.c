@@ -38,10 +38,12 @@ static _Noreturn void shutdown(unsigned reason)
 void shutdown_exit(int status)
 {
     int error = xenstore_write_u64(XENSTORE_NO_TX, SHUTDOWN_STATUS_PATH, (unsigned)status);
-
-    if (status || (error && error != -ENOSYS))
+    bool say = status || (error && error != -ENOSYS);
+    if (say) {
+        log_flush(clock_monotonic() + FLUSH_NS); /* room for this line */
         port_log("exit status %d%s", status,
                  error ? " (the host could not be told in " SHUTDOWN_STATUS_PATH ")" : "");
+    }
     log_flush(clock_monotonic() + FLUSH_NS);
     shutdown(state.reason);
 }

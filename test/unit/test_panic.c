@@ -12,6 +12,7 @@
 
 #include <sprat/arch.h>
 #include <sprat/compiler.h>
+#include <sprat/log.h>
 #include <sprat/mmu.h>
 #include <sprat/port.h>
 #include <sprat/thread.h>
@@ -121,6 +122,23 @@ static void the_report_is_read_before_the_end(void **state)
     (void)state;
     fake_consoled.piece = 10;
     assert_crashes(panic_outer, "  #2 0x");
+}
+
+/* The ring and the buffer: all that is taken without a wait. */
+static void fill_and_panic(void)
+{
+    static char much[6144];
+
+    memset(much, 'x', sizeof(much));
+    log_write(much, sizeof(much));
+    panic_outer();
+}
+
+static void a_full_console_is_emptied_before_the_report(void **state)
+{
+    (void)state;
+    assert_crashes(fill_and_panic, "sprat: panic: trouble number 7\n");
+    assert_has(fake_console_text(), "  #2 0x");
 }
 
 static void a_dead_console_does_not_keep_a_panic(void **state)
@@ -348,6 +366,7 @@ int main(void)
         cmocka_unit_test(a_long_reason_is_cut),
         cmocka_unit_test(the_thread_is_named),
         cmocka_unit_test(the_report_is_read_before_the_end),
+        cmocka_unit_test(a_full_console_is_emptied_before_the_report),
         cmocka_unit_test(a_dead_console_does_not_keep_a_panic),
         cmocka_unit_test(a_panic_in_a_panic_ends_it),
         cmocka_unit_test(a_null_access_is_called_one),

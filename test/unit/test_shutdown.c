@@ -7,6 +7,7 @@
 #include <xen/sched.h>
 
 #include <sprat/clock.h>
+#include <sprat/log.h>
 #include <sprat/port.h>
 #include <sprat/shutdown.h>
 #include <sprat/thread.h>
@@ -66,6 +67,23 @@ static void a_dead_xenstored_does_not_keep_the_guest(void **state)
     fake_xenstored.dead = true;
     assert_int_equal(fake_run_kernel(end), SHUTDOWN_poweroff);
     assert_in_range(fake_now(), 0, FAKE_START_NS + XENSTORE_TIMEOUT_NS + 2000000000);
+}
+
+static void say_much_and_fail(void)
+{
+    static char much[6144]; /* the ring and the buffer */
+
+    memset(much, 'x', sizeof(much));
+    log_write(much, sizeof(much));
+    shutdown_exit(3);
+}
+
+static void the_status_is_said_on_a_full_console(void **state)
+{
+    (void)state;
+    fake_build(&(struct fake_guest){.no_xenstore = true}); /* no wait in which it could empty */
+    assert_int_equal(fake_run_kernel(say_much_and_fail), SHUTDOWN_poweroff);
+    assert_has(fake_console_text(), "sprat: exit status 3");
 }
 
 static void last_words(void)
@@ -250,6 +268,7 @@ int main(void)
         cmocka_unit_test(without_xenstore_the_status_is_on_the_console_alone),
         cmocka_unit_test(a_status_that_is_refused_is_said),
         cmocka_unit_test(a_dead_xenstored_does_not_keep_the_guest),
+        cmocka_unit_test(the_status_is_said_on_a_full_console),
         cmocka_unit_test(last_words_are_read_before_the_end),
         cmocka_unit_test(a_dead_console_does_not_keep_the_guest),
         cmocka_unit_test(a_crash_is_one),
