@@ -71,6 +71,7 @@ static struct netbuf *take_buffer(struct netfront_queue *queue, unsigned id)
     }
     if (gnttab_revoke(slot.ref)) {
         queue->nf->stats.pages_lost++;
+        netbuf_lose(slot.item);
         fault(queue, "rx page still mapped after its response");
         return NULL;
     }
@@ -96,7 +97,7 @@ static bool take_gso(struct netbuf *packet, const struct netif_extra_info *extra
 /*
  * The extra pieces of information behind a packet's first slot. Each takes the place of a response, and
  * with it the buffer whose request was at that index.
- * @return 0; -EAGAIN when they have not all come; -EIO after a fault.
+ * @return 0, or -EIO after a fault.
  */
 static int take_extras(struct netfront_queue *queue, struct netbuf *packet, int waiting)
 {
@@ -247,9 +248,13 @@ unsigned netfront_receive(struct netfront *nf, unsigned queue_number, struct net
                 continue;
             break;
         }
-        /* Packets of many pieces, or only broken ones, must not keep the caller for ever. */
-        if (n == max || budget++ == queue->rx.n_entries) {
+        if (n == max) {
             nf->event = true;
+            break;
+        }
+        /* Packets of many pieces, or only broken ones, must not keep the caller for ever. */
+        if (budget++ == queue->rx.n_entries) {
+            netfront_signal(nf);
             break;
         }
         struct netbuf *done = NULL;
@@ -283,14 +288,17 @@ bool netfront_queue_reap(struct netfront_queue *queue)
             netif_tx_response_t response;
             struct ring_slot slot;
             ring_take(&queue->tx, &response, sizeof(response));
-            if (response.status == NETIF_RSP_NULL)
-                continue; /* it stands where an extra info stood */
+            if (response.status == NETIF_RSP_NULL && queue->tx_extras) {
+                queue->tx_extras--; /* it stands where an extra info stood */
+                continue;
+            }
             if (!ring_ids_take(&queue->tx_ids, response.id, &slot)) {
                 fault(queue, "tx id not in flight");
                 return false;
             }
             if (gnttab_revoke(slot.ref)) {
                 queue->nf->stats.pages_lost++;
+                netbuf_lose(slot.item);
                 fault(queue, "tx page still mapped after its response");
                 return false;
             }
@@ -358,6 +366,7 @@ static void write_gso(struct netfront_queue *queue, const struct netbuf *packet)
 {
     struct netif_extra_info *extra = ring_request(&queue->tx);
 
+    queue->tx_extras++;
     extra->type = XEN_NETIF_EXTRA_TYPE_GSO;
     extra->flags = 0;
     extra->u.gso.size = packet->gso_size;

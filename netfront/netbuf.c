@@ -6,6 +6,8 @@
 
 #include <sprat/port.h>
 
+#include "queue.h"
+
 #define KEPT_MAX 128 /* pages: 512 KiB at most, when that many were in use at once */
 
 static struct {
@@ -64,4 +66,11 @@ void netbuf_free(struct netbuf *packet)
         free_piece(packet);
         packet = next;
     }
+}
+
+/* A page that is somebody else's, so is its description. */
+void netbuf_lose(struct netbuf *piece)
+{
+    if (!piece->release)
+        port_free(piece);
 }

@@ -17,8 +17,8 @@
 
 #define RX_BUFFERS_DEFAULT 64
 #define MTU_DEFAULT        1500
-#define MTU_MIN            68 /* RFC 791 */
-#define MTU_MAX            65535
+#define MTU_MIN            68           /* RFC 791 */
+#define MTU_MAX            (65535 - 18) /* what a request tells, but for Ethernet and VLAN */
 #define CLOSE_NS           5000000000ull
 
 #define PATH_BYTES 128
@@ -156,10 +156,12 @@ static int read_features(struct netfront *nf, struct keys *keys)
                  nf->front.path);
         return -EPROTO;
     }
-    uint64_t mtu_bytes = number_of(mtu, MTU_DEFAULT);
-    features->mtu =
-        mtu_bytes >= MTU_MIN && mtu_bytes <= MTU_MAX ? (unsigned)mtu_bytes : MTU_DEFAULT;
     features->sg = offload && number[KEY_SG];
+    uint64_t mtu_bytes = number_of(mtu, MTU_DEFAULT), mtu_max = MTU_DEFAULT;
+    if (features->sg)
+        mtu_max = MTU_MAX; /* larger frames need more than one piece */
+    features->mtu =
+        mtu_bytes >= MTU_MIN && mtu_bytes <= mtu_max ? (unsigned)mtu_bytes : MTU_DEFAULT;
     features->gso_tcpv4 = features->sg && number[KEY_GSO_TCPV4];
     features->gso_tcpv6 = features->sg && number[KEY_GSO_TCPV6];
     features->csum_ipv4 = offload;
@@ -191,11 +193,12 @@ static void add_queue(struct netfront *nf, struct keys *keys, const char *folder
 /* With more than one queue, each has a folder, and the top one none of these keys. */
 static int write_queues(struct netfront *nf, struct keys *keys)
 {
+    /* Also for one: the backend before may have had more. */
+    add_number(keys, nf->front.path, "multi-queue-num-queues", nf->n_queues);
     if (nf->n_queues == 1) {
         add_queue(nf, keys, nf->front.path, &nf->queues[0]);
         return 0;
     }
-    add_number(keys, nf->front.path, "multi-queue-num-queues", nf->n_queues);
     for (unsigned i = 0; i < nf->n_queues; i++) {
         char folder[PATH_BYTES], queue[] = "queue-0";
         static_assert(NETFRONT_QUEUES_MAX <= 10, "one digit");

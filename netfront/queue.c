@@ -61,9 +61,10 @@ int netfront_queue_init(struct netfront *nf, struct netfront_queue *queue)
     error = evtchn_alloc(&queue->tx_channel, backend, handle_event, queue);
     if (!error && nf->split_channels)
         error = evtchn_alloc(&queue->rx_channel, backend, handle_event, queue);
-    if (!error)
-        netfront_queue_refill(queue);
-    return error;
+    if (error)
+        return error;
+    netfront_queue_refill(queue);
+    return queue->rx_ids.n_used < SLOTS_MAX ? -ENOMEM : 0;
 }
 
 static void free_ring(struct netfront *nf, struct ring *ring, grant_ref_t ref)
@@ -83,10 +84,14 @@ static void free_in_flight(struct netfront *nf, struct ring_ids *ids)
         struct ring_slot slot;
         if (!ring_ids_take(ids, id, &slot))
             continue;
-        if (gnttab_revoke(slot.ref))
+        struct netbuf *piece = slot.item;
+        piece->piece = NULL; /* each piece has an id of its own */
+        if (gnttab_revoke(slot.ref)) {
             nf->stats.pages_lost++;
-        else
-            netbuf_free(slot.item);
+            netbuf_lose(piece);
+        } else {
+            netbuf_free(piece);
+        }
     }
     ring_ids_free(ids);
 }

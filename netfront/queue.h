@@ -20,6 +20,7 @@ struct netfront_queue {
     struct ring tx;
     grant_ref_t tx_ref;
     struct ring_ids tx_ids;
+    unsigned tx_extras;       /* in flight: extra infos, whose slots have no ids */
     struct evtchn tx_channel; /* of both directions when the backend can't tell them apart */
 
     struct ring rx;
@@ -47,6 +48,9 @@ struct netfront {
     struct netfront_queue queues[NETFRONT_QUEUES_MAX];
     unsigned n_queues; /* made by publish */
 };
+
+/** Forget a piece whose page the backend still maps: the page is never used again. */
+void netbuf_lose(struct netbuf *piece);
 
 /** Tell the user that something changed. */
 void netfront_signal(struct netfront *nf);

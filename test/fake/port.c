@@ -29,7 +29,7 @@ static struct {
     unsigned char used[PAGES_MAX];
     unsigned n_blocks, allocs, allocs_fail_at;
     unsigned n_pages_used, pages_left;
-    bool worker;
+    bool worker, working;
 } port = {.pages_left = UINT_MAX};
 
 void *port_pages_alloc(size_t n_pages)
@@ -124,7 +124,7 @@ void port_wake(struct port_queue *queue)
     queue->first = queue;
 }
 
-/* The worker: one piece of work is one step of the world. */
+/* The worker: one piece of work is one step of the world, and while it waits no other is begun. */
 
 static struct port_work *first_work;
 
@@ -133,11 +133,13 @@ static bool work_step(void *arg)
     struct port_work *work = first_work;
 
     (void)arg;
-    if (!work)
+    if (!work || port.working)
         return false;
     first_work = work->next;
     work->queued = false;
+    port.working = true;
     work->run(work);
+    port.working = false;
     return true;
 }
 
