@@ -9,8 +9,11 @@ set(middlebox_engine
     engine/element.c
     engine/flatten.c
     engine/handler.c
+    engine/ipemit.c
     engine/ipexpr.c
+    engine/ipnames.c
     engine/lex.c
+    engine/merge.c
     engine/names.c
     engine/net.c
     engine/optimise.c

@@ -10,130 +10,9 @@
  * A primitive is a row of qualifiers (src, tcp, port, ...), perhaps a mask and a comparison, and a value.
  * Qualifiers that are left out are taken from the primitive before: `src port 80 or 81`.
  */
-#include "ipexpr.h"
+#include "ipexpr_tree.h"
 
 #define EXPR_DEPTH_MAX 32 /* parentheses, negations and choices inside each other */
-
-enum op { OP_AND, OP_OR, OP_NOT, OP_CHOICE, OP_TEST, OP_TRUE, OP_FALSE };
-
-enum type {
-    TYPE_NONE,
-    TYPE_HOST,
-    TYPE_NET,
-    TYPE_PORT,
-    TYPE_PROTO,
-    TYPE_TCPOPT,
-    TYPE_ICMPTYPE,
-    TYPE_ETHERHOST,
-    TYPE_FRAG,
-    TYPE_UNFRAG,
-    TYPE_ECT,
-    TYPE_CE,
-    TYPE_FIELD, /* a number at a place: ttl, tos, ip[9:1], ... */
-};
-
-enum relation { REL_EQ, REL_NE, REL_LT, REL_GT, REL_LE, REL_GE };
-
-enum { DIR_EITHER, DIR_SRC, DIR_DST, DIR_BOTH };
-
-/* The place of a number: `bits` bits, of which the last stands `shift` bits from the right end of the
- * word (network order). */
-struct place {
-    uint8_t base, shift, bits;
-    uint16_t off;
-};
-
-struct prim {
-    uint8_t type, dir, relation;
-    int16_t proto; /* -1: any; PROTO_TRANSP: TCP or UDP */
-    struct place place;
-    uint32_t value, mask;
-    bool has_mask;
-    uint8_t ether[6];
-};
-
-#define PROTO_ANY    (-1)
-#define PROTO_TCPUDP (-2)
-
-struct ipexpr {
-    uint8_t op;
-    struct ipexpr *first; /* operands, linked by next; the last one first */
-    struct ipexpr *next;
-    struct prim prim;
-};
-
-/* ---- names ---- */
-
-struct name {
-    const char *name;
-    uint16_t value;
-};
-
-static const struct name protos[] = {
-    {"icmp", 1}, {"igmp", 2}, {"ipip", 4},  {"tcp", 6},   {"udp", 17},   {"rsvp", 46}, {"gre", 47},
-    {"esp", 50}, {"ah", 51},  {"ospf", 89}, {"pim", 103}, {"sctp", 132}, {NULL, 0},
-};
-
-static const struct name ports[] = {
-    {"echo", 7},          {"discard", 9}, {"daytime", 13},     {"chargen", 19},
-    {"ftp-data", 20},     {"ftp", 21},    {"ssh", 22},         {"telnet", 23},
-    {"smtp", 25},         {"domain", 53}, {"dns", 53},         {"bootps", 67},
-    {"bootpc", 68},       {"tftp", 69},   {"finger", 79},      {"www", 80},
-    {"http", 80},         {"pop3", 110},  {"sunrpc", 111},     {"auth", 113},
-    {"nntp", 119},        {"ntp", 123},   {"netbios-ns", 137}, {"netbios-dgm", 138},
-    {"netbios-ssn", 139}, {"snmp", 161},  {"snmp-trap", 162},  {"irc", 194},
-    {"imap3", 220},       {"https", 443}, {"rip", 520},        {"route", 520},
-    {"imaps", 993},       {"pop3s", 995}, {NULL, 0},
-};
-
-static const struct name icmp_types[] = {
-    {"echo-reply", 0},
-    {"unreachable", 3},
-    {"sourcequench", 4},
-    {"redirect", 5},
-    {"echo", 8},
-    {"routeradvert", 9},
-    {"routersolicit", 10},
-    {"timeexceeded", 11},
-    {"parameterproblem", 12},
-    {"timestamp", 13},
-    {"timestamp-reply", 14},
-    {"inforeq", 15},
-    {"inforeq-reply", 16},
-    {"maskreq", 17},
-    {"maskreq-reply", 18},
-    {NULL, 0},
-};
-
-static const struct name tcp_options[] = {
-    {"fin", 1}, {"syn", 2}, {"rst", 4}, {"psh", 8}, {"ack", 16}, {"urg", 32}, {NULL, 0},
-};
-
-static bool find_name(const struct name *names, struct str s, uint64_t *out)
-{
-    for (; names->name; names++) {
-        if (str_is(s, names->name)) {
-            *out = names->value;
-            return true;
-        }
-    }
-    return false;
-}
-
-bool ipname_proto(struct str s, uint64_t *out)
-{
-    return find_name(protos, s, out) || value_uint(s, out);
-}
-
-bool ipname_port(struct str s, uint64_t *out)
-{
-    return find_name(ports, s, out) || value_uint(s, out);
-}
-
-bool ipname_icmp_type(struct str s, uint64_t *out)
-{
-    return find_name(icmp_types, s, out) || value_uint(s, out);
-}
 
 /* ---- words ---- */
 
@@ -277,7 +156,7 @@ static bool read_slice(struct reader *r, struct prim *p, bool *wrong)
     p->proto = PROTO_ANY;
     if (str_is(name, "ip"))
         p->place.base = BASE_NET;
-    else if (find_name(protos, name, &proto))
+    else if (ipname_find(ipname_protos, name, &proto))
         p->proto = (int16_t)proto;
     else if (!str_is(name, "transp"))
         return true;
@@ -293,7 +172,7 @@ static bool read_slice(struct reader *r, struct prim *p, bool *wrong)
 /* Words that say what kind of value follows. Returns whether the primitive is complete already. */
 static bool read_qualifiers(struct reader *r, struct prim *p, bool *any)
 {
-    static const struct name types[] = {
+    static const struct ipname types[] = {
         {"host", TYPE_HOST},  {"net", TYPE_NET},       {"port", TYPE_PORT}, {"proto", TYPE_PROTO},
         {"opt", TYPE_TCPOPT}, {"type", TYPE_ICMPTYPE}, {"frag", TYPE_FRAG}, {"unfrag", TYPE_UNFRAG},
         {"ect", TYPE_ECT},    {"ce", TYPE_CE},         {NULL, 0},
@@ -318,13 +197,13 @@ static bool read_qualifiers(struct reader *r, struct prim *p, bool *any)
             p->place = f->place;
             if (f->proto != PROTO_ANY)
                 p->proto = f->proto;
-        } else if (find_name(types, r->word, &v)) {
+        } else if (ipname_find(types, r->word, &v)) {
             p->type = p->type == TYPE_ETHERHOST && v == TYPE_HOST ? TYPE_ETHERHOST : (uint8_t)v;
         } else if (str_is(r->word, "ether")) {
             p->type = TYPE_ETHERHOST;
         } else if (str_is(r->word, "ip") || str_is(r->word, "transp")) {
             p->proto = PROTO_ANY;
-        } else if (p->type != TYPE_PROTO && find_name(protos, r->word, &v)) {
+        } else if (p->type != TYPE_PROTO && ipname_find(ipname_protos, r->word, &v)) {
             p->proto = (int16_t)v;
         } else {
             return false;
@@ -363,11 +242,11 @@ static void guess_type(struct reader *r, struct prim *p)
         p->type = TYPE_NET;
     else if (value_ether(r->word, p->ether))
         p->type = TYPE_ETHERHOST;
-    else if (find_name(tcp_options, r->word, &v) && p->dir == DIR_EITHER)
+    else if (ipname_find(ipname_tcp_options, r->word, &v) && p->dir == DIR_EITHER)
         p->type = TYPE_TCPOPT;
     else if (p->proto == IPPROTO_ICMP && ipname_icmp_type(r->word, &v))
         p->type = TYPE_ICMPTYPE;
-    else if (find_name(ports, r->word, &v))
+    else if (ipname_find(ipname_ports, r->word, &v))
         p->type = TYPE_PORT;
 }
 
@@ -428,7 +307,7 @@ static bool read_number(struct reader *r, struct prim *p)
             return false;
         break;
     case TYPE_TCPOPT:
-        if (!find_name(tcp_options, r->word, &v))
+        if (!ipname_find(ipname_tcp_options, r->word, &v))
             return false;
         break;
     default:
@@ -643,187 +522,4 @@ struct ipexpr *ipexpr_parse(struct arena *arena, const struct conf *c, struct st
     if (x && r.word.len)
         return fail(&r, "unexpected");
     return r.failed ? NULL : x;
-}
-
-/* ---- compiling ---- */
-
-static target_t test_place(struct cbuilder *b, const struct place *p, uint32_t mask, uint32_t value,
-                           target_t yes, target_t no)
-{
-    return cbuilder_test(b, p->base, p->off, mask << p->shift, value << p->shift, yes, no);
-}
-
-/* number > value, bit by bit from the left; runs of equal bits make one test. Built from the right. */
-static target_t emit_greater(struct cbuilder *b, const struct place *p, uint32_t mask,
-                             uint32_t value, target_t yes, target_t no)
-{
-    target_t t = no; /* all equal: not greater */
-
-    for (unsigned i = 0; i < p->bits;) {
-        uint32_t run = 0, whole = 0;
-        bool ones = value >> i & 1;
-
-        for (; i < p->bits && (value >> i & 1) == ones; i++)
-            whole |= 1u << i;
-        run = mask & whole;
-        if (ones && run != whole) { /* the value has a bit that the masked number cannot have */
-            t = no;
-            continue;
-        }
-        if (ones)
-            t = test_place(b, p, run, run, t, no);
-        else
-            t = run ? test_place(b, p, run, 0, t, yes) : t;
-    }
-    return t;
-}
-
-static target_t emit_number(const struct prim *x, struct cbuilder *b, const struct place *p,
-                            target_t yes, target_t no)
-{
-    uint32_t all = p->bits == 32 ? 0xffffffff : (1u << p->bits) - 1;
-    uint32_t mask = x->has_mask ? x->mask & all : all;
-    target_t swap;
-
-    if (x->type == TYPE_TCPOPT)
-        mask = x->mask;
-    switch ((enum relation)x->relation) {
-    case REL_NE:
-        swap = yes, yes = no, no = swap;
-        /* fall through */
-    case REL_EQ:
-        if (x->value & ~mask)
-            return no;
-        return test_place(b, p, mask, x->value, yes, no);
-    case REL_LE:
-        swap = yes, yes = no, no = swap;
-        /* fall through */
-    case REL_GT:
-        return emit_greater(b, p, mask, x->value, yes, no);
-    case REL_LT:
-        swap = yes, yes = no, no = swap;
-        /* fall through */
-    case REL_GE:
-        return x->value ? emit_greater(b, p, mask, x->value - 1, yes, no) : yes;
-    }
-    return no;
-}
-
-/* One side (source or destination) of an address or port. */
-static target_t emit_side(const struct prim *x, struct cbuilder *b, bool dst, target_t yes,
-                          target_t no)
-{
-    struct place port = {BASE_TRANSPORT, dst ? 0 : 16, 16, 0};
-    const uint8_t *e = x->ether;
-
-    switch (x->type) {
-    case TYPE_HOST:
-    case TYPE_NET:
-        return cbuilder_test(b, BASE_NET, dst ? 16 : 12, be32_to_host(x->mask),
-                             be32_to_host(x->value), yes, no);
-    case TYPE_ETHERHOST:
-        if (dst) {
-            yes =
-                cbuilder_test(b, BASE_MAC, 4, 0xffff0000, (uint32_t)get_be16(e + 4) << 16, yes, no);
-            return cbuilder_test(b, BASE_MAC, 0, 0xffffffff, get_be32(e), yes, no);
-        }
-        yes = cbuilder_test(b, BASE_MAC, 8, 0xffffffff, get_be32(e + 2), yes, no);
-        return cbuilder_test(b, BASE_MAC, 4, 0xffff, get_be16(e), yes, no);
-    default:
-        return emit_number(x, b, &port, yes, no);
-    }
-}
-
-static target_t emit_sides(const struct prim *x, struct cbuilder *b, target_t yes, target_t no)
-{
-    bool negative = x->relation == REL_NE && x->type != TYPE_PORT;
-    target_t t;
-
-    if (negative) { /* "!=" of addresses negates the whole */
-        t = yes;
-        yes = no;
-        no = t;
-    }
-    switch (x->dir) {
-    case DIR_SRC:
-        return emit_side(x, b, false, yes, no);
-    case DIR_DST:
-        return emit_side(x, b, true, yes, no);
-    case DIR_BOTH:
-        t = emit_side(x, b, true, yes, no);
-        return emit_side(x, b, false, t, no);
-    default:
-        t = emit_side(x, b, true, yes, no);
-        return emit_side(x, b, false, yes, t);
-    }
-}
-
-/* What must hold before transport fields mean anything: the protocol, and a first fragment. */
-static target_t emit_transport(const struct prim *x, struct cbuilder *b, target_t yes, target_t no)
-{
-    yes = cbuilder_test(b, BASE_NET, 4, IP_OFFMASK, 0, yes, no);
-    if (x->proto == PROTO_TCPUDP) {
-        target_t udp = cbuilder_test(b, BASE_NET, 8, 0xff0000, IPPROTO_UDP << 16, yes, no);
-
-        return cbuilder_test(b, BASE_NET, 8, 0xff0000, IPPROTO_TCP << 16, yes, udp);
-    }
-    if (x->proto >= 0)
-        return cbuilder_test(b, BASE_NET, 8, 0xff0000, (uint32_t)x->proto << 16, yes, no);
-    return yes;
-}
-
-static target_t emit_primitive(const struct prim *x, struct cbuilder *b, target_t yes, target_t no)
-{
-    switch ((enum type)x->type) {
-    case TYPE_HOST:
-    case TYPE_NET:
-    case TYPE_ETHERHOST:
-        yes = emit_sides(x, b, yes, no);
-        if (x->type != TYPE_ETHERHOST && x->proto >= 0) /* "tcp src host ..." */
-            yes = cbuilder_test(b, BASE_NET, 8, 0xff0000, (uint32_t)x->proto << 16, yes, no);
-        return yes;
-    case TYPE_PORT:
-        return emit_transport(x, b, emit_sides(x, b, yes, no), no);
-    case TYPE_FRAG:
-        return cbuilder_test(b, BASE_NET, 4, IP_MF | IP_OFFMASK, 0, no, yes);
-    case TYPE_UNFRAG:
-        return cbuilder_test(b, BASE_NET, 4, IP_MF | IP_OFFMASK, 0, yes, no);
-    case TYPE_ECT: /* ECN bits 01 or 10 */
-        no = cbuilder_test(b, BASE_NET, 0, 0x30000, 0x20000, yes, no);
-        return cbuilder_test(b, BASE_NET, 0, 0x30000, 0x10000, yes, no);
-    case TYPE_CE:
-        return cbuilder_test(b, BASE_NET, 0, 0x30000, 0x30000, yes, no);
-    default:
-        yes = emit_number(x, b, &x->place, yes, no);
-        return x->place.base == BASE_TRANSPORT ? emit_transport(x, b, yes, no) : yes;
-    }
-}
-
-target_t ipexpr_emit(const struct ipexpr *x, struct cbuilder *b, target_t yes, target_t no)
-{
-    target_t t;
-
-    switch ((enum op)x->op) {
-    case OP_TRUE:
-        return yes;
-    case OP_FALSE:
-        return no;
-    case OP_TEST:
-        return emit_primitive(&x->prim, b, yes, no);
-    case OP_NOT:
-        return ipexpr_emit(x->first, b, no, yes);
-    case OP_AND:
-        for (const struct ipexpr *i = x->first; i; i = i->next)
-            yes = ipexpr_emit(i, b, yes, no);
-        return yes;
-    case OP_OR:
-        for (const struct ipexpr *i = x->first; i; i = i->next)
-            no = ipexpr_emit(i, b, yes, no);
-        return no;
-    case OP_CHOICE:
-        t = ipexpr_emit(x->first->next, b, yes, no);
-        no = ipexpr_emit(x->first->next->next, b, yes, no);
-        return ipexpr_emit(x->first, b, t, no);
-    }
-    return no;
 }

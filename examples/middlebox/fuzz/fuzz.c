@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Fuzzing: one program for five kinds of input, chosen by FUZZ_TARGET when it is built. Whatever the
- * bytes are, nothing may crash, hang, or leak a packet.
+ * Fuzzing: one program for five kinds of input; the environment variable FUZZ_TARGET chooses (config,
+ * filter, handler, packet, pcap). Whatever the bytes are, nothing may crash, hang, or leak a packet.
  *
  * With libFuzzer (clang) it searches for inputs; `-DFUZZ_SEEDS` builds a program that writes the seed
  * corpus of each target into the directory it is given.
@@ -230,7 +230,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    one(FUZZ_TARGET, data, size);
+    static const char *const names[] = {"config", "filter", "handler", "packet", "pcap"};
+    const char *name = getenv("FUZZ_TARGET");
+    int target = 0;
+
+    while (target < TARGETS && (!name || strcmp(name, names[target]) != 0))
+        target++;
+    if (target == TARGETS) {
+        fprintf(stderr, "FUZZ_TARGET must be config, filter, handler, packet or pcap\n");
+        exit(1);
+    }
+    one(target, data, size);
     return 0;
 }
 #endif
