@@ -96,16 +96,17 @@ class Launcher:
     def __init__(self, tools):
         self._tools = tools
         self._folder = paths.build_folder() / "toolstack"
+        self.said = ""
 
     def shell(self, command):
-        """Run a shell command there; return (exit code, output)."""
-        out = bytearray()
+        """Run a shell command there; return (exit code, output). Its complaints are in `said`."""
+        out, errors = bytearray(), bytearray()
 
         def keep(stream, data):
-            if stream == agent.STDOUT:
-                out.extend(data)
+            (out if stream == agent.STDOUT else errors).extend(data)
 
         code = self._tools.run(["sh", "-c", command], output=keep)
+        self.said = errors.decode(errors="replace").strip()
         return code, out.decode(errors="replace")
 
     def start(self):
@@ -120,10 +121,10 @@ class Launcher:
         if code != 0:
             raise SpratError(f"spratd does not start; /var/log/spratd.log in {self._tools.name} says why")
 
-    def ask(self, command, words):
+    def ask(self, command, words=()):
         """Run spratctl; return its answers. Many words are given in several turns."""
         answers = []
-        for at in range(0, len(words), CHUNK):
+        for at in range(0, max(1, len(words)), CHUNK):
             quoted = " ".join(guest_cfg.quote_word(str(word)) for word in words[at : at + CHUNK])
             answers += self._answers(self.shell(f"{self._folder}/spratctl --json {command} {quoted}"))
         return answers
@@ -133,15 +134,14 @@ class Launcher:
         answers = self._answers(self.shell(f"{self._folder}/spratctl --json list"))
         return {guest["name"]: guest for guest in answers[0]["guests"]}
 
-    @staticmethod
-    def _answers(result):
+    def _answers(self, result):
         code, output = result
         try:
             answers = [json.loads(line) for line in output.splitlines()]
         except ValueError:
             answers = []
         if not answers and code != 0:
-            raise SpratError("spratd does not answer: has it ended?")
+            raise SpratError(f"the launcher does not answer: {self.said}")
         return answers
 
 

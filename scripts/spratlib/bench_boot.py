@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""How long it takes to create guests, one after the other, and what each costs the host.
+
+Each guest is created, and seen in main by what it says on its console, before the next one is.
+With each of the toolstacks, one after the other on the same host:
+
+  xl           `xl create`, once for each guest
+  sprat        the launcher, from nothing
+  sprat-pool   the launcher, from shells built ahead
+
+The CSV has a line for each guest; samples.csv the memory after each so many guests; environment.txt
+what host it was. The times are the host's own: compare them within one run only.
+"""
+
+import csv
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import time
+
+from spratlib import fleet, guest_cfg, lab, lab_cli, paths, run, toolstack
+from spratlib.errors import SpratError, UsageError
+
+TOOLSTACKS = ("xl", "sprat", "sprat-pool")
+PHASES = ("domain", "build", "console", "store", "start")
+COLUMNS = ("toolstack", "image", "number", "create_ns", "ready_ns", *(f"{p}_ns" for p in PHASES))
+SAMPLE_COLUMNS = ("toolstack", "image", "guests", "xen_free_kib", "dom0_available_kib",
+                  "xenstored_kib", "launcher_kib")  # fmt: skip
+CHECKPOINTS = (1, 10, 100, 300, 500, 1000, 3000)
+POOL_MAX = 1000
+BLOCK = 25  # guests between two samples of memory
+READY_S = 60
+PLOT_TIMEOUT_S = 60
+
+
+def add_arguments(parser):
+    parser.description = __doc__
+    parser.add_argument("--guests", type=lab_cli.positive, default=100, metavar="N",
+                        help="so many at once (default: %(default)s)")
+    parser.add_argument("--image", default="hello", metavar="CFG[,CFG...]",
+                        help="cfg files, or names of such (default: %(default)s)")
+    parser.add_argument("--toolstack", default=",".join(TOOLSTACKS), metavar="T[,T...]",
+                        help="of %(default)s")
+    parser.add_argument("--cmdline", default="stay", metavar="TEXT",
+                        help="the guests' command line (default: '%(default)s')")
+    parser.add_argument("--ready", default="from Sprat", metavar="TEXT",
+                        help="what a guest says in main (default: '%(default)s')")
+    parser.add_argument("--lab", metavar="NAME", default=os.environ.get("SPRAT_LAB") or None,
+                        help="the lab to use (default: $SPRAT_LAB)")
+    parser.add_argument("--output", metavar="DIR", help="default: bench/boot in the build folder")
+    parser.set_defaults(act=main)
+
+
+def main(args):
+    chosen = args.toolstack.split(",")
+    for name in chosen:
+        if name not in TOOLSTACKS:
+            raise UsageError(f"there is no toolstack '{name}'; there are {', '.join(TOOLSTACKS)}")
+    output = pathlib.Path(args.output) if args.output else paths.build_folder() / "bench/boot"
+    output.mkdir(parents=True, exist_ok=True)
+    images = [run.Guest(name) for name in args.image.split(",")]
+    need = max(image.memory_mib for image in images) + 1
+    options = lab.Options(memory=1024 + args.guests * need * 5 // 4, smp=1)
+    rows, samples, destroyed = [], [], []
+    with toolstack.choose(args.lab, options, lab_cli.report) as tools:
+        bench = Bench(tools, args, output)
+        (output / "environment.txt").write_text(bench.environment())
+        for image in images:
+            for name in chosen:
+                lab_cli.report(f"{image.cfg.stem}: {args.guests} guests by {name}")
+                taken_s = bench.measure(image, name, rows, samples)
+                destroyed.append((name, image.cfg.stem, taken_s))
+    write_csv(output / "boot.csv", COLUMNS, rows)
+    write_csv(output / "samples.csv", SAMPLE_COLUMNS, samples)
+    print_tables(rows, samples, destroyed)
+    plot(output, rows, samples)
+    print(f"The figures and plots are in {output}")
+    return 0
+
+
+class Bench:
+    """One run, on one host."""
+
+    def __init__(self, tools, args, output):
+        self.tools, self.args = tools, args
+        self.launcher = fleet.Launcher(tools)
+        self.cfg = output / "guest.cfg"
+
+    def shell(self, command):
+        """Run a shell command in dom0; return its output. SpratError when it fails."""
+        code, output = self.launcher.shell(command)
+        if code != 0:
+            raise SpratError(f"in {self.tools.name}, '{command[:60]}...' ended with exit code {code}")
+        return output
+
+    def environment(self):
+        """What the host is like."""
+        return self.shell(
+            "xl info; xl info -n | grep -c . >/dev/null; uname -r; cat /proc/cmdline;"
+            " xl dmesg | grep -iE 'xpti|Speculative|TSC' | head -n 20;"
+            " ls -l /proc/$(cat /run/xenstored/pid 2>/dev/null || pidof xenstored oxenstored)/exe"
+            " | sed 's/.*-> /xenstored: /'; grep -m1 'model name' /proc/cpuinfo"
+        )
+
+    def sample(self):
+        """Return (Xen's free memory, dom0's, xenstored's, the launcher's), each in KiB."""
+        text = self.shell(
+            "xenstored=$(pidof xenstored || pidof oxenstored); spratd=$(pidof spratd);"
+            f" {paths.build_folder()}/toolstack/spratctl --json stats;"
+            " grep MemAvailable /proc/meminfo | tr -dc 0-9; echo;"
+            " for p in $xenstored $spratd; do grep VmRSS /proc/$p/status | tr -dc 0-9; echo; done"
+        )
+        first, *numbers = text.split("\n")
+        return (json.loads(first)["xen_free_kib"], *map(int, filter(None, numbers)))
+
+    def measure(self, image, name, rows, samples):
+        """Create the guests, then destroy them; return the seconds that took."""
+        self.launcher.start()
+        if self.launcher.guests():
+            raise SpratError("the launcher has guests already; end them first: spratctl destroy --all")
+        text = image.cfg.read_text()
+        lines = [line for line in text.splitlines() if not line.startswith(("extra", "name"))]
+        lines += ['name = "bench"', f"extra = {guest_cfg.quote(self.args.cmdline)}"]
+        self.cfg.write_text("\n".join(lines) + "\n")
+        stem, count = image.cfg.stem, self.args.guests
+        if name == "sprat-pool":
+            self.fill_pool(min(count, POOL_MAX))
+        samples.append((name, stem, 0, *self.sample()))
+        for first in range(1, count + 1, BLOCK):
+            n = min(BLOCK, count + 1 - first)
+            block = self.create_xl(first, n) if name == "xl" else self.create(first, n)
+            rows += [(name, stem, first + i, *row) for i, row in enumerate(block)]
+            samples.append((name, stem, first + n - 1, *self.sample()))
+        started = time.monotonic()
+        if name == "xl":
+            self.shell(f"for i in $(seq {count}); do xl destroy bench-$i || exit 1; done")
+        else:
+            self.launcher.ask("destroy --all")
+        taken_s = time.monotonic() - started
+        if name == "sprat-pool":
+            self.launcher.ask("pool --size 0", [self.cfg])
+        return taken_s
+
+    def fill_pool(self, size):
+        self.launcher.ask(f"pool --size {size} --low 1", [self.cfg])
+        deadline = time.monotonic() + size + READY_S
+        while self.launcher.ask("stats")[0]["pools"][0]["shells"] < size:
+            if time.monotonic() > deadline:
+                raise SpratError("the pool is not filled in time")
+            time.sleep(0.5)
+
+    def create(self, first, count):
+        """Create guests by the launcher; return their figures."""
+        ready = guest_cfg.quote_word(self.args.ready)
+        answers = self.launcher.ask(
+            f"create --parallel 1 --count {count} --first {first} --timeout {READY_S} --ready {ready}",
+            [self.cfg],
+        )
+        figures = []
+        for answer in answers:
+            if not answer["ok"]:
+                raise SpratError(answer["error"])
+            if "domid" in answer:
+                ns = answer["ns"]
+                figures.append((ns["total"], ns["total"] + answer["wait_ns"],
+                                *(ns[phase] for phase in PHASES)))  # fmt: skip
+        return figures
+
+    def create_xl(self, first, count):
+        """Create guests by xl; return their figures. A console's log tells that main was reached."""
+        if self.tools.console_logs is None:
+            raise SpratError("with xl the consoles' logs are needed: give --toolstack without xl")
+        figures = []
+        for number in range(first, first + count):
+            log = f"{self.tools.console_logs}/guest-bench-{number}.log"
+            self.shell(f": >{log}")
+            started = time.monotonic_ns()
+            self.shell(f"xl create -q -e {self.cfg} 'name=\"bench-{number}\"'")
+            created_ns = time.monotonic_ns() - started
+            ready = guest_cfg.quote_word(self.args.ready)
+            self.shell(f"n=0; until grep -q {ready} {log}; do n=$((n+1));"
+                       f" [ $n -lt {READY_S * 20} ] || exit 1; usleep 50000; done")  # fmt: skip
+            figures.append((created_ns, time.monotonic_ns() - started, *([""] * len(PHASES))))
+        return figures
+
+
+def write_csv(path, columns, rows):
+    with open(path, "w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(columns)
+        table.writerows(rows)
+
+
+def percentile(values, share):
+    """The value that `share` of the values do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def print_tables(rows, samples, destroyed):
+    """Print milliseconds around some numbers of guests, and memory."""
+    print(f"{'toolstack':11} {'image':12} {'guests':>7}  {'p50':>9} {'p90':>9} {'p99':>9}  ms, created")
+    for name, stem, taken_s in destroyed:
+        own = [row for row in rows if row[:2] == (name, stem)]
+        for checkpoint in CHECKPOINTS:
+            near = [row[3] / 1e6 for row in own if checkpoint * 0.8 <= row[2] <= checkpoint]
+            if near and len(own) >= checkpoint:
+                figures = " ".join(f"{percentile(near, share):9.2f}" for share in (0.5, 0.9, 0.99))
+                print(f"{name:11} {stem:12} {checkpoint:7}  {figures}")
+        memory = [row for row in samples if row[:2] == (name, stem)]
+        first, last = memory[0], memory[-1]
+        ready = statistics.median(row[4] for row in own) / 1e6
+        print(f"{'':24} all destroyed in {taken_s:.1f} s; created and in main: median {ready:.2f} ms")
+        if name != "sprat-pool":
+            each = [(a - b) / last[2] for a, b in zip(first[3:5], last[3:5])]
+            print(f"{'':24} a guest costs {each[0]:.0f} KiB of Xen's memory, {each[1]:.0f} of dom0's")
+
+
+def plot(folder, rows, samples):
+    """Draw times and memory against the number of guests, if gnuplot is here."""
+    if shutil.which("gnuplot") is None:
+        lab_cli.report("no plots: apt install gnuplot-nox")
+        return
+    series = sorted({row[:2] for row in rows})
+    for name, stem in series:
+        data = folder / f"{name}-{stem}.dat"
+        data.write_text("".join(f"{row[2]} {row[3] / 1e6}\n" for row in rows if row[:2] == (name, stem)))
+        data = folder / f"{name}-{stem}-memory.dat"
+        data.write_text("".join(f"{row[2]} {row[3] / 1024}\n" for row in samples
+                                if row[:2] == (name, stem)))  # fmt: skip
+    head = "set terminal svg size 800,500\nset key left top\nset xlabel 'guests that run'\nset grid\n"
+    for target, label, suffix, style, scale in (
+        ("time.svg", "ms to create one more", "", "points pt 7 ps 0.3", "set logscale y\n"),
+        ("memory.svg", "Xen free memory, MiB", "-memory", "lines lw 2", ""),
+    ):
+        curves = ", ".join(f"'{folder}/{name}-{stem}{suffix}.dat' with {style} title '{name} {stem}'"
+                           for name, stem in series)  # fmt: skip
+        script = f"{head}{scale}set output '{folder / target}'\nset ylabel '{label}'\nplot {curves}\n"
+        subprocess.run(["gnuplot"], input=script, text=True, check=True, timeout=PLOT_TIMEOUT_S)
