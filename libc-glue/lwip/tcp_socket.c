@@ -16,6 +16,8 @@
 
 #define CHUNK            3900      /* bytes: a piece of a segment and its description fit a page */
 #define MEMORY_RETRY_NS  50000000u /* when there is no memory, and no acknowledgement will free some */
+#define QUEUED_WINDOWS   3
+#define QUEUED_MIN       16384
 #define RECVED_MAX       0xffffu   /* what tcp_recved() takes */
 
 /* What lwIP tells. All of these are called in the network thread, or in a call of a program's. */
@@ -46,9 +48,33 @@ static err_t received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t erro
     return ERR_OK;
 }
 
+/*
+ * Bytes that may be queued in all: a few windows, so that the next one is there when this one is
+ * acknowledged. More would only be cut into segments now that are smaller than they could be later
+ * (tso.c), and take memory from others.
+ */
+static size_t queue_limit(const struct tcp_pcb *pcb)
+{
+    size_t limit = QUEUED_WINDOWS * (size_t)pcb->cwnd;
+
+    limit = limit > QUEUED_MIN ? limit : QUEUED_MIN;
+    return limit < TCP_SND_BUF ? limit : TCP_SND_BUF;
+}
+
+/* Bytes that may be written now. (tcp_sndbuf() tells of 64 KiB at most.) */
+static size_t room_of(const struct tcp_pcb *pcb)
+{
+    size_t limit = queue_limit(pcb), queued = TCP_SND_BUF - pcb->snd_buf;
+
+    if (tcp_sndqueuelen(pcb) >= TCP_SND_QUEUELEN - 2 || queued >= limit)
+        return 0;
+    return limit - queued;
+}
+
+/* Is there so much room that it is worth waking a writer? */
 static bool room_to_send(const struct tcp_pcb *pcb)
 {
-    return tcp_sndbuf(pcb) > TCP_SNDLOWAT && tcp_sndqueuelen(pcb) < TCP_SNDQUEUELOWAT;
+    return room_of(pcb) > queue_limit(pcb) / 3 && tcp_sndqueuelen(pcb) < TCP_SNDQUEUELOWAT;
 }
 
 static err_t sent(void *arg, struct tcp_pcb *pcb, u16_t len)
@@ -264,8 +290,7 @@ static int may_send(struct socket *socket, int flags, uint64_t *started_ns)
             return -ENOTCONN;
         if (socket->tcp.state == TCP_DEAD || socket->write_shut)
             return -EPIPE;
-        if (socket->tcp.state == TCP_CONNECTED && tcp_sndbuf(socket->tcp.pcb) &&
-            tcp_sndqueuelen(socket->tcp.pcb) < TCP_SND_QUEUELEN - 2)
+        if (socket->tcp.state == TCP_CONNECTED && room_of(socket->tcp.pcb))
             return 0;
         int error =
             socket_wait(socket, &socket->writers, socket->send_timeout_ns, flags, started_ns);
@@ -304,7 +329,7 @@ static ssize_t tcp_socket_send(struct socket *socket, const struct msghdr *messa
             tso_grow(pcb);
             size_t n = iov->iov_len - at;
             n = n < CHUNK ? n : CHUNK;
-            n = n < tcp_sndbuf(pcb) ? n : tcp_sndbuf(pcb);
+            n = n < room_of(pcb) ? n : room_of(pcb);
             bool last = at + n == iov->iov_len && i + 1 == message->msg_iovlen;
             err_t result = tcp_write(pcb, (const char *)iov->iov_base + at, (u16_t)n,
                                      TCP_WRITE_FLAG_COPY | (last ? 0 : TCP_WRITE_FLAG_MORE));
