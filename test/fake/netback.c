@@ -117,6 +117,8 @@ static uint32_t guest_number(const char *folder, const char *key, uint32_t other
 static void rung(void *arg)
 {
     ++*(unsigned *)arg;
+    if (fake_netback.on_ring)
+        fake_netback.on_ring();
 }
 
 static void *map_ring(uint32_t ref)

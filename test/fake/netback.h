@@ -30,10 +30,11 @@ struct fake_netback_queue {
 };
 
 struct fake_netback {
-    bool by_hand;    /**< does nothing when the guest's state changes */
-    bool stubborn;   /**< never closes */
-    bool attached;   /**< to the rings */
-    unsigned closed; /**< how often it let go */
+    bool by_hand;          /**< does nothing when the guest's state changes */
+    bool stubborn;         /**< never closes */
+    bool attached;         /**< to the rings */
+    unsigned closed;       /**< how often it let go */
+    void (*on_ring)(void); /**< what it does at once when the guest notifies */
     unsigned n_queues;
     struct fake_netback_queue queues[8];
 };

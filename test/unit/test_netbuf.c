@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "run.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include <sprat/netbuf.h>
+
+#include "machine.h"
+#include "port.h"
+
+#define KEPT_MAX 128
+
+static struct netbuf *bufs[KEPT_MAX + 20];
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_build(&(struct fake_guest){0});
+    return 0;
+}
+
+static void a_new_packet_is_empty_with_headroom(void **state)
+{
+    (void)state;
+    struct netbuf *buf = netbuf_alloc();
+    assert_non_null(buf);
+    assert_int_equal(netbuf_headroom(buf), NETBUF_HEADROOM);
+    assert_int_equal(netbuf_tailroom(buf), NETBUF_BYTES - NETBUF_HEADROOM);
+    assert_int_equal(buf->len + buf->total + buf->gso + buf->csum + buf->gso_size, 0);
+    assert_null(buf->piece);
+    assert_null(buf->packet);
+    assert_null(buf->release);
+    netbuf_free(buf);
+}
+
+static void a_buffer_used_again_is_like_new(void **state)
+{
+    (void)state;
+    struct netbuf *buf = netbuf_alloc(), *before = buf;
+    uint8_t *page = buf->page;
+    memset(buf, 0xee, sizeof(*buf));
+    buf->page = page;
+    buf->piece = NULL;
+    buf->release = NULL;
+    netbuf_free(buf);
+    buf = netbuf_alloc();
+    assert_ptr_equal(buf, before);
+    assert_ptr_equal(buf->page, page);
+    assert_int_equal(netbuf_headroom(buf), NETBUF_HEADROOM);
+    assert_null(buf->packet);
+    assert_null(buf->owner[0]);
+    assert_int_equal(buf->total + buf->gso + buf->csum + buf->gso_size, 0);
+    netbuf_free(buf);
+}
+
+static void all_pieces_are_freed(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        bufs[i] = netbuf_alloc();
+    bufs[0]->piece = bufs[1];
+    bufs[1]->piece = bufs[2];
+    netbuf_free(bufs[0]);
+    netbuf_free(NULL);
+    fake_pages_left(0);
+    for (int i = 0; i < 3; i++)
+        assert_non_null(netbuf_alloc());
+    assert_null(netbuf_alloc());
+}
+
+static void no_more_than_128_are_kept(void **state)
+{
+    (void)state;
+    for (int i = 0; i < KEPT_MAX + 20; i++)
+        assert_non_null(bufs[i] = netbuf_alloc());
+    for (int i = 0; i < KEPT_MAX + 20; i++)
+        netbuf_free(bufs[i]);
+    assert_int_equal(fake_n_pages(), KEPT_MAX);
+    assert_int_equal(fake_n_blocks(), KEPT_MAX);
+}
+
+static void without_memory_there_is_none_and_nothing_is_lost(void **state)
+{
+    (void)state;
+    for (unsigned at = 0; at < 2; at++) {
+        fake_alloc_fails(at);
+        assert_null(netbuf_alloc());
+        assert_int_equal(fake_n_blocks(), 0);
+        assert_int_equal(fake_n_pages(), 0);
+    }
+    struct netbuf *buf = netbuf_alloc();
+    assert_non_null(buf);
+    netbuf_free(buf);
+}
+
+static const struct netbuf *released;
+
+static void release(struct netbuf *buf)
+{
+    released = buf;
+}
+
+static void a_page_of_somebody_elses_is_given_back_to_him(void **state)
+{
+    (void)state;
+    struct netbuf theirs = {.release = release};
+    bufs[0] = netbuf_alloc();
+    bufs[0]->piece = &theirs;
+    netbuf_free(bufs[0]);
+    assert_ptr_equal(released, &theirs);
+    assert_int_equal(fake_n_pages(), 1);
+    fake_pages_left(0);
+    assert_ptr_equal(netbuf_alloc(), bufs[0]);
+    assert_null(netbuf_alloc());
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_new_packet_is_empty_with_headroom, setup),
+        cmocka_unit_test_setup(a_buffer_used_again_is_like_new, setup),
+        cmocka_unit_test_setup(all_pieces_are_freed, setup),
+        cmocka_unit_test_setup(no_more_than_128_are_kept, setup),
+        cmocka_unit_test_setup(without_memory_there_is_none_and_nothing_is_lost, setup),
+        cmocka_unit_test_setup(a_page_of_somebody_elses_is_given_back_to_him, setup),
+    };
+    return RUN_TESTS(tests);
+}
