@@ -12,8 +12,9 @@
 
 #include "deadline.h"
 
-/* newlib's function that makes the first thread's standard streams ready. */
+/* newlib's functions that make the first thread's standard streams and table of handlers ready. */
 void __sinit(struct _reent *reent);
+int _init_signal_r(struct _reent *reent);
 
 struct __pthread {
     struct _reent reent; /* first: struct thread's `local` points here, see __getreent() */
@@ -46,18 +47,20 @@ SPRAT_API int pthread_equal(pthread_t a, pthread_t b)
     return a == b;
 }
 
-/* Streams are the program's, not a thread's. */
+/* Streams and signal handlers are the program's, not a thread's. */
 static void init_reent(struct _reent *reent)
 {
     struct _reent *first = _impure_ptr;
 
     if (!first->__sdidinit)
         __sinit(first);
+    _init_signal_r(first);
     _REENT_INIT_PTR(reent);
     reent->_stdin = first->_stdin;
     reent->_stdout = first->_stdout;
     reent->_stderr = first->_stderr;
     reent->__sdidinit = 1;
+    reent->_sig_func = first->_sig_func;
 }
 
 /* Destructors may set values again: a few rounds, as POSIX has it. */
@@ -92,7 +95,8 @@ SPRAT_API void pthread_exit(void *result)
     }
     self->result = result;
     self->ended = true;
-    self->reent.__sdidinit = 0; /* its streams are not its own: they stay open */
+    self->reent.__sdidinit = 0; /* its streams and handlers are not its own: they stay */
+    self->reent._sig_func = NULL;
     _reclaim_reent(&self->reent);
     thread_self()->local = NULL;
     if (self->detached)
@@ -123,8 +127,8 @@ SPRAT_API int pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(
     made->start = start;
     made->arg = arg;
     made->detached = attr && attr->__detached;
-    struct thread *thread = thread_start("pthread", attr ? attr->__stack_size : THREAD_STACK_DEFAULT,
-                                         run, made);
+    struct thread *thread =
+        thread_start("pthread", attr ? attr->__stack_size : THREAD_STACK_DEFAULT, run, made);
     if (!thread) {
         free(made);
         return EAGAIN;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* <sprat/context.h>. A switch is a function call, so only what a callee must keep is saved. */
+/*
+ * <sprat/context.h>. A switch is a function call, so only what a callee must keep is saved: six
+ * registers, and how the thread wants floating point to round and to trap.
+ */
 
     .section .text.context_switch, "ax"
     .globl context_switch
@@ -12,8 +15,14 @@ context_switch:
     push    %r13
     push    %r14
     push    %r15
+    sub     $8, %rsp
+    stmxcsr (%rsp)
+    fnstcw  4(%rsp)
     mov     %rsp, (%rdi)
     mov     (%rsi), %rsp
+    ldmxcsr (%rsp)
+    fldcw   4(%rsp)
+    add     $8, %rsp
     pop     %r15
     pop     %r14
     pop     %r13

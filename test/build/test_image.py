@@ -45,6 +45,17 @@ int main(int argc, char **argv)
 }
 """
 
+THREAD_LOCAL = """
+_Thread_local volatile int mine;
+
+int main(int argc, char **argv)
+{
+    (void)argv;
+    mine = argc;
+    return mine;
+}
+"""
+
 LARGE = """
 static char room[3 << 20];
 
@@ -142,6 +153,9 @@ class Images(unittest.TestCase):
 
     def test_libgcc_functions_that_use_the_red_zone_are_refused(self):
         self.refused("redzone", RED_ZONE, "", "__umodti3() of libgcc", "an event upcall writes")
+
+    def test_thread_local_variables_are_refused(self):
+        self.refused("local", THREAD_LOCAL, "", "call pthread_key_create() instead")
 
     def test_memory_below_the_least_is_refused(self):
         self.refused("large", LARGE, "MEMORY 3", "MEMORY 3 is too little", "Write MEMORY 4")
