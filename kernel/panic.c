@@ -18,7 +18,7 @@
 #include <sprat/thread.h>
 
 #define FRAMES_MAX 32
-#define FLUSH_NS   1000000000ull /* how long the host may take to read what came before the report */
+#define FLUSH_NS   1000000000ull /* how long the host may take to read what came before it */
 
 static void say(const char *fmt, ...) SPRAT_PRINTF(1, 2);
 

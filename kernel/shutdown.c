@@ -37,6 +37,7 @@ static _Noreturn void shutdown(unsigned reason)
 
 void shutdown_exit(int status)
 {
+    status &= 0xff; /* exit(-1) is 255, as everywhere */
     int error = xenstore_write_u64(XENSTORE_NO_TX, SHUTDOWN_STATUS_PATH, (unsigned)status);
     bool say = status || (error && error != -ENOSYS);
     if (say) {

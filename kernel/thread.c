@@ -92,7 +92,7 @@ static void thread_free(struct thread *thread)
         page_free(stack); /* else kept for good: a page that can't be written is nobody's */
 }
 
-/* The first thing that a thread does when it runs, for those that could not free their own stack. */
+/* What a thread does first when it runs: those that ended could not free their own stacks. */
 static void free_ended(void)
 {
     while (sched.all_ended) {

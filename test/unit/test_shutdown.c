@@ -43,6 +43,15 @@ static void another_status_is_told_to_host_and_console(void **state)
     assert_string_equal(fake_console_text(), "sprat: exit status 3\n");
 }
 
+static void a_status_is_a_byte(void **state)
+{
+    (void)state;
+    status = -1;
+    assert_int_equal(fake_run_kernel(end), SHUTDOWN_poweroff);
+    assert_string_equal(fake_xenstored_value(SHUTDOWN_STATUS_PATH), "255");
+    assert_string_equal(fake_console_text(), "sprat: exit status 255\n");
+}
+
 static void without_xenstore_the_status_is_on_the_console_alone(void **state)
 {
     (void)state;
@@ -265,6 +274,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_end_powers_off_without_a_word),
         cmocka_unit_test(another_status_is_told_to_host_and_console),
+        cmocka_unit_test(a_status_is_a_byte),
         cmocka_unit_test(without_xenstore_the_status_is_on_the_console_alone),
         cmocka_unit_test(a_status_that_is_refused_is_said),
         cmocka_unit_test(a_dead_xenstored_does_not_keep_the_guest),
