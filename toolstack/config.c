@@ -192,8 +192,7 @@ static const char *take_vif_part(struct config_vif *vif, const char *key, const 
         char *text;
         size_t size;
     } texts[] = {{"bridge", vif->bridge, sizeof(vif->bridge)},
-                 {"ip", vif->ip, sizeof(vif->ip)},
-                 {"script", vif->script, sizeof(vif->script)}};
+                 {"ip", vif->ip, sizeof(vif->ip)}};
 
     if (strcmp(key, "mac") == 0) {
         vif->mac_given = true;
@@ -207,7 +206,9 @@ static const char *take_vif_part(struct config_vif *vif, const char *key, const 
         strcpy(texts[i].text, value);
         return NULL;
     }
-    return "is not known to the launcher, which knows mac, bridge, ip and script; xl create may know it";
+    if (strcmp(key, "script") == 0)
+        return "is not run by the launcher, which joins bridges itself: leave it out";
+    return "is not known to the launcher, which knows mac, bridge and ip; xl create may know it";
 }
 
 static int take_vif(const struct cfg_setting *setting, const struct cfg_value *spec,

@@ -23,8 +23,7 @@ struct config_vif {
     uint8_t mac[6];
     bool mac_given;
     char bridge[16]; /* IFNAMSIZ; empty: the interface is made and left alone */
-    char ip[128];    /* for the guest and for scripts; addresses separated by blanks */
-    char script[128];
+    char ip[128];    /* for the backend's node; addresses separated by blanks */
 };
 
 struct config {

@@ -13,6 +13,7 @@
 #include "host.h"
 #include "record.h"
 #include "store.h"
+#include "vif.h"
 
 /* What libxl's maxmem has beyond the guest's memory: a balloon driver may overshoot by it. */
 #define MAXMEM_SLACK_KIB 1024
@@ -268,7 +269,7 @@ int guest_build(struct host *host, const struct config *config, const char *cmdl
         return fail_set(fail, ENOMEM, "no memory for another guest");
     guest->console = (struct console)CONSOLE_CLOSED;
     guest->proxy = (struct proxy)PROXY_CLOSED;
-    guest->introduced = host->introduce_all;
+    guest->introduced = host->introduce_all || config->n_vifs; /* backends talk through xenstored */
     guest->memory_mib = config->memory_mib;
     guest->has_cmdline = cmdline != NULL;
     int error = image_get(config->kernel, &guest->image, fail);
@@ -332,6 +333,12 @@ int guest_launch(struct host *host, struct guest *guest, const struct config *co
     if (error)
         goto err;
     guest->times.store_ns += lap(&clock_ns);
+    if (config->n_vifs) {
+        error = vif_plug(host, guest->domid, config->vifs, config->n_vifs, fail);
+        if (error)
+            goto err;
+        guest->times.vif_ns = lap(&clock_ns);
+    }
     if (!guest->has_cmdline) {
         error = build_set_cmdline(&host->hyper, guest->domid, guest->start_info_mfn,
                                   config->cmdline, fail);
@@ -375,6 +382,8 @@ int guest_destroy(struct host *host, struct guest *guest, bool announce, struct 
         introduced = true;
     }
     store_remove(host->store, "/local/domain/%" PRIu32, guest->domid);
+    if (guest->introduced)
+        vif_unplug(host, guest->domid);
     if (introduced)
         store_release(host->store, guest->domid);
     int store_error = store_flush(host->store, &store_fail);

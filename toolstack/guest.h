@@ -35,6 +35,7 @@ struct guest_times {
     uint64_t build_ns;   /* memory, image, page tables */
     uint64_t console_ns; /* mapping, event channel, terminal */
     uint64_t store_ns;   /* xenstored's part */
+    uint64_t vif_ns;     /* network interfaces: xenstored's part, and the kernel's */
     uint64_t start_ns;   /* command line, handle, unpause */
 };
 

@@ -53,9 +53,6 @@ static struct {
 int life_create(struct host *host, const struct config *config, const char *text, const char *file,
                 bool paused, struct guest **result, bool *pooled, struct fail *fail)
 {
-    if (config->n_vifs)
-        return fail_set(fail, EOPNOTSUPP, "%s: vif: the launcher plugs in no interfaces; use xl create",
-                        file);
     int error = host_check_name(host, config->name, fail);
     if (error)
         return error;

@@ -47,6 +47,8 @@ int pool_set(const struct config *config, unsigned size, unsigned low, struct fa
 
     if (size > POOL_MAX)
         return fail_set(fail, EINVAL, "a pool has at most %d shells", POOL_MAX);
+    if (config->n_vifs)
+        return fail_set(fail, EINVAL, "a pool is for guests without interfaces");
     if (size && (low < 1 || low > size))
         return fail_set(fail, EINVAL, "a pool of %u is filled up below 1 to %u", size, size);
     if (!pool) {
@@ -74,7 +76,8 @@ static void drop_newest(struct host *host, struct pool *pool)
 
 struct guest *pool_take(struct host *host, const struct config *config)
 {
-    struct pool *pool = find(config);
+    /* A shell is not known to xenstored; interfaces take a guest that is. */
+    struct pool *pool = config->n_vifs ? NULL : find(config);
     struct image *image;
     struct fail fail;
 

@@ -10,6 +10,7 @@
 #include "guest.h"
 #include "host.h"
 #include "store.h"
+#include "vif.h"
 
 #define RECORD_MAX 3800 /* with its path, below xenstore's 4096 bytes a message */
 
@@ -71,6 +72,7 @@ static void remove_rest(struct host *host, uint32_t domid)
     struct fail fail;
 
     store_remove(host->store, "/local/domain/%" PRIu32, domid);
+    vif_unplug(host, domid);
     store_release(host->store, domid);
     if (store_flush(host->store, &fail) < 0)
         fprintf(stderr, "spratd: domain %" PRIu32 ": %s\n", domid, fail.text);

@@ -44,8 +44,8 @@ class LauncherTest(unittest.TestCase):
     def tearDown(self):
         self.dom0(f"{self.programs}/spratctl stop --destroy")
         self.assertEqual(self.guests(), [])
-        leftovers = self.dom0("xenstore-ls -f /local/domain | grep -v ^/local/domain/0 || true")
-        self.assertEqual(leftovers.replace('/local/domain = ""', "").strip(), "")
+        own = "grep -E '^/local/domain/([1-9]|0/backend/vif/)' || true"
+        self.assertEqual(self.dom0(f"xenstore-ls -f /local/domain | {own}"), "")
 
     def dom0(self, command):
         """Run a shell command in dom0; return its output."""
@@ -130,6 +130,23 @@ class LauncherTest(unittest.TestCase):
             lambda: any(guest["restarts"] >= 3 for guest in self.ctl("list")[0]["guests"])
         )
         self.assertTrue(self.ctl("destroy", "loop")[0]["ok"])
+
+    def test_an_interface_joins_its_bridge_and_goes_with_its_guest(self):
+        self.dom0("modprobe -a xen-netback bridge; ip link show xenbr7 >/dev/null 2>&1 ||"
+                  " { ip link add xenbr7 type bridge && ip link set xenbr7 up; }")  # fmt: skip
+        path = self.folder / "net.cfg"
+        path.write_text((paths.build_folder() / "examples/pong.cfg").read_text()
+                        .replace("bridge=xenbr0", "bridge=xenbr7,mac=02:00:00:00:00:07"))  # fmt: skip
+        for how in ("destroy net", None):
+            answer = self.ctl("create", "--name", "net", "--ready", "link up", str(path))[0]
+            self.assertTrue(answer["ok"], answer)
+            vif = f"vif{answer['domid']}.0"
+            self.assertIn("master xenbr7", self.dom0(f"ip link show {vif}"))
+            self.ctl(*how.split()) if how else self.dom0("xl destroy net")
+            self.assert_soon(lambda: vif not in self.dom0("ip link"))
+            self.assert_soon(lambda: self.ctl("list")[0]["guests"] == [])
+        path.write_text(path.read_text().replace("xenbr7", "nowhere"))
+        self.assertIn("no bridge nowhere", self.ctl("create", str(path))[0]["error"])
 
     def test_what_cannot_be_is_refused_with_the_reason(self):
         self.create(self.cfg, "--name", "taken")
