@@ -28,6 +28,21 @@ static struct {
     unsigned n_held;
 } netback;
 
+/* What an honest backend may rely on. */
+static bool check(bool is_so, const char *what)
+{
+    if (!is_so && !fake_netback.careless)
+        fake_fail("%s", what);
+    return is_so;
+}
+
+static void remember(uint32_t ref)
+{
+    if (netback.n_held == HELD_MAX)
+        fake_fail("too many pages are held");
+    netback.held[netback.n_held++] = ref;
+}
+
 /* The handshake */
 
 void fake_netback_key(const char *key, const char *value)
@@ -126,13 +141,14 @@ static void *map_ring(uint32_t ref)
     void *page = fake_netback_page(ref, true);
 
     fake_gnttab_entry(ref)->flags |= MAPPED;
+    remember(ref);
     return page;
 }
 
 void fake_netback_attach(void)
 {
-    if (fake_netback.attached)
-        fake_fail("the guest offers its rings a second time");
+    if (!check(!fake_netback.attached, "the guest offers its rings a second time"))
+        fake_netback_detach();
     fake_netback.attached = true;
     fake_netback.n_queues = guest_number("", "multi-queue-num-queues", 1);
     if (!fake_netback.n_queues || fake_netback.n_queues > 8)
@@ -172,24 +188,25 @@ void fake_netback_detach(void)
 
 uint8_t *fake_netback_page(uint32_t ref, bool write)
 {
+    if (fake_netback.careless && ref >= 512)
+        return NULL;
     const struct grant_entry_v1 *entry = fake_gnttab_entry(ref);
-
-    if (!(entry->flags & GTF_permit_access) || entry->domid != 0)
-        fake_fail("grant %u is not the backend's", ref);
-    if (write && entry->flags & GTF_readonly)
-        fake_fail("grant %u is for reading", ref);
+    if (!check(entry->flags & GTF_permit_access && entry->domid == 0,
+               "the grant is not the backend's") ||
+        !check(!write || !(entry->flags & GTF_readonly), "the grant is for reading"))
+        return NULL;
     return mmu_va(mmu_pfn_of_mfn(entry->frame));
 }
 
 void fake_netback_hold(uint32_t ref)
 {
-    if (netback.n_held == HELD_MAX)
-        fake_fail("too many pages are held");
-    fake_netback_page(ref, false);
+    if (!fake_netback_page(ref, false))
+        return;
     fake_gnttab_entry(ref)->flags |= GTF_reading;
-    netback.held[netback.n_held++] = ref;
+    remember(ref);
 }
 
+/* A grant that could not be revoked once is not tried again, nor used for anything else. */
 unsigned fake_netback_reclaim(void)
 {
     unsigned n = 0;
@@ -197,8 +214,8 @@ unsigned fake_netback_reclaim(void)
     while (netback.n_held) {
         uint32_t ref = netback.held[--netback.n_held];
         struct grant_entry_v1 *entry = fake_gnttab_entry(ref);
-        if (!(entry->flags & MAPPED))
-            continue; /* it was held twice */
+        if (!(entry->flags & GTF_permit_access))
+            continue;
         entry->flags &= (uint16_t)~MAPPED;
         void *page = mmu_va(mmu_pfn_of_mfn(entry->frame));
         if (gnttab_revoke(ref))
@@ -215,8 +232,9 @@ bool fake_netback_rx_request(unsigned number, netif_rx_request_t *request)
 {
     struct fake_netback_queue *queue = &fake_netback.queues[number];
 
-    if (queue->rx->req_prod - queue->rx_cons > __RING_SIZE(queue->rx, PAGE_BYTES))
-        fake_fail("the guest's rx producer is too far away");
+    if (!check(queue->rx->req_prod - queue->rx_cons <= __RING_SIZE(queue->rx, PAGE_BYTES),
+               "the guest's rx producer is too far away"))
+        return false;
     if (queue->rx->req_prod == queue->rx_cons) {
         queue->rx->req_event = queue->rx_cons + 1;
         return false;
@@ -255,6 +273,8 @@ bool fake_netback_rx_push(unsigned number)
 
 static void fill(uint8_t *page, size_t from, size_t len)
 {
+    if (!page)
+        return;
     for (size_t i = 0; i < len; i++)
         page[i] = fake_netback_byte(from + i);
 }
@@ -267,7 +287,8 @@ bool fake_netback_deliver(unsigned number, size_t len, unsigned flags, unsigned 
     size_t pieces = (len + PAGE_BYTES - 1) / PAGE_BYTES, done = 0;
     netif_rx_request_t request;
 
-    if (queue->rx->req_prod - queue->rx_cons < pieces + gso)
+    uint32_t posted = queue->rx->req_prod - queue->rx_cons;
+    if (posted < pieces + gso || posted > __RING_SIZE(queue->rx, PAGE_BYTES))
         return false;
     for (size_t i = 0; i < pieces; i++) {
         size_t n = len - done < PAGE_BYTES ? len - done : PAGE_BYTES;
@@ -293,8 +314,9 @@ bool fake_netback_deliver(unsigned number, size_t len, unsigned flags, unsigned 
 
 static const void *tx_request(struct fake_netback_queue *queue)
 {
-    if (queue->tx->req_prod - queue->tx_cons > __RING_SIZE(queue->tx, PAGE_BYTES))
-        fake_fail("the guest's tx producer is too far away");
+    if (!check(queue->tx->req_prod - queue->tx_cons <= __RING_SIZE(queue->tx, PAGE_BYTES),
+               "the guest's tx producer is too far away"))
+        return NULL;
     if (queue->tx->req_prod == queue->tx_cons)
         return NULL;
     return &queue->tx->ring[queue->tx_cons++ % __RING_SIZE(queue->tx, PAGE_BYTES)];
@@ -306,11 +328,10 @@ static void take_extras(struct fake_netback_queue *queue, struct fake_packet *pa
 
     while (extra.flags & XEN_NETIF_EXTRA_FLAG_MORE) {
         const void *slot = tx_request(queue);
-        if (!slot || packet->n_extras++)
-            fake_fail("extra info is not there, or twice");
+        if (!check(slot && !packet->n_extras++, "extra info is not there, or twice"))
+            return;
         memcpy(&extra, slot, sizeof(extra));
-        if (extra.type != XEN_NETIF_EXTRA_TYPE_GSO)
-            fake_fail("extra info of type %u", extra.type);
+        check(extra.type == XEN_NETIF_EXTRA_TYPE_GSO, "extra info of another type");
         packet->gso_type = extra.u.gso.type;
         packet->gso_size = extra.u.gso.size;
     }
@@ -330,8 +351,8 @@ bool fake_netback_tx_take(unsigned number, struct fake_packet *packet)
             queue->tx->req_event = queue->tx_cons + 1;
             return false;
         }
-        if (!slot || i == XEN_NETIF_NR_SLOTS_MIN)
-            fake_fail("the packet does not end");
+        if (!check(slot && i < XEN_NETIF_NR_SLOTS_MIN, "the packet does not end"))
+            return false;
         memcpy(&request, slot, sizeof(request));
         packet->ids[i] = request.id;
         packet->refs[i] = request.gref;
@@ -346,13 +367,15 @@ bool fake_netback_tx_take(unsigned number, struct fake_packet *packet)
             take_extras(queue, packet);
     }
     packet->total = sizes[0];
-    if (others > sizes[0])
-        fake_fail("the pieces are larger than the packet");
+    if (!check(others <= sizes[0], "the pieces are larger than the packet"))
+        return false;
     sizes[0] -= others;
     for (unsigned i = 0, at = 0; i < packet->n_ids; at += sizes[i++]) {
-        if (!sizes[i] || offsets[i] + sizes[i] > PAGE_BYTES)
-            fake_fail("piece %u is empty or beyond its page", i);
-        memcpy(packet->data + at, fake_netback_page(packet->refs[i], false) + offsets[i], sizes[i]);
+        const uint8_t *page = fake_netback_page(packet->refs[i], false);
+        if (!check(page && sizes[i] && offsets[i] + sizes[i] <= PAGE_BYTES,
+                   "a piece is empty or beyond its page"))
+            return false;
+        memcpy(packet->data + at, page + offsets[i], sizes[i]);
     }
     return true;
 }

@@ -32,6 +32,7 @@ struct fake_netback_queue {
 struct fake_netback {
     bool by_hand;          /**< does nothing when the guest's state changes */
     bool stubborn;         /**< never closes */
+    bool careless;         /**< has lied: what the guest makes of it fails no test */
     bool attached;         /**< to the rings */
     unsigned closed;       /**< how often it let go */
     void (*on_ring)(void); /**< what it does at once when the guest notifies */
@@ -53,7 +54,7 @@ void fake_netback_state(unsigned state);
 void fake_netback_attach(void);
 void fake_netback_detach(void);
 
-/** The guest's page behind a grant. Fails the test when this backend may not use it like that. */
+/** The guest's page behind a grant. One that may not be used like that fails the test, or is NULL. */
 uint8_t *fake_netback_page(uint32_t ref, bool write);
 
 /** Map a grant, and keep it mapped until fake_netback_reclaim(). */
