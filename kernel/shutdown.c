@@ -37,6 +37,12 @@ static _Noreturn void shutdown(unsigned reason)
 
 void shutdown_exit(int status)
 {
+    static bool ending;
+    struct port_queue nobody_wakes = {0};
+
+    if (ending) /* the thread that came first waits for xenstored: its status counts */
+        port_wait(&nobody_wakes, PORT_FOREVER);
+    ending = true;
     status &= 0xff; /* exit(-1) is 255, as everywhere */
     int error = xenstore_write_u64(XENSTORE_NO_TX, SHUTDOWN_STATUS_PATH, (unsigned)status);
     bool say = status || (error && error != -ENOSYS);

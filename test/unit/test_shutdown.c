@@ -52,6 +52,26 @@ static void a_status_is_a_byte(void **state)
     assert_string_equal(fake_console_text(), "sprat: exit status 255\n");
 }
 
+static void end_too(void *arg)
+{
+    (void)arg;
+    shutdown_exit(9);
+}
+
+static void end_twice(void)
+{
+    thread_start("second", 16384, end_too, NULL);
+    shutdown_exit(5);
+}
+
+static void the_first_of_two_ends_counts(void **state)
+{
+    (void)state;
+    assert_int_equal(fake_run_kernel(end_twice), SHUTDOWN_poweroff);
+    assert_string_equal(fake_xenstored_value(SHUTDOWN_STATUS_PATH), "5");
+    assert_string_equal(fake_console_text(), "sprat: exit status 5\n");
+}
+
 static void without_xenstore_the_status_is_on_the_console_alone(void **state)
 {
     (void)state;
@@ -275,6 +295,7 @@ int main(void)
         cmocka_unit_test(a_good_end_powers_off_without_a_word),
         cmocka_unit_test(another_status_is_told_to_host_and_console),
         cmocka_unit_test(a_status_is_a_byte),
+        cmocka_unit_test(the_first_of_two_ends_counts),
         cmocka_unit_test(without_xenstore_the_status_is_on_the_console_alone),
         cmocka_unit_test(a_status_that_is_refused_is_said),
         cmocka_unit_test(a_dead_xenstored_does_not_keep_the_guest),
