@@ -10,14 +10,22 @@
 #include <sprat/compiler.h>
 #include <sprat/log.h>
 
+/* The Enter key, as `xl console` passes it on: no terminal's driver made a line's end of it. */
+static void end_lines(char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (bytes[i] == '\r')
+            bytes[i] = '\n';
+}
+
 static ssize_t console_file_read(struct file *file, const struct iovec *iov, int n_iov)
 {
     (void)n_iov;
     while (!iov->iov_len)
         iov++;
-    if (!file_nonblocking(file))
-        return (ssize_t)log_read(iov->iov_base, iov->iov_len);
-    size_t n = log_read_now(iov->iov_base, iov->iov_len);
+    size_t n = file_nonblocking(file) ? log_read_now(iov->iov_base, iov->iov_len)
+                                      : log_read(iov->iov_base, iov->iov_len);
+    end_lines(iov->iov_base, n);
     return n ? (ssize_t)n : -EAGAIN;
 }
 

@@ -159,6 +159,18 @@ class StoppedXenstored(unittest.TestCase):
         dom0("xl destroy silent")
 
 
+class Typing(unittest.TestCase):
+    """A guest that reads its console."""
+
+    def test_what_is_typed_comes_as_lines_however_they_end(self):
+        done = subprocess.run([ROOT / "scripts/sprat", "run", BUILD / "test/guest/typed.cfg"],
+                              input="one\ntwo words\rend\r", text=True, check=False,
+                              capture_output=True, timeout=TIMEOUT_S)  # fmt: skip
+        self.assertIn("line 1: 4 bytes: one\n", done.stdout, done.stderr)
+        self.assertIn("line 2: 10 bytes: two words\n", done.stdout)
+        self.assertEqual(done.returncode, 2)
+
+
 class Programs(unittest.TestCase):
     """Each test-NAME.xen beside this file's build is a list of tests that runs in a guest."""
 
