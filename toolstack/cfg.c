@@ -85,8 +85,8 @@ static int take_escape(struct reader *reader)
     }
     if (c == 'x' && reader->end - reader->at >= 3 && isxdigit((unsigned char)reader->at[1]) &&
         isxdigit((unsigned char)reader->at[2])) {
-        int value = hex_digit((unsigned char)reader->at[1]) * 16 +
-                    hex_digit((unsigned char)reader->at[2]);
+        int value =
+            hex_digit((unsigned char)reader->at[1]) * 16 + hex_digit((unsigned char)reader->at[2]);
         reader->at += 3;
         return value;
     }
@@ -160,8 +160,7 @@ static int take_list(struct reader *reader, struct cfg_value *value, int depth)
         skip_blank(reader, true);
         if (peek(reader) == ']')
             break;
-        struct cfg_value *items =
-            reallocarray(value->items, value->n_items + 1, sizeof(*items));
+        struct cfg_value *items = reallocarray(value->items, value->n_items + 1, sizeof(*items));
         if (!items)
             return no_memory(reader);
         value->items = items;

@@ -15,9 +15,9 @@
 #include "guest.h"
 #include "host.h"
 
-#define CLIENTS_MAX  256
-#define LINE_MAX_    65536     /* a request; a configuration file has a few hundred bytes */
-#define ANSWERS_MAX  (8 << 20) /* bytes that a client may leave unread */
+#define CLIENTS_MAX 256
+#define LINE_MAX_   65536     /* a request; a configuration file has a few hundred bytes */
+#define ANSWERS_MAX (8 << 20) /* bytes that a client may leave unread */
 
 struct client {
     int fd;
@@ -89,8 +89,7 @@ void client_accept(struct host *host)
     struct client *client = number < CLIENTS_MAX ? calloc(1, sizeof(*client)) : NULL;
     if (client)
         client->in = malloc(LINE_MAX_);
-    if (!client || !client->in ||
-        host_poll(host, fd, SOURCE_CLIENT, number, EPOLLIN, &fail) < 0) {
+    if (!client || !client->in || host_poll(host, fd, SOURCE_CLIENT, number, EPOLLIN, &fail) < 0) {
         static const char busy[] = "{\"ok\":false,\"error\":\"too many clients\"}\n";
         ssize_t n = send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL);
         (void)n;
@@ -142,10 +141,10 @@ static void client_write(struct host *host, struct client *client)
         memmove(client->out, client->out + n, client->n_out - (size_t)n);
         client->n_out -= (size_t)n;
     }
-    struct epoll_event event = {
-        .events = (client->n_in < LINE_MAX_ && !client->ended ? EPOLLIN : 0) |
-                  (client->n_out ? EPOLLOUT : 0),
-        .data.u64 = (uint64_t)SOURCE_CLIENT << 32 | client->number};
+    struct epoll_event event = {.events =
+                                    (client->n_in < LINE_MAX_ && !client->ended ? EPOLLIN : 0) |
+                                    (client->n_out ? EPOLLOUT : 0),
+                                .data.u64 = (uint64_t)SOURCE_CLIENT << 32 | client->number};
     epoll_ctl(host->epoll, EPOLL_CTL_MOD, client->fd, &event);
 }
 
@@ -157,8 +156,8 @@ void client_ready(struct host *host, uint32_t number, uint32_t events)
     if (!client)
         return;
     if (events & EPOLLIN && client->n_in < LINE_MAX_) {
-        ssize_t n = recv(client->fd, client->in + client->n_in, LINE_MAX_ - client->n_in,
-                         MSG_DONTWAIT);
+        ssize_t n =
+            recv(client->fd, client->in + client->n_in, LINE_MAX_ - client->n_in, MSG_DONTWAIT);
         if (n > 0)
             client->n_in += (size_t)n;
         else if (n == 0)
@@ -207,8 +206,7 @@ bool client_work(struct host *host)
         more |= served && client->n_in;
         if (served || client->n_out || client->ended || client->n_in == LINE_MAX_)
             client_write(host, client);
-        if (client->broken ||
-            (client->ended && !served && !client->n_out && !client->n_waits))
+        if (client->broken || (client->ended && !served && !client->n_out && !client->n_waits))
             client_free(client);
     }
     return more;

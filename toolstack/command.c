@@ -249,9 +249,10 @@ static int serve_pool(struct request *request, struct fail *fail)
     double size = json_get_number(request->json, "size", -1);
     double low = json_get_number(request->json, "low", size);
 
-    if (!(size >= 0 && size <= POOL_MAX && low >= 0 && low <= POOL_MAX) ||
-        size != (unsigned)size || low != (unsigned)low)
-        return fail_set(fail, EINVAL, "\"size\" and \"low\" are whole numbers from 0 to %d", POOL_MAX);
+    if (!(size >= 0 && size <= POOL_MAX && low >= 0 && low <= POOL_MAX) || size != (unsigned)size ||
+        low != (unsigned)low)
+        return fail_set(fail, EINVAL, "\"size\" and \"low\" are whole numbers from 0 to %d",
+                        POOL_MAX);
     int error = take_config(request, &config, &text, &file, fail);
     return error ? error : pool_set(&config, (unsigned)size, (unsigned)low, fail);
 }

@@ -4,7 +4,8 @@
  * answer has the same "id". An answer has "ok"; if that is false, "error" says why.
  *
  *   op        members                                                    answer
- *   create    config (text), file (its name), [name], [cmdline],         name, domid, pooled, ns {...}
+ *   create    config (text), file (its name), [name], [cmdline],         name, domid, pooled, ns
+ * {...}
  *             [paused], [ready (text), [timeout_s]]                      [wait_ns]
  *   destroy   name                                                       ns
  *   shutdown  name, [reboot]                                             (when it was asked)
@@ -14,9 +15,11 @@
  *   pool      config, file, size, [low]                                  (it is filled when idle)
  *   fits      config, file                                               count
  *   stats                                                                counts, pools, free memory
- *   stop      [destroy]                                                  (guests stay, or are destroyed)
+ *   stop      [destroy]                                                  (guests stay, or are
+ * destroyed)
  *
- * With "ready", the answer comes when that text is on the guest's console. Names of guests that wait to
+ * With "ready", the answer comes when that text is on the guest's console. Names of guests that
+ * wait to
  * be restarted may be destroyed too.
  */
 #ifndef SPRAT_TOOLSTACK_COMMAND_H

@@ -75,9 +75,9 @@ static int take_word(const struct cfg_setting *setting, const struct word *words
         size_t len = strlen(known);
         snprintf(known + len, sizeof(known) - len, "%s\"%s\"", *known ? ", " : "", words->word);
     }
-    return fail_set(fail, EINVAL, "%u:%u: %s = \"%s\": the launcher knows %s; xl create may know it",
-                    setting->value.line, setting->value.column, setting->key,
-                    setting->value.string, known);
+    return fail_set(
+        fail, EINVAL, "%u:%u: %s = \"%s\": the launcher knows %s; xl create may know it",
+        setting->value.line, setting->value.column, setting->key, setting->value.string, known);
 }
 
 static int take_action(const struct cfg_setting *setting, enum config_action *action,
@@ -128,9 +128,9 @@ int config_check_name(const char *name, struct fail *fail)
                         name);
     for (const char *c = name; *c; c++)
         if (!isalnum((unsigned char)*c) && !strchr("_.+-:", *c))
-            return fail_set(fail, EINVAL,
-                            "the name %s has a character other than letters, digits and _.+-:",
-                            name);
+            return fail_set(
+                fail, EINVAL,
+                "the name %s has a character other than letters, digits and _.+-:", name);
     return 0;
 }
 
@@ -191,12 +191,12 @@ static const char *take_vif_part(struct config_vif *vif, const char *key, const 
         const char *key;
         char *text;
         size_t size;
-    } texts[] = {{"bridge", vif->bridge, sizeof(vif->bridge)},
-                 {"ip", vif->ip, sizeof(vif->ip)}};
+    } texts[] = {{"bridge", vif->bridge, sizeof(vif->bridge)}, {"ip", vif->ip, sizeof(vif->ip)}};
 
     if (strcmp(key, "mac") == 0) {
         vif->mac_given = true;
-        return parse_mac(value, vif->mac) ? NULL : "is a single station's address like 02:00:00:00:00:01";
+        return parse_mac(value, vif->mac) ? NULL
+                                          : "is a single station's address like 02:00:00:00:00:01";
     }
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
         if (strcmp(key, texts[i].key))
@@ -254,8 +254,7 @@ static int take_vifs(const struct cfg_setting *setting, struct config *config, s
     return 0;
 }
 
-static int take_setting(const struct cfg_setting *setting, struct config *config,
-                        struct fail *fail)
+static int take_setting(const struct cfg_setting *setting, struct config *config, struct fail *fail)
 {
     const char *key = setting->key;
     int64_t number = 0;
@@ -303,8 +302,9 @@ static int take_setting(const struct cfg_setting *setting, struct config *config
     if (strcmp(key, "memory") == 0 || strcmp(key, "maxmem") == 0) {
         error = take_number(setting, 1, MEMORY_MIB_MAX, &number, fail);
         if (!error && config->memory_mib && config->memory_mib != number)
-            return refuse(setting, fail, "and the other of memory and maxmem differ: "
-                                         "the launcher makes guests of one size");
+            return refuse(setting, fail,
+                          "and the other of memory and maxmem differ: "
+                          "the launcher makes guests of one size");
         config->memory_mib = (uint32_t)number;
         return error;
     }

@@ -29,8 +29,10 @@ int console_make_terminal(struct console *console, struct fail *fail)
     struct termios termios;
 
     /*
-     * Nobody holds the slave side: what the guest says meanwhile waits in the terminal for the first
-     * `xl console`, and the rest is dropped. Raw, or the guest's output would come back as its input.
+     * Nobody holds the slave side: what the guest says meanwhile waits in the terminal for the
+     * first
+     * `xl console`, and the rest is dropped. Raw, or the guest's output would come back as its
+     * input.
      */
     console->terminal = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     if (console->terminal < 0)

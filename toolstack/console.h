@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
- * A guest's console, served by the launcher: the last of its output is kept, and a terminal is there
+ * A guest's console, served by the launcher: the last of its output is kept, and a terminal is
+ * there
  * for `xl console`. One descriptor a guest, and all event channels by one; xenconsoled takes four.
  */
 #ifndef SPRAT_TOOLSTACK_CONSOLE_H
@@ -25,7 +26,10 @@ struct console {
     bool broken;       /* the ring's indices are impossible: it is left alone */
 };
 
-#define CONSOLE_CLOSED {.port = -1, .terminal = -1}
+#define CONSOLE_CLOSED                                                                             \
+    {                                                                                              \
+        .port = -1, .terminal = -1                                                                 \
+    }
 
 /**
  * Begin to serve a domain's console.

@@ -18,7 +18,6 @@ int fail_set(struct fail *fail, int error, const char *format, ...)
 int fail_errno(struct fail *fail, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /** Put "PREFIX: " in front of the text. */
-void fail_prefix(struct fail *fail, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void fail_prefix(struct fail *fail, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

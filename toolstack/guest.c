@@ -78,7 +78,8 @@ static int set_affinity(struct host *host, uint32_t domid, const struct config *
     return error;
 }
 
-/* An empty domain with a CPU and two event channels. @return with guest->domid set only on success. */
+/* An empty domain with a CPU and two event channels. @return with guest->domid set only on
+ * success. */
 static int make_domain(struct host *host, struct guest *guest, const struct config *config,
                        struct fail *fail)
 {
@@ -156,8 +157,8 @@ static int map_rings(struct host *host, struct guest *guest, struct fail *fail)
     xen_pfn_t frames[2] = {guest->store_mfn, guest->console_mfn};
     unsigned n = n_rings(guest);
 
-    guest->rings = xenforeignmemory_map(host->hyper.memory, guest->domid, PROT_READ | PROT_WRITE,
-                                        n, frames + 2 - n, NULL);
+    guest->rings = xenforeignmemory_map(host->hyper.memory, guest->domid, PROT_READ | PROT_WRITE, n,
+                                        frames + 2 - n, NULL);
     return guest->rings ? 0 : fail_errno(fail, "cannot map the guest's rings");
 }
 
@@ -224,7 +225,8 @@ static void introduce(struct host *host, struct guest *guest)
 }
 
 /*
- * A domain's nodes that do not tell who it is. The requests wait in the store. xenconsoled serves no
+ * A domain's nodes that do not tell who it is. The requests wait in the store. xenconsoled serves
+ * no
  * console that has no "port" here.
  */
 static void write_shell_nodes(struct host *host, struct guest *guest)

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
- * A guest's life: shell, launch, end. A shell is a domain that is built and has no identity; a launch
- * gives it one and lets it run. A domain bears the launcher's mark as its handle until it has its own
- * UUID, and again from when it is to go: whatever bears it when a launcher starts is left over from one
+ * A guest's life: shell, launch, end. A shell is a domain that is built and has no identity; a
+ * launch
+ * gives it one and lets it run. A domain bears the launcher's mark as its handle until it has its
+ * own
+ * UUID, and again from when it is to go: whatever bears it when a launcher starts is left over
+ * from one
  * that was killed, and is removed.
  */
 #ifndef SPRAT_TOOLSTACK_GUEST_H
@@ -47,7 +50,7 @@ struct guest {
     uint8_t uuid[16];
     char *text, *file; /* the configuration it was made from, and its name */
     enum config_action on_poweroff, on_reboot, on_crash;
-    unsigned n_restarts;       /* in a row, each soon after the one before */
+    unsigned n_restarts; /* in a row, each soon after the one before */
     uint64_t started_ns;
     uint64_t active_ns; /* its last sign of life, and whether a look waits: see life_suspect() */
     bool look_waits;
@@ -56,15 +59,16 @@ struct guest {
     struct image *image;
     uint64_t start_info_mfn, store_mfn, console_mfn;
     uint32_t store_port, console_port;
-    bool introduced;   /* known to xenstored; else its xenstore is served here */
-    void *rings;       /* console's page; before it xenstore's, unless introduced */
+    bool introduced; /* known to xenstored; else its xenstore is served here */
+    void *rings;     /* console's page; before it xenstore's, unless introduced */
     struct console console;
     struct proxy proxy;
     struct guest_times times;
 };
 
 /**
- * Build a domain as `config` says, up to the image: all but name, command line, UUID and interfaces.
+ * Build a domain as `config` says, up to the image: all but name, command line, UUID and
+ * interfaces.
  *
  * @param cmdline  NULL: guest_launch() will give it.
  * @param guest    receives it.
@@ -85,7 +89,8 @@ int guest_launch(struct host *host, struct guest *guest, const struct config *co
                  const char *text, const char *file, bool paused, struct fail *fail);
 
 /**
- * Remove a guest, or a shell, and all that belongs to it. The first failure is reported, all is tried.
+ * Remove a guest, or a shell, and all that belongs to it. The first failure is reported, all is
+ * tried.
  *
  * @param announce  have xenstored tell those who wait for its end, like `xl shutdown -w`.
  */

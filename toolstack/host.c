@@ -211,8 +211,7 @@ int host_check_name(struct host *host, const char *name, struct fail *fail)
     struct guest *guest = host_find(host, name);
 
     if (guest)
-        return fail_set(fail, EEXIST, "there is a guest %s already: domain %u", name,
-                        guest->domid);
+        return fail_set(fail, EEXIST, "there is a guest %s already: domain %u", name, guest->domid);
     /* Before it counts against us: a domain that was there may have gone. */
     if (host->domains_appeared || find_foreign(host, name)) {
         int error = learn_foreign(host, fail);
@@ -227,8 +226,7 @@ int host_check_name(struct host *host, const char *name, struct fail *fail)
 }
 
 /* "/local/domain/N/PATH" */
-static void take_change(struct host *host, const char *path,
-                        void (*suspect)(struct guest *guest))
+static void take_change(struct host *host, const char *path, void (*suspect)(struct guest *guest))
 {
     char *rest;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
- * What the launcher holds: the handles to Xen and xenstore, and its guests, found by name, by domain
+ * What the launcher holds: the handles to Xen and xenstore, and its guests, found by name, by
+ * domain
  * and by event channel. There is one, and one thread.
  */
 #ifndef SPRAT_TOOLSTACK_HOST_H
@@ -19,8 +20,14 @@ struct guest;
 struct store;
 
 /* What an epoll event is about: the kind in the upper half, a number in the lower. */
-enum host_source { SOURCE_EVENTS, SOURCE_STORE, SOURCE_LISTEN, SOURCE_CLIENT, SOURCE_TERMINAL,
-                   SOURCE_SIGNAL };
+enum host_source {
+    SOURCE_EVENTS,
+    SOURCE_STORE,
+    SOURCE_LISTEN,
+    SOURCE_CLIENT,
+    SOURCE_TERMINAL,
+    SOURCE_SIGNAL
+};
 
 struct host_foreign {
     uint32_t domid;
@@ -37,7 +44,7 @@ struct host {
     struct guest *by_name[HOST_BUCKETS]; /* chains by guest->next_name */
     struct guest **by_port;              /* indexed by our end of an event channel */
     uint32_t n_ports;
-    unsigned n_guests; /* that have a domain, shells too */
+    unsigned n_guests;            /* that have a domain, shells too */
     struct host_foreign *foreign; /* domains that others made */
     size_t n_foreign;
     unsigned n_introduced; /* by us, and xenstored's event about it has not come yet */

@@ -60,7 +60,8 @@ void hyper_close(struct hyper *hyper)
 }
 
 /*
- * One order at a time from large to small. A large piece saves Xen an allocation a page; where memory
+ * One order at a time from large to small. A large piece saves Xen an allocation a page; where
+ * memory
  * is in fragments, single pages are taken instead.
  */
 int hyper_populate(struct hyper *hyper, uint32_t domid, uint64_t n_pages, xen_pfn_t *mfns,
@@ -91,8 +92,7 @@ int hyper_populate(struct hyper *hyper, uint32_t domid, uint64_t n_pages, xen_pf
             if ((uint64_t)given == n)
                 continue;
             if (order == 0)
-                return fail_set(fail, ENOMEM,
-                                "Xen is out of memory: %llu of %llu KiB could be had",
+                return fail_set(fail, ENOMEM, "Xen is out of memory: %llu of %llu KiB could be had",
                                 (unsigned long long)done * 4, (unsigned long long)n_pages * 4);
             break;
         }

@@ -114,7 +114,8 @@ static int add_segment(struct image *image, const Elf64_Phdr *header, const stru
 }
 
 /*
- * The hypercall page's address is virtual. A segment that is linked to run elsewhere than it is loaded
+ * The hypercall page's address is virtual. A segment that is linked to run elsewhere than it is
+ * loaded
  * (p_vaddr and p_paddr differ) may hold it, so it is looked up both ways.
  */
 static int find_hypercall_page(struct image *image, const struct notes *notes, struct fail *fail)
@@ -131,10 +132,8 @@ static int find_hypercall_page(struct image *image, const struct notes *notes, s
 
 int image_parse(struct image *image, struct fail *fail)
 {
-    struct notes notes = {.virt_base = 0,
-                          .paddr_offset = NOT_SET,
-                          .entry = NOT_SET,
-                          .hypercall_page = NOT_SET};
+    struct notes notes = {
+        .virt_base = 0, .paddr_offset = NOT_SET, .entry = NOT_SET, .hypercall_page = NOT_SET};
     Elf64_Ehdr elf;
 
     if (image->n_file < sizeof(elf) || memcmp(image->file, ELFMAG, SELFMAG) != 0)
@@ -152,7 +151,8 @@ int image_parse(struct image *image, struct fail *fail)
             memcpy(&header, image->file + elf.e_phoff + i * sizeof(header), sizeof(header));
             if (header.p_type != PT_LOAD && header.p_type != PT_NOTE)
                 continue;
-            if (header.p_offset > image->n_file || header.p_filesz > image->n_file - header.p_offset)
+            if (header.p_offset > image->n_file ||
+                header.p_filesz > image->n_file - header.p_offset)
                 return refuse(fail, "a segment reaches beyond the file's end: it was cut off");
             int error = 0;
             if (pass == 0 && header.p_type == PT_NOTE)

@@ -17,12 +17,13 @@ struct json {
     enum json_type type;
     bool boolean;
     double number;
-    char *string; /* UTF-8, without NUL inside */
-    char *key;    /* as a member of an object */
+    char *string;              /* UTF-8, without NUL inside */
+    char *key;                 /* as a member of an object */
     struct json *first, *next; /* members or elements */
 };
 
-/** Parse one value that fills the text. @param json to be freed by json_free(). @return 0 or -errno. */
+/** Parse one value that fills the text. @param json to be freed by json_free(). @return 0 or
+ * -errno. */
 int json_parse(const char *text, size_t len, struct json **json, struct fail *fail);
 
 void json_free(struct json *json);

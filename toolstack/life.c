@@ -12,9 +12,10 @@
 #include "json.h"
 #include "pool.h"
 
-#define SOON_NS        10000000000ull /* a guest that ends so soon after its start is in a loop */
-#define DELAY_FIRST_NS 100000000ull   /* and is held back: so long at first, twice as long each time */
-#define DELAY_MAX_NS   30000000000ull
+#define SOON_NS 10000000000ull /* a guest that ends so soon after its start is in a loop */
+#define DELAY_FIRST_NS                                                                             \
+    100000000ull /* and is held back: so long at first, twice as long each time */
+#define DELAY_MAX_NS 30000000000ull
 
 #define SWEEP_NS 2000000000ull /* between two looks at all guests that xenstored does not know */
 
@@ -204,8 +205,8 @@ static void restart_now(struct host *host, struct restart *restart)
         strcpy(config.name, restart->name);
         memcpy(config.uuid, restart->uuid, sizeof(config.uuid));
         config.uuid_given = true;
-        error = life_create(host, &config, restart->text, restart->file, false, &guest, NULL,
-                            &fail);
+        error =
+            life_create(host, &config, restart->text, restart->file, false, &guest, NULL, &fail);
     }
     if (error)
         fprintf(stderr, "spratd: restart: %s\n", fail.text);

@@ -33,7 +33,8 @@ void life_look(struct host *host);
  */
 void life_suspect(struct guest *guest);
 
-/** Restart those whose time has come, look at suspects. @return when there is more, or UINT64_MAX. */
+/** Restart those whose time has come, look at suspects. @return when there is more, or UINT64_MAX.
+ * */
 uint64_t life_work(struct host *host, uint64_t now_ns);
 
 /** Cancel the restart of a guest that waits for one. @return whether there was one. */

@@ -61,8 +61,8 @@ int plan_make(struct plan *plan, const struct image *image, uint32_t memory_mib,
     plan->end = plan->stack + 1;
     plan->n_mapped = (region_end - base) / IMAGE_PAGE_BYTES;
     if (plan->n_mapped > plan->n_pages)
-        return fail_set(fail, ENOMEM, "memory = %" PRIu32 " is too little for %s: it takes %" PRIu64,
-                        memory_mib, image->path,
-                        (plan->n_mapped + pages_per_mib - 1) / pages_per_mib);
+        return fail_set(fail, ENOMEM,
+                        "memory = %" PRIu32 " is too little for %s: it takes %" PRIu64, memory_mib,
+                        image->path, (plan->n_mapped + pages_per_mib - 1) / pages_per_mib);
     return 0;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
- * Where everything lies in a new PV guest's memory: arithmetic only. Source: xen/xen.h, "Start-of-day
- * memory layout": image, list of frames, start_info, xenstore's and the console's page, page tables,
+ * Where everything lies in a new PV guest's memory: arithmetic only. Source: xen/xen.h,
+ * "Start-of-day
+ * memory layout": image, list of frames, start_info, xenstore's and the console's page, page
+ * tables,
  * a stack, 512 KiB to spare, up to a multiple of 4 MiB; all mapped one after the other.
  */
 #ifndef SPRAT_TOOLSTACK_PLAN_H
@@ -17,7 +19,7 @@
 
 /* Tables of one level: a run of pages, which together map [first_va, last_va]. */
 struct plan_level {
-    uint64_t pfn;      /* of the first table */
+    uint64_t pfn; /* of the first table */
     uint64_t n_tables;
     uint64_t first_va; /* rounded down to what the first table begins with */
 };
@@ -34,7 +36,6 @@ struct plan {
 };
 
 /** @return 0, or -ENOMEM: the image does not fit the memory; the text says how much it takes. */
-int plan_make(struct plan *plan, const struct image *image, uint32_t memory_mib,
-              struct fail *fail);
+int plan_make(struct plan *plan, const struct image *image, uint32_t memory_mib, struct fail *fail);
 
 #endif

@@ -18,7 +18,8 @@ struct host;
 struct json_out;
 
 /**
- * Have `size` shells of this shape ready from now on; 0 ends the pool. They are built and removed by
+ * Have `size` shells of this shape ready from now on; 0 ends the pool. They are built and removed
+ * by
  * pool_work().
  *
  * @param low  it is filled up again when fewer than this are left: from 1 to size.
@@ -31,7 +32,8 @@ struct guest *pool_take(struct host *host, const struct config *config);
 /**
  * Build or remove one shell, if that is to be done.
  *
- * @return whether there is more to do. A pool that cannot be filled rests until its next pool_set() or
+ * @return whether there is more to do. A pool that cannot be filled rests until its next
+ * pool_set() or
  *         pool_take(), and says why on stderr and in pool_report().
  */
 bool pool_work(struct host *host);

@@ -13,11 +13,11 @@
 #include "host.h"
 #include "store.h"
 
-#define BUDGET       8     /* requests of one guest before it is another one's turn */
-#define WATCHES_MAX  32    /* a guest's */
-#define NODES_MAX    32    /* that a guest may write: dom0 owns them, so xenstored counts none */
-#define TXS_MAX      4     /* transactions at a time */
-#define DEPTH_MAX    4     /* below its own folder */
+#define BUDGET       8  /* requests of one guest before it is another one's turn */
+#define WATCHES_MAX  32 /* a guest's */
+#define NODES_MAX    32 /* that a guest may write: dom0 owns them, so xenstored counts none */
+#define TXS_MAX      4  /* transactions at a time */
+#define DEPTH_MAX    4  /* below its own folder */
 #define VALUE_MAX    1024
 #define ANSWERS_MAX  16384 /* bytes; a guest that does not read its answers is served no more */
 #define SHUTDOWN     "control/shutdown"
@@ -40,8 +40,10 @@ struct proxy_state {
 };
 
 /*
- * The guest's watches: "path NUL token NUL" one after the other, in the part of its own xenstore page
- * that the protocol does not use. So they outlive a launcher that is killed, and cost dom0 nothing. A
+ * The guest's watches: "path NUL token NUL" one after the other, in the part of its own xenstore
+ * page
+ * that the protocol does not use. So they outlive a launcher that is killed, and cost dom0
+ * nothing. A
  * guest that writes there harms its own watches only.
  */
 struct stash {
@@ -88,8 +90,7 @@ static void ring_put(struct xenstore_domain_interface *ring, const char *bytes, 
 static size_t ring_room(struct proxy *proxy)
 {
     struct xenstore_domain_interface *ring = proxy->ring;
-    XENSTORE_RING_IDX used =
-        ring->rsp_prod - __atomic_load_n(&ring->rsp_cons, __ATOMIC_ACQUIRE);
+    XENSTORE_RING_IDX used = ring->rsp_prod - __atomic_load_n(&ring->rsp_cons, __ATOMIC_ACQUIRE);
 
     if (used > XENSTORE_RING_SIZE) {
         proxy->broken = true;
@@ -273,8 +274,7 @@ static void unwatch(struct proxy *proxy, const struct xsd_sockmsg *request, cons
 static bool is_below(const char *path, const char *folder)
 {
     size_t len = strlen(folder);
-    return len == 0 ||
-           (strncmp(path, folder, len) == 0 && (path[len] == '/' || path[len] == '\0'));
+    return len == 0 || (strncmp(path, folder, len) == 0 && (path[len] == '/' || path[len] == '\0'));
 }
 
 void proxy_changed(struct proxy *proxy, struct host *host, const char *path)
@@ -330,7 +330,8 @@ static bool may_have(struct proxy *proxy, const char *path)
     return state->nodes[state->n_nodes] && ++state->n_nodes;
 }
 
-/* The numbers are those of the launcher's own connection: a guest may use only those it was given. */
+/* The numbers are those of the launcher's own connection: a guest may use only those it was given.
+ * */
 static uint32_t *find_tx(struct proxy *proxy, uint32_t number)
 {
     for (unsigned i = 0; proxy->more && i < TXS_MAX; i++)
@@ -349,7 +350,8 @@ static void pass_on(struct proxy *proxy, struct host *host, const struct xsd_soc
     struct fail fail;
 
     int len = path ? snprintf(payload, sizeof(payload), "/local/domain/%" PRIu32 "%s%s",
-                              proxy->domid, *path ? "/" : "", path) + 1
+                              proxy->domid, *path ? "/" : "", path) +
+                         1
                    : 0;
     if ((size_t)len + rest_len > sizeof(payload)) {
         refuse(proxy, request, E2BIG);
@@ -465,7 +467,8 @@ static void ring_peek(const struct xenstore_domain_interface *ring, XENSTORE_RIN
         bytes[i] = ring->req[MASK_XENSTORE_IDX(at + i)];
 }
 
-/* A request longer than the ring comes in parts, its checked header first. @return whether it is whole. */
+/* A request longer than the ring comes in parts, its checked header first. @return whether it is
+ * whole. */
 static bool take_part(struct proxy *proxy, size_t available)
 {
     struct proxy_state *state = proxy->more;
@@ -498,7 +501,8 @@ static bool begin_long(struct proxy *proxy, const struct xsd_sockmsg *header)
 }
 
 /*
- * Take one request. A short one stays in the ring until it is whole, so that nothing of it is lost with
+ * Take one request. A short one stays in the ring until it is whole, so that nothing of it is lost
+ * with
  * a launcher that is killed. @return whether there was one.
  */
 static bool take_request(struct proxy *proxy, char *message)

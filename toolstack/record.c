@@ -14,16 +14,17 @@
 
 #define RECORD_MAX 3800 /* with its path, below xenstore's 4096 bytes a message */
 
-/* "1 INTRODUCED STORE-MFN STORE-PORT CONSOLE-MFN CONSOLE-PORT START-INFO-MFN NAME FILE\n", then the text. */
+/* "1 INTRODUCED STORE-MFN STORE-PORT CONSOLE-MFN CONSOLE-PORT START-INFO-MFN NAME FILE\n", then
+ * the text. */
 #define FORMAT "1 %d %" PRIu64 " %" PRIu32 " %" PRIu64 " %" PRIu32 " %" PRIu64 " %s %s\n%s"
 #define SCAN   "1 %d %" SCNu64 " %" SCNu32 " %" SCNu64 " %" SCNu32 " %" SCNu64 " %63s %255[^\n]"
 
 void record_write(struct host *host, struct guest *guest)
 {
     char record[RECORD_MAX];
-    int len = snprintf(record, sizeof(record), FORMAT, guest->introduced, guest->store_mfn, guest->store_port,
-                       guest->console_mfn, guest->console_port, guest->start_info_mfn, guest->name,
-                       guest->file, guest->text);
+    int len = snprintf(record, sizeof(record), FORMAT, guest->introduced, guest->store_mfn,
+                       guest->store_port, guest->console_mfn, guest->console_port,
+                       guest->start_info_mfn, guest->name, guest->file, guest->text);
 
     /* A configuration full of comments: the guest can be taken over, and not restarted. */
     if (len >= (int)sizeof(record))
@@ -47,8 +48,9 @@ static int adopt(struct host *host, const xc_domaininfo_t *info, const char *rec
     guest->state = GUEST_RUNNING;
     guest->memory_mib = (uint32_t)(info->tot_pages / 256);
     memcpy(guest->uuid, info->handle, sizeof(guest->uuid));
-    if (sscanf(record, SCAN, &introduced, &guest->store_mfn, &guest->store_port, &guest->console_mfn,
-               &guest->console_port, &guest->start_info_mfn, guest->name, file) < 8) {
+    if (sscanf(record, SCAN, &introduced, &guest->store_mfn, &guest->store_port,
+               &guest->console_mfn, &guest->console_port, &guest->start_info_mfn, guest->name,
+               file) < 8) {
         free(guest);
         return fail_set(fail, EINVAL, "its record is of another version");
     }
@@ -81,8 +83,7 @@ static void remove_rest(struct host *host, uint32_t domid)
                 domid, strerror(errno));
 }
 
-int record_adopt_all(struct host *host, unsigned *n_removed, unsigned *n_adopted,
-                     struct fail *fail)
+int record_adopt_all(struct host *host, unsigned *n_removed, unsigned *n_adopted, struct fail *fail)
 {
     enum { BATCH = 256 };
     static xc_domaininfo_t infos[BATCH];
@@ -107,8 +108,8 @@ int record_adopt_all(struct host *host, unsigned *n_removed, unsigned *n_adopted
                 if (adopt(host, &infos[i], record, fail) == 0)
                     ++*n_adopted;
                 else
-                    fprintf(stderr, "spratd: domain %u cannot be taken over: %s\n",
-                            infos[i].domain, fail->text);
+                    fprintf(stderr, "spratd: domain %u cannot be taken over: %s\n", infos[i].domain,
+                            fail->text);
                 free(record);
             }
         }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
- * What a launcher leaves in xenstore about each of its guests, so that the next one can take it over:
+ * What a launcher leaves in xenstore about each of its guests, so that the next one can take it
+ * over:
  * the node "sprat" of the domain, its first line numbers and names, the rest the configuration.
  */
 #ifndef SPRAT_TOOLSTACK_RECORD_H

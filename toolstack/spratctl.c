@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spratctl: asks spratd. The usage is below; the exit code is 0 when all that was asked was done, 1 when
+ * spratctl: asks spratd. The usage is below; the exit code is 0 when all that was asked was done,
+ * 1 when
  * something failed, 2 for a wrong command line.
  */
 #include <errno.h>
@@ -60,8 +61,8 @@ struct link {
     size_t n_in, in_size;
 };
 
-static struct options options = {.timeout_s = 30, .count = 0, .first = 1, .size = -1, .low = -1,
-                                 .parallel = WINDOW};
+static struct options options = {
+    .timeout_s = 30, .count = 0, .first = 1, .size = -1, .low = -1, .parallel = WINDOW};
 static struct link daemon_link;
 
 static _Noreturn void die(const char *format, ...)
@@ -261,7 +262,8 @@ static double fits(struct json_out *out, const char *path, const char *text)
     return count;
 }
 
-/* NAME-N, from --name or the file's own name, which the daemon has parsed for us: pool-free "fits". */
+/* NAME-N, from --name or the file's own name, which the daemon has parsed for us: pool-free
+ * "fits". */
 static void numbered_name(char *name, size_t size, const char *base, long number)
 {
     if ((size_t)snprintf(name, size, "%s-%ld", base, number) >= size)
@@ -542,17 +544,41 @@ static long number_of(const char *text, long least, const char *what)
 
 int main(int argc, char **argv)
 {
-    enum { SOCKET = 256, JSON, COUNT, FIRST, NAME, CMDLINE, READY, TIMEOUT, PAUSED, PARALLEL, ALL,
-           REBOOT, SIZE, LOW, END, DESTROY };
+    enum {
+        SOCKET = 256,
+        JSON,
+        COUNT,
+        FIRST,
+        NAME,
+        CMDLINE,
+        READY,
+        TIMEOUT,
+        PAUSED,
+        PARALLEL,
+        ALL,
+        REBOOT,
+        SIZE,
+        LOW,
+        END,
+        DESTROY
+    };
     static const struct option longs[] = {
-        {"socket", required_argument, NULL, SOCKET},   {"json", no_argument, NULL, JSON},
-        {"count", required_argument, NULL, COUNT},     {"first", required_argument, NULL, FIRST},
-        {"name", required_argument, NULL, NAME},       {"cmdline", required_argument, NULL, CMDLINE},
-        {"ready", required_argument, NULL, READY},     {"timeout", required_argument, NULL, TIMEOUT},
-        {"paused", no_argument, NULL, PAUSED},         {"parallel", required_argument, NULL, PARALLEL},
-        {"all", no_argument, NULL, ALL},               {"reboot", no_argument, NULL, REBOOT},
-        {"size", required_argument, NULL, SIZE},       {"destroy", no_argument, NULL, DESTROY},
-        {"low", required_argument, NULL, LOW},         {"end", no_argument, NULL, END},
+        {"socket", required_argument, NULL, SOCKET},
+        {"json", no_argument, NULL, JSON},
+        {"count", required_argument, NULL, COUNT},
+        {"first", required_argument, NULL, FIRST},
+        {"name", required_argument, NULL, NAME},
+        {"cmdline", required_argument, NULL, CMDLINE},
+        {"ready", required_argument, NULL, READY},
+        {"timeout", required_argument, NULL, TIMEOUT},
+        {"paused", no_argument, NULL, PAUSED},
+        {"parallel", required_argument, NULL, PARALLEL},
+        {"all", no_argument, NULL, ALL},
+        {"reboot", no_argument, NULL, REBOOT},
+        {"size", required_argument, NULL, SIZE},
+        {"destroy", no_argument, NULL, DESTROY},
+        {"low", required_argument, NULL, LOW},
+        {"end", no_argument, NULL, END},
         {"help", no_argument, NULL, 'h'},
         {0},
     };

@@ -4,8 +4,10 @@
  *
  *     spratd [--socket PATH] [--lock PATH] [--no-terminals] [--introduce] [--ready-fd N]
  *
- * One process, one thread; everything waits in one epoll. It serves its guests' consoles and carries
- * out their on_... actions. When it ends, by whatever signal, its guests go on; the next one takes them
+ * One process, one thread; everything waits in one epoll. It serves its guests' consoles and
+ * carries
+ * out their on_... actions. When it ends, by whatever signal, its guests go on; the next one takes
+ * them
  * over, and removes what was half-made. spratctl talks to it; command.h tells the protocol.
  */
 #include <errno.h>
@@ -52,28 +54,34 @@ static struct turn {
 
 static void usage(FILE *to)
 {
-    fputs("usage: spratd [--socket PATH] [--lock PATH] [--no-terminals] [--introduce]\n"
-          "              [--ready-fd N]\n\n"
-          "Creates and serves Xen PV guests; spratctl talks to it.\n\n"
-          "  --socket PATH    where clients connect (default: " SOCKET_DEFAULT ")\n"
-          "  --lock PATH      held while it runs (default: " LOCK_DEFAULT ")\n"
-          "  --no-terminals   no terminal for each guest: saves dom0 memory, `xl console` does not work\n"
-          "  --introduce      let xenstored know all guests, as xl does\n"
-          "  --ready-fd N     write a line to this descriptor when clients may come, and close it\n",
-          to);
+    fputs(
+        "usage: spratd [--socket PATH] [--lock PATH] [--no-terminals] [--introduce]\n"
+        "              [--ready-fd N]\n\n"
+        "Creates and serves Xen PV guests; spratctl talks to it.\n\n"
+        "  --socket PATH    where clients connect (default: " SOCKET_DEFAULT ")\n"
+        "  --lock PATH      held while it runs (default: " LOCK_DEFAULT ")\n"
+        "  --no-terminals   no terminal for each guest: saves dom0 memory, `xl console` does not "
+        "work\n"
+        "  --introduce      let xenstored know all guests, as xl does\n"
+        "  --ready-fd N     write a line to this descriptor when clients may come, and close it\n",
+        to);
 }
 
 static int parse_options(int argc, char **argv, struct options *options)
 {
     static const struct option longs[] = {
-        {"socket", required_argument, NULL, 's'}, {"lock", required_argument, NULL, 'l'},
-        {"no-terminals", no_argument, NULL, 't'}, {"ready-fd", required_argument, NULL, 'r'},
-        {"introduce", no_argument, NULL, 'i'},    {"help", no_argument, NULL, 'h'},
+        {"socket", required_argument, NULL, 's'},
+        {"lock", required_argument, NULL, 'l'},
+        {"no-terminals", no_argument, NULL, 't'},
+        {"ready-fd", required_argument, NULL, 'r'},
+        {"introduce", no_argument, NULL, 'i'},
+        {"help", no_argument, NULL, 'h'},
         {0},
     };
     int option;
 
-    *options = (struct options){.socket = SOCKET_DEFAULT, .lock = LOCK_DEFAULT, .terminals = true, .ready_fd = -1};
+    *options = (struct options){
+        .socket = SOCKET_DEFAULT, .lock = LOCK_DEFAULT, .terminals = true, .ready_fd = -1};
     while ((option = getopt_long(argc, argv, "h", longs, NULL)) >= 0) {
         switch (option) {
         case 's':
@@ -101,7 +109,8 @@ static int parse_options(int argc, char **argv, struct options *options)
     return optind == argc ? 0 : -EINVAL;
 }
 
-/* Two of them would take each other's shells for left over. The kernel frees the lock, however we end. */
+/* Two of them would take each other's shells for left over. The kernel frees the lock, however we
+ * end. */
 static int take_lock(const char *path, struct fail *fail)
 {
     char folder[256];

@@ -52,9 +52,9 @@ struct store {
 static const char *type_name(uint32_t type)
 {
     static const char *const names[] = {
-        [XS_READ] = "read",           [XS_WRITE] = "write",     [XS_MKDIR] = "mkdir",
+        [XS_READ] = "read",           [XS_WRITE] = "write",      [XS_MKDIR] = "mkdir",
         [XS_RM] = "remove",           [XS_SET_PERMS] = "permit", [XS_WATCH] = "watch",
-        [XS_INTRODUCE] = "introduce", [XS_RELEASE] = "release", [XS_DIRECTORY] = "list",
+        [XS_INTRODUCE] = "introduce", [XS_RELEASE] = "release",  [XS_DIRECTORY] = "list",
     };
     return type < sizeof(names) / sizeof(*names) && names[type] ? names[type] : "request";
 }
@@ -156,8 +156,7 @@ static struct request *add_tx(struct store *store, uint32_t type, uint32_t tx, c
         note_error(store, request, E2BIG);
         return NULL;
     }
-    if (!bytes_add(&store->out, &header, sizeof(header)) ||
-        !bytes_add(&store->out, payload, len)) {
+    if (!bytes_add(&store->out, &header, sizeof(header)) || !bytes_add(&store->out, payload, len)) {
         store->out.len = before;
         note_error(store, request, ENOMEM);
         return NULL;
@@ -359,9 +358,9 @@ static int64_t now_ms(void)
 static int lost(struct store *store, int error, struct fail *fail)
 {
     store->dead = true;
-    return fail_set(fail, error, "xenstored %s", error == ETIMEDOUT
-                                                     ? "has not answered for 30 s"
-                                                     : "closed the connection: is it alive?");
+    return fail_set(fail, error, "xenstored %s",
+                    error == ETIMEDOUT ? "has not answered for 30 s"
+                                       : "closed the connection: is it alive?");
 }
 
 int store_receive(struct store *store, struct fail *fail)
@@ -400,8 +399,8 @@ int store_flush(struct store *store, struct fail *fail)
             else if (n < 0 && errno != EAGAIN && errno != EINTR)
                 return lost(store, EPIPE, fail);
         }
-        struct pollfd poll_fd = {
-            .fd = store->fd, .events = (short)(POLLIN | (sent < store->out.len ? POLLOUT : 0))};
+        struct pollfd poll_fd = {.fd = store->fd,
+                                 .events = (short)(POLLIN | (sent < store->out.len ? POLLOUT : 0))};
         int64_t left_ms = deadline_ms - now_ms();
         if (left_ms <= 0)
             return lost(store, ETIMEDOUT, fail);

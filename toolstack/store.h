@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
- * A xenstore client that sends many requests before it reads the first answer, which libxenstore does
- * not: creating a guest takes one trip to xenstored and back. Speaks the wire of xen/io/xs_wire.h on
+ * A xenstore client that sends many requests before it reads the first answer, which libxenstore
+ * does
+ * not: creating a guest takes one trip to xenstored and back. Speaks the wire of xen/io/xs_wire.h
+ * on
  * xenstored's socket; watch events come by the same descriptor, so there is no thread for them.
  */
 #ifndef SPRAT_TOOLSTACK_STORE_H
@@ -36,9 +38,9 @@ void store_write(struct store *store, const char *value, const char *path, ...)
     __attribute__((format(printf, 3, 4)));
 void store_mkdir(struct store *store, const char *path, ...) __attribute__((format(printf, 2, 3)));
 /** Removing what is not there is no failure. */
-void store_remove(struct store *store, const char *path, ...)
-    __attribute__((format(printf, 2, 3)));
-/** @param permissions  "n0" (the owner; nobody else) and others like "r5", separated by one blank. */
+void store_remove(struct store *store, const char *path, ...) __attribute__((format(printf, 2, 3)));
+/** @param permissions  "n0" (the owner; nobody else) and others like "r5", separated by one blank.
+ * */
 void store_permit(struct store *store, const char *permissions, const char *path, ...)
     __attribute__((format(printf, 3, 4)));
 void store_watch(struct store *store, const char *path, const char *token);
@@ -49,7 +51,8 @@ void store_release(struct store *store, uint32_t domid);
 /**
  * Send what waits, and read the answers.
  *
- * @return 0, or the first request's -errno that failed, with the request in the text. All others were
+ * @return 0, or the first request's -errno that failed, with the request in the text. All others
+ * were
  *         tried. -ETIMEDOUT or -EPIPE: xenstored is gone for good.
  */
 int store_flush(struct store *store, struct fail *fail);

@@ -80,7 +80,8 @@ static int write_nodes(struct host *host, uint32_t domid, unsigned index,
     store_write(host->store, handle, "%s/handle", back);
     store_write(host->store, mac, "%s/mac", back);
     store_write(host->store, vif->bridge, "%s/bridge", back);
-    store_write(host->store, "/bin/true", "%s/script", back); /* netback refuses to be without one */
+    store_write(host->store, "/bin/true", "%s/script",
+                back); /* netback refuses to be without one */
     if (*vif->ip)
         store_write(host->store, vif->ip, "%s/ip", back);
     store_write(host->store, "1", "%s/online", back);

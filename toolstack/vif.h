@@ -17,7 +17,8 @@ struct host;
 /**
  * Make a guest's interfaces, before it runs. xenstored must know the domain.
  *
- * @return 0 or -errno: no such bridge, a full one (1024 ports), no netback. vif_unplug() undoes what
+ * @return 0 or -errno: no such bridge, a full one (1024 ports), no netback. vif_unplug() undoes
+ * what
  *         was done. Waits up to 5 s for the kernel.
  */
 int vif_plug(struct host *host, uint32_t domid, const struct config_vif *vifs, unsigned n_vifs,

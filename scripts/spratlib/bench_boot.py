@@ -93,7 +93,8 @@ class Bench:
         """Run a shell command in dom0; return its output. SpratError when it fails."""
         code, output = self.launcher.shell(command)
         if code != 0:
-            raise SpratError(f"in {self.tools.name}, '{command[:60]}...' ended with exit code {code}")
+            said = self.launcher.said or f"exit code {code}"
+            raise SpratError(f"in {self.tools.name}, '{command[:60]}...' fails: {said}")
         return output
 
     def environment(self):
@@ -120,7 +121,7 @@ class Bench:
         """Create the guests, then destroy them; return the seconds that took."""
         self.launcher.start()
         if self.launcher.guests():
-            raise SpratError("the launcher has guests already; end them first: spratctl destroy --all")
+            raise SpratError("the launcher has guests already; first: spratctl destroy --all")
         text = image.cfg.read_text()
         lines = [line for line in text.splitlines() if not line.startswith(("extra", "name"))]
         lines += ['name = "bench"', f"extra = {guest_cfg.quote(self.args.cmdline)}"]
@@ -156,7 +157,8 @@ class Bench:
         """Create guests by the launcher; return their figures."""
         ready = guest_cfg.quote_word(self.args.ready)
         answers = self.launcher.ask(
-            f"create --parallel 1 --count {count} --first {first} --timeout {READY_S} --ready {ready}",
+            f"create --parallel 1 --count {count} --first {first}"
+            f" --timeout {READY_S} --ready {ready}",
             [self.cfg],
         )
         figures = []
@@ -170,7 +172,7 @@ class Bench:
         return figures
 
     def create_xl(self, first, count):
-        """Create guests by xl; return their figures. A console's log tells that main was reached."""
+        """Create guests by xl; return their figures. A console's log tells who reached main."""
         if self.tools.console_logs is None:
             raise SpratError("with xl the consoles' logs are needed: give --toolstack without xl")
         figures = []
@@ -202,7 +204,8 @@ def percentile(values, share):
 
 def print_tables(rows, samples, destroyed):
     """Print milliseconds around some numbers of guests, and memory."""
-    print(f"{'toolstack':11} {'image':12} {'guests':>7}  {'p50':>9} {'p90':>9} {'p99':>9}  ms, created")
+    head = f"{'toolstack':11} {'image':12} {'guests':>7}"
+    print(f"{head}  {'p50':>9} {'p90':>9} {'p99':>9}  ms, created")
     for name, stem, taken_s in destroyed:
         own = [row for row in rows if row[:2] == (name, stem)]
         for checkpoint in CHECKPOINTS:
@@ -213,10 +216,11 @@ def print_tables(rows, samples, destroyed):
         memory = [row for row in samples if row[:2] == (name, stem)]
         first, last = memory[0], memory[-1]
         ready = statistics.median(row[4] for row in own) / 1e6
-        print(f"{'':24} all destroyed in {taken_s:.1f} s; created and in main: median {ready:.2f} ms")
+        print(f"{'':24} created and in main: median {ready:.2f} ms")
+        print(f"{'':24} all destroyed in {taken_s:.1f} s")
         if name != "sprat-pool":
             each = [(a - b) / last[2] for a, b in zip(first[3:5], last[3:5])]
-            print(f"{'':24} a guest costs {each[0]:.0f} KiB of Xen's memory, {each[1]:.0f} of dom0's")
+            print(f"{'':24} a guest costs {each[0]:.0f} KiB of Xen, {each[1]:.0f} of dom0")
 
 
 def plot(folder, rows, samples):
@@ -226,17 +230,20 @@ def plot(folder, rows, samples):
         return
     series = sorted({row[:2] for row in rows})
     for name, stem in series:
-        data = folder / f"{name}-{stem}.dat"
-        data.write_text("".join(f"{row[2]} {row[3] / 1e6}\n" for row in rows if row[:2] == (name, stem)))
-        data = folder / f"{name}-{stem}-memory.dat"
-        data.write_text("".join(f"{row[2]} {row[3] / 1024}\n" for row in samples
-                                if row[:2] == (name, stem)))  # fmt: skip
-    head = "set terminal svg size 800,500\nset key left top\nset xlabel 'guests that run'\nset grid\n"
+        for table, suffix, unit in ((rows, "", 1e6), (samples, "-memory", 1024)):
+            points = [row for row in table if row[:2] == (name, stem)]
+            data = folder / f"{name}-{stem}{suffix}.dat"
+            data.write_text("".join(f"{row[2]} {row[3] / unit}\n" for row in points))
+    head = "set terminal svg size 800,500\nset key left top\nset grid\n"
+    head += "set xlabel 'guests that run'\n"
     for target, label, suffix, style, scale in (
         ("time.svg", "ms to create one more", "", "points pt 7 ps 0.3", "set logscale y\n"),
         ("memory.svg", "Xen free memory, MiB", "-memory", "lines lw 2", ""),
     ):
-        curves = ", ".join(f"'{folder}/{name}-{stem}{suffix}.dat' with {style} title '{name} {stem}'"
-                           for name, stem in series)  # fmt: skip
-        script = f"{head}{scale}set output '{folder / target}'\nset ylabel '{label}'\nplot {curves}\n"
+        curves = ", ".join(
+            f"'{folder}/{name}-{stem}{suffix}.dat' with {style} title '{name} {stem}'"
+            for name, stem in series
+        )
+        script = f"{head}{scale}set output '{folder / target}'\nset ylabel '{label}'\n"
+        script += f"plot {curves}\n"
         subprocess.run(["gnuplot"], input=script, text=True, check=True, timeout=PLOT_TIMEOUT_S)

@@ -22,8 +22,8 @@ from spratlib import agent, fleet_plan, guest_cfg, lab, lab_cli, paths, toolstac
 from spratlib.errors import SpratError, UsageError
 
 CHUNK = 200  # guests named in one command: its line has a limit
+LOG = "/var/log/spratd.log"
 LAUNCH_S = 20  # to start the daemon
-GUEST_S = 2  # that a guest may take in a command, on top of its own time limit
 
 
 def add_arguments(parser):
@@ -82,7 +82,8 @@ def folder_of(name):
 
 
 def plan_fleet(args):
-    fields = {field.name: getattr(args, field.name) for field in dataclasses.fields(fleet_plan.Plan)}
+    names = [field.name for field in dataclasses.fields(fleet_plan.Plan)]
+    fields = {name: getattr(args, name) for name in names}
     fields["bridges"] = tuple(filter(None, args.bridges.split(",")))
     folder = folder_of(args.fleet)
     guests = fleet_plan.write(folder, fleet_plan.Plan(**fields), args.libvirt)
@@ -115,18 +116,19 @@ class Launcher:
             return
         code, _ = self.shell(
             "f=$(mktemp -u); mkfifo $f && { setsid "
-            f"{self._folder}/spratd --ready-fd 7 7>$f </dev/null >/dev/null 2>>/var/log/spratd.log & "
+            f"{self._folder}/spratd --ready-fd 7 7>$f </dev/null >/dev/null 2>>{LOG} & "
             f"timeout {LAUNCH_S} head -n 1 $f | grep -q ready; r=$?; rm -f $f; exit $r; }}"
         )
         if code != 0:
-            raise SpratError(f"spratd does not start; /var/log/spratd.log in {self._tools.name} says why")
+            raise SpratError(f"spratd does not start; {LOG} in {self._tools.name} says why")
 
     def ask(self, command, words=()):
         """Run spratctl; return its answers. Many words are given in several turns."""
         answers = []
         for at in range(0, max(1, len(words)), CHUNK):
             quoted = " ".join(guest_cfg.quote_word(str(word)) for word in words[at : at + CHUNK])
-            answers += self._answers(self.shell(f"{self._folder}/spratctl --json {command} {quoted}"))
+            done = self.shell(f"{self._folder}/spratctl --json {command} {quoted}")
+            answers += self._answers(done)
         return answers
 
     def guests(self):
@@ -172,7 +174,8 @@ class Fleet:
             return
         if not now:
             self.launcher.ask("shutdown", names)
-            self.launcher.ask(f"wait --end --parallel {len(names)} --timeout {self.args.timeout}", names)
+            at_once = f"--parallel {len(names)} --timeout {self.args.timeout}"
+            self.launcher.ask(f"wait --end {at_once}", names)
         running = self.launcher.guests()
         left = [name for name in names if name in running]
         if left:
@@ -213,7 +216,9 @@ def start_missing(fleet):
     if missing:
         fits = fleet.launcher.ask("fits", [fleet.folder / f"{missing[0]}.cfg"])[0]
         if fits["ok"] and fits["count"] < len(missing):
-            raise SpratError(f"{len(missing)} guests do not fit: there is memory for {fits['count']}")
+            raise SpratError(
+                f"{len(missing)} guests do not fit: there is memory for {fits['count']}"
+            )
     for at in range(0, len(missing), CHUNK):
         report_failures(fleet.start(missing[at : at + CHUNK]))
         lab_cli.report(f"{len(running) + min(at + CHUNK, len(missing))} guests are up")
@@ -251,7 +256,7 @@ def scale_fleet(fleet):
 
 @with_fleet
 def replace_fleet(fleet):
-    """Each batch is ended and started with its new files; one that fails gets its old files back."""
+    """Each batch is ended and started with new files; one that fails gets its old files back."""
     old = fleet.plan
     new = dataclasses.replace(old, cfg=str(guest_cfg.find(fleet.args.cfg)))
     base = guest_cfg.find(new.cfg).read_text()

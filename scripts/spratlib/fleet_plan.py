@@ -231,4 +231,4 @@ def refuse_clashes(folder, guests):
                 raise SpratError(f"the fleet {other.parent.name} has a guest {path.stem} too")
         theirs, ours = (mac_of(name, 0)[:11] for name in (other.parent.name, folder.name))
         if theirs == ours:
-            raise SpratError(f"the fleet {other.parent.name} has the same MAC addresses: rename one")
+            raise SpratError(f"the fleet {other.parent.name} has the same MAC addresses: rename it")

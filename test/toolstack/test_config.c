@@ -44,8 +44,9 @@ static void the_file_that_cmake_writes_is_read(void **state)
 static void interfaces_are_read(void **state)
 {
     (void)state;
-    assert_int_equal(parse(LEAST "vif = [ 'mac=02:00:00:00:00:0a, bridge=xenbr0,ip=10.0.0.2 fd00::2',\n"
-                                 "        '' , ]\n"),
+    assert_int_equal(parse(LEAST
+                           "vif = [ 'mac=02:00:00:00:00:0a, bridge=xenbr0,ip=10.0.0.2 fd00::2',\n"
+                           "        '' , ]\n"),
                      0);
     assert_int_equal(config.n_vifs, 2);
     assert_string_equal(config.vifs[0].bridge, "xenbr0");
@@ -135,10 +136,12 @@ static void macs_and_uuids_are_checked(void **state)
     assert_string_equal(text, "01234567-89ab-cdef-0123-456789abcdef");
 }
 
-/* Each beginning of a good file ends in an error or in a configuration, never outside of the text. */
+/* Each beginning of a good file ends in an error or in a configuration, never outside of the text.
+ * */
 static void a_file_cut_off_anywhere_is_no_harm(void **state)
 {
-    static const char text[] = LEAST "vif=['mac=02:00:00:00:00:01,bridge=b',]\nextra=\"\\x41\\101\"\n";
+    static const char text[] =
+        LEAST "vif=['mac=02:00:00:00:00:01,bridge=b',]\nextra=\"\\x41\\101\"\n";
 
     (void)state;
     for (size_t len = 0; len < sizeof(text); len++) {

@@ -18,7 +18,8 @@ static struct json *parse(const char *text)
 
 static void members_are_found_by_key_and_type(void **state)
 {
-    struct json *json = parse("{\"a\":\"x\\u00e9\\n\", \"b\":-12.5e1,\"c\":true,\"d\":[1,{}],\"e\":null}");
+    struct json *json =
+        parse("{\"a\":\"x\\u00e9\\n\", \"b\":-12.5e1,\"c\":true,\"d\":[1,{}],\"e\":null}");
 
     (void)state;
     assert_string_equal(json_get_string(json, "a", ""), "x\xc3\xa9\n");
@@ -33,8 +34,9 @@ static void members_are_found_by_key_and_type(void **state)
 static void what_is_no_json_is_refused(void **state)
 {
     static const char *const bad[] = {
-        "", "{", "{\"a\"}", "{\"a\":}", "[1,]", "{\"a\":1,}", "tru", "1 2", "\"\\q\"", "\"\\u12\"",
-        "\"\\ud800x\"", "\"\\u0000\"", "\"a\nb\"", "+1", ".5", "--1", "{a:1}", "'a'", "\"",
+        "",    "{",       "{\"a\"}",   "{\"a\":}",     "[1,]",        "{\"a\":1,}", "tru",
+        "1 2", "\"\\q\"", "\"\\u12\"", "\"\\ud800x\"", "\"\\u0000\"", "\"a\nb\"",   "+1",
+        ".5",  "--1",     "{a:1}",     "'a'",          "\"",
     };
 
     (void)state;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The launcher in a lab: guests made and ended by it, xl's commands on them, and its own sudden end."""
+"""The launcher in a lab: guests made and ended by it, xl on them, and its own sudden end."""
 
 import json
 import pathlib
@@ -135,8 +135,8 @@ class LauncherTest(unittest.TestCase):
         self.dom0("modprobe -a xen-netback bridge; ip link show xenbr7 >/dev/null 2>&1 ||"
                   " { ip link add xenbr7 type bridge && ip link set xenbr7 up; }")  # fmt: skip
         path = self.folder / "net.cfg"
-        path.write_text((paths.build_folder() / "examples/pong.cfg").read_text()
-                        .replace("bridge=xenbr0", "bridge=xenbr7,mac=02:00:00:00:00:07"))  # fmt: skip
+        text = (paths.build_folder() / "examples/pong.cfg").read_text()
+        path.write_text(text.replace("bridge=xenbr0", "bridge=xenbr7,mac=02:00:00:00:00:07"))
         for how in ("destroy net", None):
             answer = self.ctl("create", "--name", "net", "--ready", "link up", str(path))[0]
             self.assertTrue(answer["ok"], answer)
@@ -161,7 +161,8 @@ class LauncherTest(unittest.TestCase):
             self.assertFalse(answer["ok"])
             self.assertIn(reason, answer["error"])
         self.assertEqual(self.guests(), ["taken"])
-        answer = self.ctl("create", "--name", "mute", "--ready", "never", "--timeout", "1", self.cfg)
+        never = ("--ready", "never", "--timeout", "1")
+        answer = self.ctl("create", "--name", "mute", *never, self.cfg)
         self.assertIn("not ready in time", answer[0]["error"])
 
 

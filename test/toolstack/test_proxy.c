@@ -125,9 +125,13 @@ static void own_nodes_are_passed_on_with_their_whole_path(void **state)
     assert_answer(XS_READ, "value");
     assert_int_equal(answer.header.req_id, 42);
     assert_string_equal(passed.payload, "/local/domain/7/name");
-    ASK(XS_WRITE, "data/ready\0" "1");
+    ASK(XS_WRITE, "data/ready\0"
+                  "1");
     assert_answer(XS_WRITE, "value");
-    assert_memory_equal(passed.payload, "/local/domain/7/data/ready\0" "1", passed.len);
+    assert_memory_equal(passed.payload,
+                        "/local/domain/7/data/ready\0"
+                        "1",
+                        passed.len);
     ASK(XS_READ, "/local/domain/7/name\0");
     assert_string_equal(passed.payload, "/local/domain/7/name");
     assert_int_equal(passed.n, 3);
@@ -170,30 +174,41 @@ static void shutdown_is_known_to_be_absent_until_it_changes(void **state)
 static void a_watch_fires_at_once_and_at_each_change_below(void **state)
 {
     (void)state;
-    ASK(XS_WATCH, "control\0" "7\0");
+    ASK(XS_WATCH, "control\0"
+                  "7\0");
     assert_answer(XS_WATCH, "OK");
     assert_true(take_answer());
     assert_int_equal(answer.header.type, XS_WATCH_EVENT);
-    assert_memory_equal(answer.text, "control\0" "7", 10);
+    assert_memory_equal(answer.text,
+                        "control\0"
+                        "7",
+                        10);
     proxy_changed(&proxy, &host, "control/shutdown");
     assert_true(take_answer());
-    assert_memory_equal(answer.text, "control/shutdown\0" "7", 19);
+    assert_memory_equal(answer.text,
+                        "control/shutdown\0"
+                        "7",
+                        19);
     proxy_changed(&proxy, &host, "controls");
     assert_false(take_answer());
-    ASK(XS_WATCH, "control\0" "7\0");
+    ASK(XS_WATCH, "control\0"
+                  "7\0");
     assert_answer(XS_ERROR, "EEXIST");
-    ASK(XS_UNWATCH, "control\0" "7\0");
+    ASK(XS_UNWATCH, "control\0"
+                    "7\0");
     assert_answer(XS_UNWATCH, "OK");
     proxy_changed(&proxy, &host, "control/shutdown");
     assert_false(take_answer());
-    ASK(XS_UNWATCH, "control\0" "7\0");
+    ASK(XS_UNWATCH, "control\0"
+                    "7\0");
     assert_answer(XS_ERROR, "ENOENT");
 }
 
 static void watches_outlive_the_launcher(void **state)
 {
     (void)state;
-    ASK(XS_WATCH, "control/shutdown\0" "7\0");
+    ASK(XS_WATCH, "control/shutdown\0"
+                  "7\0");
     page.ring.rsp_cons = page.ring.rsp_prod;
     proxy_free(&proxy);
     proxy = (struct proxy){.ring = &page.ring, .port = 1, .domid = 7};
@@ -220,7 +235,8 @@ static void watches_are_counted(void **state)
 static void a_stash_that_the_guest_spoiled_is_no_harm(void **state)
 {
     (void)state;
-    ASK(XS_WATCH, "control\0" "7\0");
+    ASK(XS_WATCH, "control\0"
+                  "7\0");
     page.ring.rsp_cons = page.ring.rsp_prod;
     for (unsigned value = 0; value < 256; value++) {
         memset(page.bytes + 3072 + 8, (int)value, 1024 - 8);
