@@ -66,13 +66,15 @@ SPRAT_API int gettimeofday(struct timeval *restrict tv, void *restrict zone)
     return 0;
 }
 
-/* The one process uses the CPU whenever the guest does not sleep; Xen knows how much, the guest not. */
+static clock_t ticks_of(uint64_t ns)
+{
+    return (clock_t)(ns / (NS_PER_S / CLOCKS_PER_SEC));
+}
+
 SPRAT_API clock_t times(struct tms *tms)
 {
-    clock_t ticks = (clock_t)(clock_monotonic() / (NS_PER_S / CLOCKS_PER_SEC));
-
-    *tms = (struct tms){.tms_utime = ticks};
-    return ticks;
+    *tms = (struct tms){.tms_utime = ticks_of(clock_cpu())};
+    return ticks_of(clock_monotonic());
 }
 
 SPRAT_API int clock_nanosleep(clockid_t clock, int flags, const struct timespec *ts,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <sprat/clock.h>
 
+#include <xen/vcpu.h>
 #include <xen/xen.h>
 
 #include <sprat/arch.h>
@@ -60,6 +61,13 @@ uint64_t clock_wall(void)
         cpu_rmb();
     } while (version & 1 || version != info->wc_version);
     return boot_ns + clock_monotonic();
+}
+
+uint64_t clock_cpu(void)
+{
+    struct vcpu_runstate_info info;
+    int error = hypercall_vcpu_op(VCPUOP_get_runstate_info, 0, &info);
+    return error ? 0 : info.time[RUNSTATE_running];
 }
 
 static void alarm_rang(void *arg)

@@ -8,6 +8,7 @@
 #include <xen/event_channel.h>
 #include <xen/grant_table.h>
 #include <xen/sched.h>
+#include <xen/vcpu.h>
 
 #include <sprat/arch.h>
 #include <sprat/compiler.h>
@@ -207,6 +208,22 @@ int hypercall_set_timer_op(uint64_t deadline_ns)
         return error;
     xen.timer_ns = deadline_ns ? deadline_ns : FAKE_NEVER;
     hypervisor_run_timer();
+    return 0;
+}
+
+/* A guest that runs half of the time. */
+int hypercall_vcpu_op(unsigned cmd, unsigned vcpu, void *arg)
+{
+    struct vcpu_runstate_info *info = arg;
+    int error = hypervisor_call(__HYPERVISOR_vcpu_op, cmd);
+
+    (void)vcpu;
+    if (error)
+        return error;
+    if (cmd != VCPUOP_get_runstate_info)
+        return -ENOSYS;
+    *info = (struct vcpu_runstate_info){.time[RUNSTATE_running] = fake_now() / 2,
+                                        .time[RUNSTATE_blocked] = fake_now() / 2};
     return 0;
 }
 

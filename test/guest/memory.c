@@ -122,6 +122,17 @@ static void time_never_goes_back(void)
     }
 }
 
+static void cpu_time_counts_work_and_no_sleep(void)
+{
+    clock_t before = clock();
+
+    usleep(500000);
+    CHECK(clock() - before < CLOCKS_PER_SEC / 4);
+    before = clock();
+    while (clock() - before < CLOCKS_PER_SEC / 10)
+        ;
+}
+
 static void the_wall_clocks_agree(void)
 {
     struct timeval tv;
@@ -141,6 +152,7 @@ int main(void)
     RUN(sizes_that_can_not_be_are_refused);
     RUN(a_sleep_is_never_too_short);
     RUN(time_never_goes_back);
+    RUN(cpu_time_counts_work_and_no_sleep);
     RUN(the_wall_clocks_agree);
     printf("all passed\n");
     return EXIT_SUCCESS;

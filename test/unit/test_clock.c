@@ -8,6 +8,7 @@
 #include <sys/time.h>
 
 #include <xen/event_channel.h>
+#include <xen/vcpu.h>
 
 #include <sprat/arch.h>
 #include <sprat/clock.h>
@@ -190,6 +191,14 @@ static void wall_time_set_at_any_moment_is_not_mixed(void **state)
     assert_in_range(fake_interleave(prepare_wall, read_wall, xen_sets_wall, check_wall), 30, 20000);
 }
 
+static void cpu_time_is_what_xen_counts(void **state)
+{
+    (void)state;
+    assert_int_equal(clock_cpu(), FAKE_START_NS / 2);
+    fake_hypercall_fails(__HYPERVISOR_vcpu_op, VCPUOP_get_runstate_info, 0, -EPERM);
+    assert_int_equal(clock_cpu(), 0);
+}
+
 static bool dispatched(const void *arg)
 {
     (void)arg;
@@ -276,6 +285,7 @@ int main(void)
         cmocka_unit_test_setup(wall_time_is_boot_time_and_uptime, setup),
         cmocka_unit_test_setup(wall_time_is_not_read_while_xen_writes_it, setup),
         cmocka_unit_test_setup(wall_time_set_at_any_moment_is_not_mixed, setup),
+        cmocka_unit_test_setup(cpu_time_is_what_xen_counts, setup),
         cmocka_unit_test_setup(an_alarm_is_an_event_at_its_time, setup),
         cmocka_unit_test_setup(the_same_alarm_again_costs_nothing, setup),
         cmocka_unit_test_setup(the_same_alarm_after_it_rang_is_set_again, setup),

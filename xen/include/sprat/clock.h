@@ -11,6 +11,9 @@ uint64_t clock_monotonic(void);
 /** ns since 1970-01-01 00:00 UTC. Follows the host when its clock is set. */
 uint64_t clock_wall(void);
 
+/** ns for which the guest has used a CPU. */
+uint64_t clock_cpu(void);
+
 /**
  * Make an event come at a time of clock_monotonic(), in ns; PORT_FOREVER cancels it. One deadline at
  * a time, the last one counts. One that is many days ahead may come early. @return 0 or -errno.
