@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Measure what guests cost, to the last digit."""
 
-from spratlib import bench_boot, bench_cost
+from spratlib import bench_boot, bench_cost, bench_launch
 
 
 def add_arguments(parser):
     measures = parser.add_subparsers(dest="measure", metavar="MEASURE", required=True)
     cost = measures.add_parser("cost", help="a guest's CPU time from its start until it is idle")
     bench_cost.add_arguments(cost)
+    launch = measures.add_parser("launch", help="dom0's CPU time for a creation, to the last digit")
+    bench_launch.add_arguments(launch)
     boot = measures.add_parser("boot", help="how long it takes to create guests, and their memory")
     bench_boot.add_arguments(boot)
 
