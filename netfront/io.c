@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Packets through a queue's two rings. The backend's word is copied out of the ring once, checked, then
- * used; ids, grants and lengths that must be known again are the guest's own. A buffer's grant is taken
- * back before its packet is looked at, so that no packet changes while it is being parsed.
+ * Packets through a queue's two rings. The backend's word is copied out of the ring once, checked,
+ * then used; ids, grants and lengths that must be known again are the guest's own. A buffer's grant
+ * is taken back before its packet is looked at, so that no packet changes while it is being parsed.
  */
 #include "queue.h"
 
@@ -95,8 +95,8 @@ static bool take_gso(struct netbuf *packet, const struct netif_extra_info *extra
 }
 
 /*
- * The extra pieces of information behind a packet's first slot. Each takes the place of a response, and
- * with it the buffer whose request was at that index.
+ * The extra pieces of information behind a packet's first slot. Each takes the place of a response,
+ * and with it the buffer whose request was at that index.
  * @return 0, or -EIO after a fault.
  */
 static int take_extras(struct netfront_queue *queue, struct netbuf *packet, int waiting)
@@ -271,8 +271,9 @@ unsigned netfront_receive(struct netfront *nf, unsigned queue_number, struct net
 /* Sending */
 
 /*
- * Nobody waits for a packet to be gone, so its response is not worth a wake-up: it is taken before the
- * next packet is sent. Only when that many would gather, or half of a full ring, the backend tells.
+ * Nobody waits for a packet to be gone, so its response is not worth a wake-up: it is taken before
+ * the next packet is sent. Only when that many would gather, or half of a full ring, the backend
+ * tells.
  */
 bool netfront_queue_reap(struct netfront_queue *queue)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Buffers that were used once are kept for the next packet: a page costs more to find than to keep. */
+/*
+ * Buffers that were used once are kept for the next packet: a page costs more to find than to keep.
+ */
 #include <sprat/netbuf.h>
 
 #include <stddef.h>

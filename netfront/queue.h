@@ -55,7 +55,10 @@ void netbuf_lose(struct netbuf *piece);
 /** Tell the user that something changed. */
 void netfront_signal(struct netfront *nf);
 
-/** Make a queue's rings, ids and channels. @return 0 or -errno; netfront_queue_free() undoes what was. */
+/**
+ * Make a queue's rings, ids and channels. @return 0 or -errno; netfront_queue_free() undoes what
+ * was.
+ */
 int netfront_queue_init(struct netfront *nf, struct netfront_queue *queue);
 
 /** Give back all of a queue that the backend let go of. What it did not is counted and lost. */

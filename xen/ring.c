@@ -55,8 +55,8 @@ bool ring_push(struct ring *ring)
 }
 
 /*
- * A producer that could go back and forth would keep who looks, arms and looks again for ever: it only
- * goes on, and no further than the requests.
+ * A producer that could go back and forth would keep who looks, arms and looks again for ever: it
+ * only goes on, and no further than the requests.
  */
 int ring_waiting(struct ring *ring)
 {

@@ -2,8 +2,9 @@
 /**
  * A netback for one interface, at the guest's real rings, grants and event channels.
  *
- * Its handshake is an honest backend's, unless `by_hand`; what goes through the rings is the test's to
- * say, with functions that keep the protocol (deliver, take, answer) or with those that need not.
+ * Its handshake is an honest backend's, unless `by_hand`; what goes through the rings is the test's
+ * to say, with functions that keep the protocol (deliver, take, answer) or with those that need
+ * not.
  */
 #ifndef FAKE_NETBACK_H
 #define FAKE_NETBACK_H
@@ -50,11 +51,15 @@ void fake_netback_key(const char *key, const char *value);
 /** Show a state (XenbusState*). */
 void fake_netback_state(unsigned state);
 
-/** Read the guest's keys, map its rings, connect its channels. Fails the test when that can't be. */
+/**
+ * Read the guest's keys, map its rings, connect its channels. Fails the test when that can't be.
+ */
 void fake_netback_attach(void);
 void fake_netback_detach(void);
 
-/** The guest's page behind a grant. One that may not be used like that fails the test, or is NULL. */
+/**
+ * The guest's page behind a grant. One that may not be used like that fails the test, or is NULL.
+ */
 uint8_t *fake_netback_page(uint32_t ref, bool write);
 
 /** Map a grant, and keep it mapped until fake_netback_reclaim(). */
@@ -112,8 +117,8 @@ bool fake_netback_tx_push(unsigned queue);
 void fake_netback_tx_answer(unsigned queue, const struct fake_packet *packet, int status);
 
 /**
- * Nothing is left of the interface: no page, block, grant, channel or watch, but for the buffers that
- * netbuf.c keeps and `lost` pages that were held.
+ * Nothing is left of the interface: no page, block, grant, channel or watch, but for the buffers
+ * that netbuf.c keeps and `lost` pages that were held.
  */
 void fake_netback_assert_nothing_left(unsigned lost);
 

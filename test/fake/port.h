@@ -3,7 +3,10 @@
 #ifndef FAKE_PORT_H
 #define FAKE_PORT_H
 
-/** port_alloc() or port_pages_alloc() after `after` good ones fails, once. @return how many were before. */
+/**
+ * port_alloc() or port_pages_alloc() after `after` good ones fails, once. @return how many were
+ * before.
+ */
 unsigned fake_alloc_fails(unsigned after);
 
 /** port_pages_alloc() gives `n` more, then none; UINT_MAX is no limit. */

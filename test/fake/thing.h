@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/** A frontend of no real kind, whose driver writes down what it is told; and its backend's state. */
+/**
+ * A frontend of no real kind, whose driver writes down what it is told; and its backend's state.
+ */
 #ifndef FAKE_THING_H
 #define FAKE_THING_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The input is what netback does to the rings, the grants and xenstore, and what the guest's program
- * does meanwhile. Whatever it is: no crash, nothing used that is freed, and nothing left in the end.
+ * The input is what netback does to the rings, the grants and xenstore, and what the guest's
+ * program does meanwhile. Whatever it is: no crash, nothing used that is freed, and nothing left in
+ * the end.
  */
 #include <limits.h>
 #include <stdint.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/** What the tests of netfront share. Each is a program of its own, so these are its own functions. */
+/**
+ * What the tests of netfront share. Each is a program of its own, so these are its own functions.
+ */
 #ifndef UNIT_NET_H
 #define UNIT_NET_H
 

@@ -141,8 +141,10 @@ static void a_dead_xenstore_does_not_keep_what_was_granted(void **state)
     run(when_xenstore_is_dead);
 }
 
-/* 1. The first watch is removed. 2. The backend's state changes. 3. The worker looks: it asks xenstore.
- * 4. The second watch is removed. 5. The frontend is freed. 6. The worker has its answer. */
+/*
+ * 1. The first watch is removed. 2. The backend's state changes. 3. The worker looks: it asks
+ * xenstore. 4. The second watch is removed. 5. The frontend is freed. 6. The worker has its answer.
+ */
 static int n_unwatched;
 
 static int change_at_the_first(struct xsd_sockmsg *header, char *payload)
@@ -171,6 +173,45 @@ static void a_backend_that_moves_meanwhile_wakes_nobody(void **state)
 {
     (void)state;
     run(while_the_backend_moves);
+}
+
+/* The worker has other work, which is slow, when the frontend's last work is queued behind it. */
+static void be_slow(struct port_work *work)
+{
+    struct port_queue nobody = {0};
+
+    (void)work;
+    port_wait(&nobody, clock_monotonic() + SECOND);
+}
+
+static struct port_work slow_work = {.run = be_slow};
+
+static int slow_work_and_a_change(struct xsd_sockmsg *header, char *payload)
+{
+    (void)payload;
+    if (header->type == XS_UNWATCH && n_unwatched++ == 0) {
+        port_work(&slow_work);
+        fake_xenstored_write(THING_BACKEND "/state", "5");
+    }
+    return 1;
+}
+
+static void while_the_worker_is_elsewhere(void)
+{
+    struct port_queue nobody = {0};
+
+    thing_begin(FRONT_CLOSED);
+    fake_xenstored.tamper = slow_work_and_a_change;
+    fake_xenstored.delay_ns = 1000;
+    close_it(clock_monotonic() + SECOND);
+    port_wait(&nobody, clock_monotonic() + 2 * SECOND);
+    assert_string_equal(thing.calls, "");
+}
+
+static void work_queued_behind_others_is_waited_for(void **state)
+{
+    (void)state;
+    run(while_the_worker_is_elsewhere);
 }
 
 static int another_backend_meanwhile(struct xsd_sockmsg *header, char *payload)
@@ -258,6 +299,7 @@ int main(void)
         cmocka_unit_test(a_slow_xenstore_and_a_stubborn_backend_are_survived),
         cmocka_unit_test(a_dead_xenstore_does_not_keep_what_was_granted),
         cmocka_unit_test(a_backend_that_moves_meanwhile_wakes_nobody),
+        cmocka_unit_test(work_queued_behind_others_is_waited_for),
         cmocka_unit_test(a_backend_exchanged_meanwhile_is_not_watched),
         cmocka_unit_test(an_opening_that_fails_late_leaves_no_work),
         cmocka_unit_test(a_fault_just_before_it_counts_once),

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A netback that lies on its rings: each lie is counted and closes the device, and nothing is lost. */
+/*
+ * A netback that lies on its rings: each lie is counted and closes the device, and nothing is lost.
+ */
 #include "net.h"
 
 static netif_rx_request_t request;
