@@ -2,59 +2,14 @@
 """The examples as guests under `xl create`: what they print, how they end, what they cost."""
 
 import os
-import pathlib
 import re
-import shlex
-import subprocess
 import sys
 import time
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("SPRAT_BUILD", ROOT / "build"))
-TIMEOUT_S = 240  # of one command: machines are emulated, and shared
+from support import BUILD, console, cpu_ns, create, dom0, eventually, sprat
+
 IDLE_S = 30
-
-
-def sprat(*words):
-    """Run scripts/sprat; return the finished process, with its output as text."""
-    return subprocess.run([ROOT / "scripts/sprat", *map(str, words)], text=True, check=False,
-                          capture_output=True, timeout=TIMEOUT_S)  # fmt: skip
-
-
-def dom0(command):
-    """Run a shell command in dom0; return its output. Raises CalledProcessError."""
-    done = sprat("lab", "exec", "--", "sh", "-c", command)
-    done.check_returncode()
-    return done.stdout
-
-
-def eventually(what, seconds=60):
-    """Wait until what() is true; return its value. dom0 tells nobody of some of these things."""
-    end = time.monotonic() + seconds
-    while not (value := what()):
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds} s")
-        time.sleep(0.2)
-    return value
-
-
-def create(image, name, arguments, memory=1, paused=False):
-    """Start a guest with plain xl create."""
-    words = ["xl", "create", "-q", "-e", *(["-p"] if paused else []),
-             f"{BUILD}/examples/{image}.cfg", f'name="{name}"', f"memory={memory}",
-             f'extra="{arguments}"']  # fmt: skip
-    dom0(shlex.join(words))
-
-
-def console(name):
-    """Return what a guest has said so far."""
-    return dom0(f"cat /var/log/xen/console/guest-{name}.log 2>/dev/null || true")
-
-
-def cpu_ns(name):
-    """Return the CPU time that Xen accounts to a guest, in ns."""
-    return int(re.search(r"cpu-ns (\d+)", dom0(f"lab-dominfo $(xl domid {name})"))[1])
 
 
 class Hello(unittest.TestCase):

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Start a Click configuration as a guest: `sprat middlebox CONFIG.click`.
+
+Its devices (FromDevice, PollDevice, ToDevice) become the guest's interfaces: eth0 the first, eth1 the
+second. Bridges are xenbr0, xenbr1 and so on, or what --bridge says. The configuration goes into a
+ramdisk beside the cfg, both under middlebox/ in the build folder, and can be given to `xl create`
+by hand. What else there is to say is as in `sprat run`.
+"""
+
+import os
+import pathlib
+import re
+import types
+
+from spratlib import cpio, guest_cfg, lab_cli, paths, run
+from spratlib.errors import SpratError, UsageError
+
+DEVICE = re.compile(r"\b(?:From|Poll|To)Device\s*\(\s*(?:DEVNAME\s+)?\"?([A-Za-z]*)(\d+)\"?")
+COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/|^#[^\n]*", re.S | re.M)
+GUEST_PATH = "config.click"  # in the archive, at its top
+GRANTS_A_FRAME = 512
+GRANTS_A_VIF = 2 * 256 + 2  # both rings full, and the rings
+
+
+def add_arguments(parser):
+    parser.add_argument("config", metavar="CONFIG.click", help="a file in the Click language")
+    parser.add_argument("--bridge", action="append", default=[], metavar="eth0=BRIDGE",
+                        help="the bridge of a device (default: xenbr0 for 0, and so on)")  # fmt: skip
+    parser.add_argument("--lab", metavar="NAME", default=os.environ.get("SPRAT_LAB"),
+                        help="the lab to run it in (default: $SPRAT_LAB)")  # fmt: skip
+    parser.add_argument("--memory", type=lab_cli.positive, metavar="MIB", default=2,
+                        help="the guest's memory (default: 2)")  # fmt: skip
+    parser.add_argument("--timeout", type=lab_cli.positive, metavar="S",
+                        help="end the guest after S seconds")  # fmt: skip
+    parser.add_argument("--only-cfg", action="store_true",
+                        help="make the cfg, say where it is, and start nothing")  # fmt: skip
+
+
+def main(args):
+    """Make the cfg and start it; return the guest's exit code."""
+    if args.words:
+        raise UsageError("a configuration takes no arguments after --")
+    cfg = make(pathlib.Path(args.config), args.bridge, args.memory)
+    if args.only_cfg:
+        print(cfg)
+        return 0
+    return run.main(types.SimpleNamespace(guest=str(cfg), lab=args.lab, memory=None,
+                                          timeout=args.timeout, stats=False, words=[]))  # fmt: skip
+
+
+def interfaces_of(text):
+    """Return how many interfaces a configuration needs: one more than its highest device's number.
+
+    A quick look, for the cfg; the guest checks the configuration itself.
+    """
+    numbers = [int(number) for _, number in DEVICE.findall(COMMENT.sub(" ", text))]
+    return max(numbers) + 1 if numbers else 0
+
+
+def bridges_of(count, words):
+    """Return the bridge of each interface. Raises UsageError for a word that is no eth0=BRIDGE."""
+    bridges = [f"xenbr{number}" for number in range(count)]
+    for word in words:
+        match = re.fullmatch(r"[A-Za-z]*(\d+)=([A-Za-z0-9_.-]{1,15})", word)
+        if not match:
+            raise UsageError(f"--bridge {word}: write eth0=xenbr0")
+        if int(match[1]) >= count:
+            raise UsageError(f"--bridge {word}: the configuration has {count} devices, from 0")
+        bridges[int(match[1])] = match[2]
+    return bridges
+
+
+def make(config, bridge_words, memory_mib):
+    """Write the ramdisk and the cfg for a configuration; return the cfg's path."""
+    try:
+        data = config.read_bytes()
+    except OSError as error:
+        raise SpratError(f"cannot read {config}: {error.strerror}") from error
+    bridges = bridges_of(interfaces_of(data.decode(errors="replace")), bridge_words)
+    image = guest_cfg.find("middlebox").with_suffix(".xen")
+    folder = paths.build_folder() / "middlebox"
+    folder.mkdir(exist_ok=True)
+    name = re.sub(r"[^A-Za-z0-9_-]", "-", config.stem)
+    ramdisk, cfg = folder / f"{name}.cpio", folder / f"{name}.cfg"
+    with open(ramdisk, "wb") as file:
+        archive = cpio.Writer(file)
+        archive.file(GUEST_PATH, data)
+        archive.close()
+    frames = -(-max(1, len(bridges) * GRANTS_A_VIF) // GRANTS_A_FRAME)
+    vifs = ", ".join(guest_cfg.quote(f"bridge={bridge}") for bridge in bridges)
+    cfg.write_text(f"""# Made by `sprat middlebox` from {config.name}; changes here are lost.
+name = {guest_cfg.quote(name)}
+type = "pv"
+kernel = {guest_cfg.quote(str(image))}
+ramdisk = {guest_cfg.quote(str(ramdisk))}
+extra = "/{GUEST_PATH}"
+memory = {memory_mib}
+vcpus = 1
+vif = [ {vifs} ]
+tsc_mode = "native"
+max_grant_frames = {frames + 1}
+max_maptrack_frames = 0
+on_poweroff = "destroy"
+on_reboot = "restart"
+on_crash = "destroy"
+""")
+    return cfg

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The middlebox as a guest: traffic from dom0, handlers and hot swap through xenstore."""
+
+import pathlib
+import re
+import tempfile
+import unittest
+
+from support import BUILD, ROOT, console, cpu_ns, create, dom0, eventually, sprat
+
+ADDRESS = "10.0.0.77"
+MAC = "00:16:3e:00:00:77"
+PONG = (
+    "FromDevice(eth0) -> c :: Classifier(12/0806 20/0001, 12/0800, -);"
+    f"c[0] -> ARPResponder({ADDRESS} {MAC}) -> q :: Queue -> ToDevice(eth0);"
+    f"c[1] -> Strip(14) -> CheckIPHeader -> pings :: Counter -> f :: IPFilter(allow dst {ADDRESS})"
+    f" -> ICMPPingResponder -> EtherEncap(0x0800, {MAC}, ff:ff:ff:ff:ff:ff) -> q;"
+    "c[2] -> Discard;"
+)
+
+
+class Middlebox(unittest.TestCase):
+    """One guest, and what becomes of it."""
+
+    @classmethod
+    def setUpClass(cls):
+        create("middlebox", "mbox", f"-e \\'{PONG}\\'", memory=2)
+        cls.folder = dom0("echo /local/domain/$(xl domid mbox)").strip()
+        eventually(lambda: "middlebox: running" in console("mbox"))
+
+    @classmethod
+    def tearDownClass(cls):
+        dom0("xl destroy mbox")
+
+    def ask(self, request):
+        """Send a request in ControlSocket's words; return the answer."""
+        folder = f"{self.folder}/data/control"
+        dom0(f"xenstore-rm {folder}/replies 2>/dev/null; xenstore-write {folder}/request '{request}'")
+        count = eventually(lambda: dom0(f"xenstore-read {folder}/replies 2>/dev/null || true").strip())
+        pieces = [dom0(f"xenstore-read {folder}/reply/{n}") for n in range(int(count))]
+        return "".join(piece.removesuffix("\n") for piece in pieces)
+
+    def ping(self, count=3):
+        """Return how many of `count` pings were answered."""
+        said = dom0(f"ping -q -c {count} -W 2 {ADDRESS} || true")
+        return int(re.search(r"(\d+) packets received", said)[1])
+
+    def test_1_it_answers_and_counts(self):
+        self.assertEqual(self.ping(), 3)
+        self.assertIn("DATA", self.ask("READ pings.count"))
+        self.assertRegex(self.ask("READ pings.count"), r"200 [^\n]*\n?DATA \d+\D+3$")
+
+    def test_2_a_handler_that_is_not_there_is_refused(self):
+        self.assertRegex(self.ask("READ pings.fnord"), r"^5\d\d")
+        self.assertRegex(self.ask("FNORD"), r"^5\d\d")
+
+    def test_3_an_idle_middlebox_uses_no_cpu_time(self):
+        self.ping()
+        eventually(lambda: cpu_ns("mbox") == (dom0("sleep 1"), cpu_ns("mbox"))[1], 30)
+
+    def test_4_a_configuration_with_an_error_is_refused_and_the_old_one_goes_on(self):
+        self.assertRegex(self.ask("WRITE hotconfig FromDevice(eth0) -> Fnord;"), r"^5\d\d")
+        self.assertEqual(self.ping(), 3)
+
+    def test_5_another_configuration_takes_over_while_it_runs(self):
+        self.assertRegex(self.ask("WRITE hotconfig FromDevice(eth0) -> Discard;"), r"^2\d\d")
+        self.assertEqual(self.ping(1), 0)
+
+
+class Start(unittest.TestCase):
+    """What `sprat middlebox` does with files."""
+
+    def test_a_ready_middlebox_starts_with_an_interface_for_each_device(self):
+        done = sprat("middlebox", ROOT / "examples/middlebox/conf/bridge.click", "--bridge",
+                     "eth1=xenbr0", "--timeout", 8)  # fmt: skip
+        self.assertEqual(done.returncode, 124, done.stdout + done.stderr)
+        self.assertIn("middlebox: running\n", done.stdout)
+        cfg = (BUILD / "middlebox/bridge.cfg").read_text()
+        self.assertEqual(len(re.findall(r"bridge=xenbr0", cfg)), 2)
+
+    def test_an_error_in_a_configuration_is_reported_with_its_place(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".click", dir=BUILD) as file:
+            file.write("c :: Counter;\nFromDevice(eth0) -> c -> Fnord(1);\n")
+            file.flush()
+            done = sprat("middlebox", pathlib.Path(file.name))
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, r"2:\d+: .*Fnord")
+
+    def test_a_bridge_for_a_device_that_is_not_there_is_refused(self):
+        done = sprat("middlebox", ROOT / "examples/middlebox/conf/bridge.click", "--bridge", "eth7=br")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("the configuration has 2 devices", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
