@@ -127,7 +127,8 @@ static int compare(const void *a, const void *b)
 
 static int compare_inodes(const void *a, const void *b)
 {
-    const struct cpio_entry *x = *(struct cpio_entry *const *)a, *y = *(struct cpio_entry *const *)b;
+    const struct cpio_entry *x = *(struct cpio_entry *const *)a,
+                            *y = *(struct cpio_entry *const *)b;
 
     if (x->device != y->device)
         return x->device < y->device ? -1 : 1;

@@ -32,7 +32,8 @@ struct cpio {
  * Read an archive's headers. Everything in it is checked; the bytes may come from anywhere.
  *
  * @param cpio  receives the index; cpio_close() it.
- * @param why  receives what is wrong, a constant, and `at` the offset in bytes of the header that is.
+ * @param why  receives what is wrong, a constant, and `at` the offset in bytes of the header that
+ * is.
  * @return 0; -EINVAL when this is no archive, or a damaged one; -ENOMEM.
  */
 int cpio_open(struct cpio *cpio, const void *bytes, size_t size, const char **why, size_t *at);
@@ -42,7 +43,8 @@ void cpio_close(struct cpio *cpio);
 /** The entry of a path ("a/b"), NULL when there is none of exactly that name. */
 const struct cpio_entry *cpio_find(const struct cpio *cpio, const char *path);
 
-/** Index of the first entry whose path is not less than `path` with a '/' behind: below it, if any. */
+/** Index of the first entry whose path is not less than `path` with a '/' behind: below it, if any.
+ * */
 size_t cpio_below(const struct cpio *cpio, const char *path);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* newlib's retargetable locks. Threads are cooperative, so what takes a lock and gives it back without
- * waiting in between never meets another: only stdio does that, while the console is full. */
+/* newlib's retargetable locks. Threads are cooperative, so what takes a lock and gives it back
+ * without waiting in between never meets another: only stdio does that, while the console is full.
+ * */
 #include "lock.h"
 
 #include <stdbool.h>

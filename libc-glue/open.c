@@ -269,7 +269,8 @@ SPRAT_API int munmap(void *address, size_t len)
     (void)len;
     for (size_t i = 0; i < cpio->n; i++) {
         const struct cpio_entry *entry = &cpio->entries[i];
-        if ((const char *)address >= entry->data && (const char *)address <= entry->data + entry->size)
+        if ((const char *)address >= entry->data &&
+            (const char *)address <= entry->data + entry->size)
             return 0;
     }
     free(address);

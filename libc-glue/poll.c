@@ -145,7 +145,8 @@ SPRAT_API int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout
     uint64_t length = UINT64_MAX;
 
     (void)mask;
-    if (n > INT_MAX || (timeout && !length_ns(timeout->tv_sec, (uint64_t)timeout->tv_nsec, &length)))
+    if (n > INT_MAX ||
+        (timeout && !length_ns(timeout->tv_sec, (uint64_t)timeout->tv_nsec, &length)))
         return (int)file_result(-EINVAL);
     return (int)file_result(poll_until(fds, n, deadline_in(length)));
 }
@@ -210,8 +211,9 @@ SPRAT_API int select(int n, fd_set *reading, fd_set *writing, fd_set *except,
     fd_set *sets[KINDS] = {reading, writing, except};
     uint64_t length = UINT64_MAX;
 
-    if (n < 0 || (timeout && (timeout->tv_usec < 0 ||
-                              !length_ns(timeout->tv_sec, (uint64_t)timeout->tv_usec * 1000, &length))))
+    if (n < 0 ||
+        (timeout && (timeout->tv_usec < 0 ||
+                     !length_ns(timeout->tv_sec, (uint64_t)timeout->tv_usec * 1000, &length))))
         return (int)file_result(-EINVAL);
     return (int)file_result(select_until(n, sets, deadline_in(length)));
 }
@@ -223,8 +225,7 @@ SPRAT_API int pselect(int n, fd_set *reading, fd_set *writing, fd_set *except,
     uint64_t length = UINT64_MAX;
 
     (void)mask;
-    if (n < 0 ||
-        (timeout && !length_ns(timeout->tv_sec, (uint64_t)timeout->tv_nsec, &length)))
+    if (n < 0 || (timeout && !length_ns(timeout->tv_sec, (uint64_t)timeout->tv_nsec, &length)))
         return (int)file_result(-EINVAL);
     return (int)file_result(select_until(n, sets, deadline_in(length)));
 }

@@ -10,7 +10,8 @@
 
 #include "deadline.h"
 
-/* Read-write locks. Writers that wait go before readers that come later, or they might never run. */
+/* Read-write locks. Writers that wait go before readers that come later, or they might never run.
+ * */
 
 SPRAT_API int pthread_rwlock_init(pthread_rwlock_t *lock, const pthread_rwlockattr_t *attr)
 {
@@ -80,7 +81,8 @@ SPRAT_API int pthread_rwlock_timedrdlock(pthread_rwlock_t *lock, const struct ti
 {
     uint64_t deadline_ns;
 
-    return deadline_of(CLOCK_REALTIME, until, &deadline_ns) ? read_until(lock, deadline_ns) : EINVAL;
+    return deadline_of(CLOCK_REALTIME, until, &deadline_ns) ? read_until(lock, deadline_ns)
+                                                            : EINVAL;
 }
 
 SPRAT_API int pthread_rwlock_timedwrlock(pthread_rwlock_t *lock, const struct timespec *until)

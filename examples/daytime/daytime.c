@@ -30,7 +30,8 @@ static void answer(int fd)
     time_t now = time(NULL);
     struct tm utc;
 
-    size_t len = strftime(text, sizeof(text), "%A, %B %d, %Y %H:%M:%S-UTC\r\n", gmtime_r(&now, &utc));
+    size_t len =
+        strftime(text, sizeof(text), "%A, %B %d, %Y %H:%M:%S-UTC\r\n", gmtime_r(&now, &utc));
     if (send(fd, text, len, 0) < 0)
         perror("daytime");
 }

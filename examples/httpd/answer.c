@@ -238,7 +238,8 @@ static bool tag_matches(const char *list, const char *tag)
     return strcmp(list, "*") == 0 || strstr(list, tag);
 }
 
-static void answer_file(struct connection *connection, const char *path, const char *bytes, size_t size)
+static void answer_file(struct connection *connection, const char *path, const char *bytes,
+                        size_t size)
 {
     const char *if_range = connection->values[HEADER_IF_RANGE];
     struct range range = {0, size - 1};
@@ -264,8 +265,9 @@ static void answer_file(struct connection *connection, const char *path, const c
         bytes += range.first;
         size = range.last - range.first + 1;
     }
-    add(connection, "ETag: %s\r\nAccept-Ranges: bytes\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n",
-        tag, type_of(path), size);
+    add(connection,
+        "ETag: %s\r\nAccept-Ranges: bytes\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n", tag,
+        type_of(path), size);
     if (connection->parser.method == HTTP_HEAD)
         return;
     connection->body = bytes;
@@ -296,7 +298,8 @@ static void answer_path(struct connection *connection, char *path)
             close(fd);
         return;
     }
-    const char *bytes = st.st_size ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : "";
+    const char *bytes =
+        st.st_size ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : "";
     close(fd); /* the mapping stays */
     answer_file(connection, path, bytes, (size_t)st.st_size);
 }

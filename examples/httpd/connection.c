@@ -142,11 +142,11 @@ static void parse(struct connection *connection)
     }
     if (error == HPE_OK && !parser->upgrade)
         return;
-    int status = error == HPE_CB_url              ? 414
-                 : error == HPE_HEADER_OVERFLOW   ? 431
-                 : error == HPE_INVALID_METHOD    ? 501
-                 : error == HPE_INVALID_VERSION   ? 505
-                                                  : 400;
+    int status = error == HPE_CB_url            ? 414
+                 : error == HPE_HEADER_OVERFLOW ? 431
+                 : error == HPE_INVALID_METHOD  ? 501
+                 : error == HPE_INVALID_VERSION ? 505
+                                                : 400;
     answer_error(connection, status);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A web server for the image's files (or those of xl's ramdisk=): HTTP/1.1 with keep-alive, pipelining,
- * HEAD, ranges and ETags. One thread and poll(); a page is sent from where it is in memory.
+ * A web server for the image's files (or those of xl's ramdisk=): HTTP/1.1 with keep-alive,
+ * pipelining, HEAD, ranges and ETags. One thread and poll(); a page is sent from where it is in
+ * memory.
  *
  *     httpd [PORT]
  */
@@ -21,7 +22,7 @@
 
 #define PORT         80
 #define BACKLOG      255
-#define IDLE_S       20 /* a connection that brings nothing for so long is closed: slow headers, too */
+#define IDLE_S       20 /* a connection that brings nothing for so long is closed */
 #define SWEEP_MS     1000
 #define ACCEPT_BURST 64
 
@@ -69,7 +70,8 @@ static int accept_one(int listener)
 
     if (fd < 0)
         return 0;
-    struct connection *connection = n < room || make_room() == 0 ? connection_new(fd, now_s()) : NULL;
+    struct connection *connection =
+        n < room || make_room() == 0 ? connection_new(fd, now_s()) : NULL;
     if (!connection) {
         close(fd); /* no memory for one more */
         return 1;
@@ -121,7 +123,8 @@ int main(int argc, char **argv)
         perror("httpd");
         return EXIT_FAILURE;
     }
-    fds[n++] = (struct pollfd){.fd = listen_on(argc > 1 ? port_of(argv[1]) : PORT), .events = POLLIN};
+    fds[n++] =
+        (struct pollfd){.fd = listen_on(argc > 1 ? port_of(argv[1]) : PORT), .events = POLLIN};
     for (;;) {
         poll(fds, n, n > 1 ? SWEEP_MS : -1);
         time_t now = now_s();

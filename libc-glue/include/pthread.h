@@ -2,8 +2,8 @@
 /**
  * Threads: POSIX, <pthread.h>, on the kernel's cooperative threads.
  *
- * A thread runs until it waits, calls sched_yield(), or ends; so data that is used without waiting in
- * between needs no lock. There is no cancellation. main() may end by pthread_exit() as well.
+ * A thread runs until it waits, calls sched_yield(), or ends; so data that is used without waiting
+ * in between needs no lock. There is no cancellation. main() may end by pthread_exit() as well.
  */
 #ifndef _PTHREAD_H
 #define _PTHREAD_H
@@ -20,18 +20,31 @@
 #define PTHREAD_MUTEX_ERRORCHECK 2
 #define PTHREAD_MUTEX_DEFAULT    PTHREAD_MUTEX_NORMAL
 
-#define PTHREAD_MUTEX_INITIALIZER  {0}
-#define PTHREAD_COND_INITIALIZER   {0}
-#define PTHREAD_RWLOCK_INITIALIZER {0}
-#define PTHREAD_ONCE_INIT          {0}
+#define PTHREAD_MUTEX_INITIALIZER                                                                  \
+    {                                                                                              \
+        0                                                                                          \
+    }
+#define PTHREAD_COND_INITIALIZER                                                                   \
+    {                                                                                              \
+        0                                                                                          \
+    }
+#define PTHREAD_RWLOCK_INITIALIZER                                                                 \
+    {                                                                                              \
+        0                                                                                          \
+    }
+#define PTHREAD_ONCE_INIT                                                                          \
+    {                                                                                              \
+        0                                                                                          \
+    }
 
 #define PTHREAD_BARRIER_SERIAL_THREAD (-1)
 
-#define PTHREAD_STACK_MIN    16384 /* what newlib's printf of a double and the runtime need */
-#define PTHREAD_KEYS_MAX     64
+#define PTHREAD_STACK_MIN             16384 /* newlib's printf and the runtime need it */
+#define PTHREAD_KEYS_MAX              64
 #define PTHREAD_DESTRUCTOR_ITERATIONS 4
 
-int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *), void *arg);
+int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
+                   void *arg);
 int pthread_join(pthread_t thread, void **result);
 int pthread_detach(pthread_t thread);
 void pthread_exit(void *result) __attribute__((noreturn));

@@ -55,7 +55,8 @@ static bool parse_prefix(char *text, u8_t family, ip_addr_t *address, uint64_t *
     if (!slash)
         return ok;
     *slash = '/';
-    return ok && decimal_parse(slash + 1, length) && *length <= (family == IPADDR_TYPE_V4 ? 32 : 128);
+    return ok && decimal_parse(slash + 1, length) &&
+           *length <= (family == IPADDR_TYPE_V4 ? 32 : 128);
 }
 
 /* ADDRESS/LENGTH,gw=ADDRESS,dns=ADDRESS */
@@ -66,7 +67,8 @@ static const char *parse(struct interface_config *config, char *text, u8_t famil
     ip_addr_t address;
 
     if (!parse_prefix(part, family, &address, &length))
-        return "an address and the length of its prefix are needed, as in 10.0.0.2/24 or fd00::2/64";
+        return "an address and the length of its prefix are needed, as in 10.0.0.2/24 or "
+               "fd00::2/64";
     if (family == IPADDR_TYPE_V4) {
         config->address = *ip_2_ip4(&address);
         ip4_addr_set_u32(&config->mask, length ? lwip_htonl(~0u << (32 - length)) : 0);

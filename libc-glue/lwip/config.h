@@ -3,9 +3,11 @@
  * An interface's addresses. The command line says (N is the vif's number, left out for vif 0)
  *
  *     sprat.ipN=ADDRESS/LENGTH[,gw=ADDRESS][,dns=ADDRESS]...   or dhcp, or off
- *     sprat.ip6N=ADDRESS/LENGTH[,gw=ADDRESS][,dns=ADDRESS]...  or auto (SLAAC, DHCPv6 for names), or off
+ *     sprat.ip6N=ADDRESS/LENGTH[,gw=ADDRESS][,dns=ADDRESS]...  or auto (SLAAC, DHCPv6 for names),
+ * or off
  *
- * Otherwise what xl's vif says with ip=, as a /24 unless it names a length; otherwise dhcp and auto.
+ * Otherwise what xl's vif says with ip=, as a /24 unless it names a length; otherwise dhcp and
+ * auto.
  */
 #ifndef SPRAT_NET_CONFIG_H
 #define SPRAT_NET_CONFIG_H

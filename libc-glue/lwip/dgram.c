@@ -167,8 +167,8 @@ static ssize_t send_to(struct socket *socket, const struct msghdr *message, cons
         to = &socket->dgram.peer;
         port = socket->dgram.peer_port;
     }
-    err_t error = udp ? udp_sendto(socket->dgram.udp, p, to, port)
-                      : raw_sendto(socket->dgram.raw, p, to);
+    err_t error =
+        udp ? udp_sendto(socket->dgram.udp, p, to, port) : raw_sendto(socket->dgram.raw, p, to);
     pbuf_free(p);
     return error ? socket_errno(error) : (ssize_t)len;
 }
@@ -189,8 +189,8 @@ static ssize_t dgram_receive(struct socket *socket, struct msghdr *message, int 
     while (!socket->dgram.first) {
         if (socket->read_shut)
             return 0;
-        int error = socket_wait(socket, &socket->readers, socket->receive_timeout_ns, flags,
-                                &started_ns);
+        int error =
+            socket_wait(socket, &socket->readers, socket->receive_timeout_ns, flags, &started_ns);
         if (error)
             return error;
     }

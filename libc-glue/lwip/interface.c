@@ -17,21 +17,26 @@
 
 #include <sprat/format.h>
 #include <sprat/netfront.h>
+#include <sprat/page.h>
 
 #include "config.h"
 #include "interface.h"
 
-#define BURST       32  /* packets between two looks at timers and threads */
-#define COPY_MAX    256 /* received packets up to this size are copied, so that no page waits for them */
-#define HEADERS_MAX 128 /* what lwIP wants to find in a packet's first piece */
+#define BURST 32 /* packets between two looks at timers and threads */
+#define COPY_MAX                                                                                   \
+    256 /* received packets up to this size are copied, so that no page waits for them */
+#define RX_MIN      32 /* pages posted for receiving: Linux netback stalls below 18 */
+#define RX_MAX      255
+#define RX_SHARE    8       /* of the free memory */
+#define HEADERS_MAX 128     /* what lwIP wants to find in a packet's first piece */
 #define FRAME_MAX   0xffffu /* bytes that lwIP counts in a packet */
-#define LARGE_MTU   0xffffu /* lwIP's idea of the MTU where netback cuts TCP's segments: see tso.c */
+#define LARGE_MTU   0xffffu /* lwIP's idea of the MTU where netback cuts: tso.c */
 
 #define CHECKS (NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP)
 
 static struct {
     struct interface *first, **last;
-    unsigned n_connecting; /* that never had a backend yet */
+    bool all_opened;
 } interfaces = {.last = &interfaces.first};
 
 unsigned net_more_mss = 1500 - 40 - NET_MSS_MIN;
@@ -229,15 +234,15 @@ static void flush(struct interface *interface)
     unsigned sent = 0;
 
     while (sent < interface->n_kept) {
-        unsigned n = netfront_transmit(interface->nf, 0, interface->kept + sent,
-                                       interface->n_kept - sent);
+        unsigned n =
+            netfront_transmit(interface->nf, 0, interface->kept + sent, interface->n_kept - sent);
         sent += n;
         if (sent == interface->n_kept)
             break;
         if (n)
             continue;
         if (netfront_link(interface->nf) == NETFRONT_UP && !netfront_room(interface->nf, 0))
-            break; /* on_change comes when there is room */
+            break;                            /* on_change comes when there is room */
         netbuf_free(interface->kept[sent++]); /* it can't be sent at all, or there is no link */
     }
     interface->n_kept -= sent;
@@ -319,13 +324,13 @@ static void link_up(struct interface *interface)
         interface->features.mtu = 1280; /* IPv6's least */
     limit_mss(interface->features.mtu);
     netif->mtu6 = (u16_t)interface->features.mtu;
-    netif->mtu = interface->features.gso_tcpv4 && interface->features.sg && interface->features.csum_ipv4
-                     ? LARGE_MTU
-                     : (u16_t)interface->features.mtu;
+    netif->mtu =
+        interface->features.gso_tcpv4 && interface->features.sg && interface->features.csum_ipv4
+            ? LARGE_MTU
+            : (u16_t)interface->features.mtu;
     netif_set_link_up(netif);
     if (interface->connecting) {
         interface->connecting = false;
-        interfaces.n_connecting--;
         config_apply(interface);
     }
 }
@@ -346,6 +351,14 @@ static void changed(void *arg)
     net_kick();
 }
 
+/* Room for a burst while another domain has the CPU, in a small part of the memory. */
+static unsigned choose_rx_buffers(void)
+{
+    size_t pages = page_free_count() / RX_SHARE;
+
+    return pages < RX_MIN ? RX_MIN : pages > RX_MAX ? RX_MAX : (unsigned)pages;
+}
+
 static void open_one(unsigned number)
 {
     struct interface *interface = port_alloc(sizeof(*interface));
@@ -357,7 +370,8 @@ static void open_one(unsigned number)
     memset(interface, 0, sizeof(*interface));
     interface->number = number;
     interface->features.mtu = 1500;
-    int error = netfront_open(number, NULL, changed, NULL, &interface->nf);
+    const struct netfront_config config = {.rx_buffers = choose_rx_buffers()};
+    int error = netfront_open(number, &config, changed, NULL, &interface->nf);
     if (error) {
         port_log("vif%u: %s", number, strerror(-error));
         port_free(interface);
@@ -369,7 +383,6 @@ static void open_one(unsigned number)
         netif_set_default(&interface->netif);
     netif_set_up(&interface->netif);
     interface->connecting = true;
-    interfaces.n_connecting++;
     *interfaces.last = interface;
     interfaces.last = &interface->next;
 }
@@ -381,8 +394,7 @@ void interface_open_all(void)
 
     for (int i = 0; i < n; i++)
         open_one(numbers[i]);
-    if (n <= 0)
-        net_kick();
+    interfaces.all_opened = true;
 }
 
 bool interface_receive_all(void)
@@ -406,7 +418,10 @@ void interface_flush_all(void)
 
 bool interface_all_ready(void)
 {
-    for (const struct interface *interface = interfaces.first; interface; interface = interface->next)
+    if (!interfaces.all_opened)
+        return false;
+    for (const struct interface *interface = interfaces.first; interface;
+         interface = interface->next)
         if (interface->connecting || !config_done(interface))
             return false;
     return true;

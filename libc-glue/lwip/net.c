@@ -17,8 +17,8 @@
 #define NS_PER_MS     1000000ull
 #define READY_WAIT_NS 15000000000ull /* DHCP's first three tries */
 
-#define WINDOW_MAX    0x200000 /* bytes: what fills 10 Gb/s at 1.6 ms */
-#define WINDOW_SHARE  16       /* one connection may fill this part of the memory that is free */
+#define WINDOW_MAX   0x200000 /* bytes: what fills 10 Gb/s at 1.6 ms */
+#define WINDOW_SHARE 16       /* one connection may fill this part of the memory that is free */
 
 unsigned net_more_window, net_more_send_buffer;
 
@@ -85,7 +85,8 @@ static bool deliver_loopback(void)
     struct netif *netif;
     bool found = false;
 
-    NETIF_FOREACH(netif) {
+    NETIF_FOREACH(netif)
+    {
         if (netif->loop_first) {
             netif_poll(netif);
             found = true;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/** The network: the thread that moves packets into lwIP, and what the files of this folder share. */
+/** The network: the thread that moves packets into lwIP, and what the files of this folder share.
+ * */
 #ifndef SPRAT_NET_PRIVATE_H
 #define SPRAT_NET_PRIVATE_H
 
@@ -19,8 +20,8 @@ void net_kick(void);
 void net_leave(void);
 
 /**
- * Wait until the network can send: every interface has what it was told to get (an address by DHCP, a
- * connected backend), or some seconds after the start are over. Returns at once ever after.
+ * Wait until the network can send: every interface has what it was told to get (an address by DHCP,
+ * a connected backend), or some seconds after the start are over. Returns at once ever after.
  */
 void net_wait_ready(void);
 

@@ -20,10 +20,10 @@ static const struct service {
     u16_t port;
     bool tcp, udp;
 } services[] = {
-    {"echo", 7, true, true},     {"discard", 9, true, true}, {"daytime", 13, true, true},
-    {"ftp", 21, true, false},    {"ssh", 22, true, false},   {"telnet", 23, true, false},
-    {"smtp", 25, true, false},   {"domain", 53, true, true}, {"tftp", 69, false, true},
-    {"http", 80, true, false},   {"ntp", 123, false, true},  {"https", 443, true, false},
+    {"echo", 7, true, true},      {"discard", 9, true, true}, {"daytime", 13, true, true},
+    {"ftp", 21, true, false},     {"ssh", 22, true, false},   {"telnet", 23, true, false},
+    {"smtp", 25, true, false},    {"domain", 53, true, true}, {"tftp", 69, false, true},
+    {"http", 80, true, false},    {"ntp", 123, false, true},  {"https", 443, true, false},
     {"syslog", 514, false, true},
 };
 
@@ -159,7 +159,8 @@ SPRAT_API int getaddrinfo(const char *host, const char *service, const struct ad
     hints = hints ? hints : &none;
     if (!host && !service)
         return EAI_NONAME;
-    if (hints->ai_family != AF_UNSPEC && hints->ai_family != AF_INET && hints->ai_family != AF_INET6)
+    if (hints->ai_family != AF_UNSPEC && hints->ai_family != AF_INET &&
+        hints->ai_family != AF_INET6)
         return EAI_FAMILY;
     if (hints->ai_socktype < 0 || hints->ai_socktype > SOCK_RAW)
         return EAI_SOCKTYPE;

@@ -102,7 +102,8 @@ static struct socket *of_file(struct file *file)
 static ssize_t file_read(struct file *file, const struct iovec *iov, int n_iov)
 {
     struct socket *socket = of_file(file);
-    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)n_iov};
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)iov,
+                             .msg_iovlen = (size_t)n_iov};
     ssize_t n = socket->ops->receive(socket, &message, 0, NULL, NULL);
 
     net_leave();
@@ -112,7 +113,8 @@ static ssize_t file_read(struct file *file, const struct iovec *iov, int n_iov)
 static ssize_t file_write(struct file *file, const struct iovec *iov, int n_iov)
 {
     struct socket *socket = of_file(file);
-    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)n_iov};
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)iov,
+                             .msg_iovlen = (size_t)n_iov};
     ssize_t n = socket->ops->send(socket, &message, 0, NULL, 0);
 
     net_leave();
@@ -233,8 +235,8 @@ SPRAT_API int socket(int domain, int type, int protocol)
             return (int)file_result(-EPROTONOSUPPORT);
         if (!protocol && !kind->protocol)
             return (int)file_result(-EPROTONOSUPPORT);
-        struct socket *socket = socket_make(domain, type, protocol ? protocol : kind->protocol,
-                                            kind->ops);
+        struct socket *socket =
+            socket_make(domain, type, protocol ? protocol : kind->protocol, kind->ops);
         if (!socket)
             return (int)file_result(-ENOMEM);
         int error = kind->ops->open(socket);
@@ -269,8 +271,7 @@ SPRAT_API int connect(int fd, const struct sockaddr *address, socklen_t len)
 
     if (error)
         return (int)file_result(error);
-    if (socket->type == SOCK_DGRAM && len >= sizeof(sa_family_t) &&
-        address->sa_family == AF_UNSPEC)
+    if (socket->type == SOCK_DGRAM && len >= sizeof(sa_family_t) && address->sa_family == AF_UNSPEC)
         return (int)leave(socket, socket->ops->connect(socket, NULL, 0));
     error = address_take(socket, address, len, &ip, &port);
     if (!error && !ip_addr_isloopback(&ip))
@@ -285,8 +286,8 @@ SPRAT_API int listen(int fd, int backlog)
 
     if (error)
         return (int)file_result(error);
-    return (int)leave(socket, socket->ops->listen ? socket->ops->listen(socket, backlog)
-                                                  : -EOPNOTSUPP);
+    return (int)leave(socket,
+                      socket->ops->listen ? socket->ops->listen(socket, backlog) : -EOPNOTSUPP);
 }
 
 SPRAT_API int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)

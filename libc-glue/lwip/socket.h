@@ -42,7 +42,8 @@ struct socket {
             bool ended;                /**< the peer sends no more */
             bool linger_reset;         /**< SO_LINGER with 0 */
             bool nodelay, cork;
-            struct socket *accepted, **accepted_last, *accepted_next; /**< a listener's, not fetched */
+            struct socket *accepted, **accepted_last,
+                *accepted_next; /**< a listener's, not fetched */
         } tcp;
         struct {
             union {
@@ -82,7 +83,8 @@ extern const struct socket_ops tcp_socket_ops, udp_socket_ops, raw_socket_ops;
 /** Make a socket without a control block. NULL: no memory. */
 struct socket *socket_make(int domain, int type, int protocol, const struct socket_ops *ops);
 
-/** The socket behind a descriptor, with a reference for the caller. @return 0, -EBADF, -ENOTSOCK. */
+/** The socket behind a descriptor, with a reference for the caller. @return 0, -EBADF, -ENOTSOCK.
+ * */
 int socket_hold(int fd, struct socket **socket);
 
 /** lwIP's err_t as -errno. */

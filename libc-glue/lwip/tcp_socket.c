@@ -14,11 +14,12 @@
 #include "net.h"
 #include "socket.h"
 
-#define CHUNK            3900      /* bytes: a piece of a segment and its description fit a page */
-#define MEMORY_RETRY_NS  50000000u /* when there is no memory, and no acknowledgement will free some */
-#define QUEUED_WINDOWS   3
-#define QUEUED_MIN       16384
-#define RECVED_MAX       0xffffu   /* what tcp_recved() takes */
+#define CHUNK 3900 /* bytes: a piece of a segment and its description fit a page */
+#define MEMORY_RETRY_NS                                                                            \
+    50000000u /* when there is no memory, and no acknowledgement will free some */
+#define QUEUED_WINDOWS 3
+#define QUEUED_MIN     16384
+#define RECVED_MAX     0xffffu /* what tcp_recved() takes */
 
 /* What lwIP tells. All of these are called in the network thread, or in a call of a program's. */
 
@@ -140,8 +141,8 @@ static err_t accepted(void *arg, struct tcp_pcb *pcb, err_t error)
 
     if (!pcb || error != ERR_OK)
         return ERR_VAL; /* no memory for the connection: the peer tries again */
-    struct socket *socket = socket_make(listener->domain, SOCK_STREAM, listener->protocol,
-                                        &tcp_socket_ops);
+    struct socket *socket =
+        socket_make(listener->domain, SOCK_STREAM, listener->protocol, &tcp_socket_ops);
     if (!socket)
         return ERR_MEM; /* lwIP resets it */
     socket->tcp.state = TCP_CONNECTED;
@@ -211,7 +212,8 @@ static int tcp_socket_accept(struct socket *socket, struct socket **out)
     if (socket->tcp.state != TCP_LISTENING)
         return -EINVAL;
     while (!socket->tcp.accepted) {
-        int error = socket_wait(socket, &socket->readers, socket->receive_timeout_ns, 0, &started_ns);
+        int error =
+            socket_wait(socket, &socket->readers, socket->receive_timeout_ns, 0, &started_ns);
         if (error)
             return error;
     }
@@ -264,8 +266,8 @@ static int tcp_socket_connect(struct socket *socket, const ip_addr_t *ip, u16_t 
 }
 
 /*
- * Send what is worth it. Nagle's rule: a segment that is not full waits while data is in flight. (It
- * waits until the next acknowledgement of any of it, at most: lwIP then sends what there is.)
+ * Send what is worth it. Nagle's rule: a segment that is not full waits while data is in flight.
+ * (It waits until the next acknowledgement of any of it, at most: lwIP then sends what there is.)
  */
 static void push(struct socket *socket, int flags)
 {
@@ -414,8 +416,8 @@ static ssize_t tcp_socket_receive(struct socket *socket, struct msghdr *message,
             return done ? (ssize_t)done : take_error(socket);
         if (socket->tcp.ended || socket->read_shut || socket->tcp.state == TCP_DEAD)
             break;
-        int error = socket_wait(socket, &socket->readers, socket->receive_timeout_ns, flags,
-                                &started_ns);
+        int error =
+            socket_wait(socket, &socket->readers, socket->receive_timeout_ns, flags, &started_ns);
         if (error)
             return done ? (ssize_t)done : error;
     }

@@ -2,12 +2,12 @@
 /*
  * lwIP's timers, so that an idle guest sets none.
  *
- * lwIP wants a dozen functions called, each at its interval, for ever. Most have nothing to do most of
- * the time: a table's entries age, and nobody looks at them. So when something happens they all begin
- * to run, and each stops after a while (`linger_ms`) unless it knows that it is needed. What a timer
- * counts down while nobody looks (the life of an ARP entry, of a name, of a router) is made good when
- * it begins again. (lwIP says when a connection begins, by tcp_timer_needed(); a connection begins
- * in a program's call or with a packet, and both start the timers anyway.)
+ * lwIP wants a dozen functions called, each at its interval, for ever. Most have nothing to do most
+ * of the time: a table's entries age, and nobody looks at them. So when something happens they all
+ * begin to run, and each stops after a while (`linger_ms`) unless it knows that it is needed. What
+ * a timer counts down while nobody looks (the life of an ARP entry, of a name, of a router) is made
+ * good when it begins again. (lwIP says when a connection begins, by tcp_timer_needed(); a
+ * connection begins in a program's call or with a packet, and both start the timers anyway.)
  */
 #include "net.h"
 
@@ -28,8 +28,8 @@
 #include <sprat/compiler.h>
 #include <sprat/port.h>
 
-#define NS_PER_MS 1000000ull
-#define TIMERS    16
+#define NS_PER_MS     1000000ull
+#define TIMERS        16
 #define MAKE_GOOD_MAX 7200 /* turns: a router's life in seconds is mostly less */
 
 static int names_pending;
@@ -61,7 +61,8 @@ static bool dhcp_needed(void)
 {
     struct netif *netif;
 
-    NETIF_FOREACH(netif) {
+    NETIF_FOREACH(netif)
+    {
         const struct dhcp *dhcp = netif_dhcp_data(netif);
         if (dhcp && dhcp->state != DHCP_STATE_OFF)
             return true;
@@ -73,7 +74,8 @@ static bool dhcp_fine_needed(void)
 {
     struct netif *netif;
 
-    NETIF_FOREACH(netif) {
+    NETIF_FOREACH(netif)
+    {
         const struct dhcp *dhcp = netif_dhcp_data(netif);
         if (dhcp && dhcp->request_timeout)
             return true;
@@ -86,9 +88,9 @@ static bool igmp_needed(void)
     struct netif *netif;
 
     NETIF_FOREACH(netif)
-        for (const struct igmp_group *group = netif_igmp_data(netif); group; group = group->next)
-            if (group->timer)
-                return true;
+    for (const struct igmp_group *group = netif_igmp_data(netif); group; group = group->next)
+        if (group->timer)
+            return true;
     return false;
 }
 
@@ -97,9 +99,9 @@ static bool mld_needed(void)
     struct netif *netif;
 
     NETIF_FOREACH(netif)
-        for (const struct mld_group *group = netif_mld6_data(netif); group; group = group->next)
-            if (group->timer)
-                return true;
+    for (const struct mld_group *group = netif_mld6_data(netif); group; group = group->next)
+        if (group->timer)
+            return true;
     return false;
 }
 
@@ -110,9 +112,9 @@ static const struct rule {
     bool make_good;       /* call it as often as it was not called */
 } rules[] = {
     {tcp_tmr, tcp_needed, 0, false},
-    {ip_reass_tmr, NULL, 16000, false}, /* IP_REASS_MAXAGE */
+    {ip_reass_tmr, NULL, 16000, false},  /* IP_REASS_MAXAGE */
     {ip6_reass_tmr, NULL, 61000, false}, /* IPV6_REASS_MAXAGE */
-    {etharp_tmr, NULL, 6000, true}, /* ARP_MAXPENDING: a question is repeated for 5 s */
+    {etharp_tmr, NULL, 6000, true},      /* ARP_MAXPENDING: a question is repeated for 5 s */
     {dhcp_coarse_tmr, dhcp_needed, 0, false},
     {dhcp_fine_tmr, dhcp_fine_needed, 0, false},
     {igmp_tmr, igmp_needed, 0, false},

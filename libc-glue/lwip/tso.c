@@ -2,12 +2,12 @@
 /*
  * Large segments: lwIP makes TCP segments of up to 64 KiB, and netback cuts them (GSO).
  *
- * lwIP cuts what a program writes into segments of pcb->mss. That field is raised here, step by step,
- * to a multiple of the size agreed with the peer, which is kept in the connection's extension. It never
- * falls again: a segment that is larger than the congestion window could not be sent, and pcb->mss is
- * what that window falls to when a segment is lost. The size at which netback must cut is handed to
- * the interface when a segment goes out: lwIP calls net_segment_out() right before the packet goes
- * down through IP.
+ * lwIP cuts what a program writes into segments of pcb->mss. That field is raised here, step by
+ * step, to a multiple of the size agreed with the peer, which is kept in the connection's
+ * extension. It never falls again: a segment that is larger than the congestion window could not be
+ * sent, and pcb->mss is what that window falls to when a segment is lost. The size at which netback
+ * must cut is handed to the interface when a segment goes out: lwIP calls net_segment_out() right
+ * before the packet goes down through IP.
  *
  * Only for IPv4: lwIP looks at IPv6's path MTU before it sends, and fragments.
  */

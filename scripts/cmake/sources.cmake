@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Code of others, by source package from Debian (scripts/spratlib/sources.py): fetched once, into the
-# build folder, when something is first built from it.
+# Code of others, by source package from Debian (scripts/spratlib/sources.py): fetched once, into
+# the build folder, when something is first built from it.
 #
 #   sprat_source_package(NAME file...)   makes the target source-NAME and sets, for the caller,
 #                                        NAME_DIR, the folder, and NAME_FILES, the files' paths

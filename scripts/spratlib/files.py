@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Pack a folder's files into the cpio archive that is linked into an image. Run by the build.
 
-Equal contents give an equal archive, whoever packs them, when and where: entries are sorted, belong to
-root and carry one time.
+Equal contents give an equal archive, whoever packs them, when and where: entries are sorted, belong
+to root and carry one time.
 """
 
 import argparse

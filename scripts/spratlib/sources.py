@@ -2,7 +2,8 @@
 """Source packages from Debian: fetched by the host's apt, checked, unpacked. Run by the build.
 
 The host's apt configuration is not changed: where it has no source packages, a copy of its Debian
-entries that names them is used, with lists of its own. What is fetched must have the sum given here.
+entries that names them is used, with lists of its own. What is fetched must have the sum given
+here.
 """
 
 import argparse

@@ -82,7 +82,8 @@ static void a_full_pipe_takes_no_more(void)
     CHECK(pipe2(fds, O_NONBLOCK) == 0);
     while ((n = write(fds[1], block, sizeof(block))) > 0)
         total += (size_t)n;
-    CHECK(errno == EAGAIN && total == 4000); /* a write of less than PIPE_BUF is whole or not at all */
+    CHECK(errno == EAGAIN &&
+          total == 4000); /* a write of less than PIPE_BUF is whole or not at all */
     struct pollfd fd = {.fd = fds[1], .events = POLLOUT};
     CHECK(poll(&fd, 1, 0) == 0);
     while (total && (n = read(fds[0], block, sizeof(block))) > 0)

@@ -132,7 +132,8 @@ static void count_event(struct xenstore_watch *watch, const char *changed)
     strncpy(last_path, changed, sizeof(last_path) - 1);
 }
 
-/* Events are handled while a thread waits: an answer from xenstored comes after all events before it. */
+/* Events are handled while a thread waits: an answer from xenstored comes after all events before
+ * it. */
 static void a_watch_tells_of_each_change_below_it(void)
 {
     struct xenstore_watch watch = {.path = FOLDER "/w", .handler = count_event};

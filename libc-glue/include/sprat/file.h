@@ -2,9 +2,9 @@
 /**
  * Open files: what descriptors stand for.
  *
- * One table for all kinds (console, pipe, file, socket, ...). A kind is a struct with a struct file in
- * it and one const struct file_ops. Functions return 0 or more, or -errno; the POSIX functions above
- * them set errno.
+ * One table for all kinds (console, pipe, file, socket, ...). A kind is a struct with a struct file
+ * in it and one const struct file_ops. Functions return 0 or more, or -errno; the POSIX functions
+ * above them set errno.
  */
 #ifndef SPRAT_FILE_H
 #define SPRAT_FILE_H
@@ -23,7 +23,8 @@ struct stat;
 struct file_ops {
     /**
      * Read or write some, at the file's position; wait for the first byte unless O_NONBLOCK is set.
-     * The vector holds at least one byte. @return bytes, 0 at the end, -EAGAIN, -errno. NULL: EBADF.
+     * The vector holds at least one byte. @return bytes, 0 at the end, -EAGAIN, -errno. NULL:
+     * EBADF.
      */
     ssize_t (*read)(struct file *file, const struct iovec *iov, int n_iov);
     ssize_t (*write)(struct file *file, const struct iovec *iov, int n_iov);
@@ -33,7 +34,8 @@ struct file_ops {
     off_t (*seek)(struct file *file, off_t offset, int whence);
     /** Describe; `st` is all zero. Never NULL. */
     int (*stat)(struct file *file, struct stat *st);
-    /** What is true now of POLLIN, POLLOUT, POLLERR, POLLHUP, ... NULL: always readable and writable. */
+    /** What is true now of POLLIN, POLLOUT, POLLERR, POLLHUP, ... NULL: always readable and
+     * writable. */
     short (*poll)(struct file *file);
     /** NULL: ENOTTY. FIONBIO never comes here. */
     int (*ioctl)(struct file *file, unsigned long request, void *arg);
@@ -41,7 +43,8 @@ struct file_ops {
     void (*close)(struct file *file);
 };
 
-/** Somebody who wants to know when what `poll` says of a file may have changed. Owned by the caller. */
+/** Somebody who wants to know when what `poll` says of a file may have changed. Owned by the
+ * caller. */
 struct file_watch {
     struct file_watch *next, **link;
     void (*changed)(struct file_watch *watch); /**< must not wait, nor add or remove watches */

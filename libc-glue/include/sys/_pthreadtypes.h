@@ -5,12 +5,12 @@
 
 #include <stddef.h>
 
-#define _POSIX_THREADS                    200809L
-#define _POSIX_THREAD_ATTR_STACKSIZE      200809L
-#define _POSIX_READER_WRITER_LOCKS        200809L
-#define _POSIX_SEMAPHORES                 200809L
-#define _POSIX_BARRIERS                   200809L
-#define _UNIX98_THREAD_MUTEX_ATTRIBUTES   1
+#define _POSIX_THREADS                  200809L
+#define _POSIX_THREAD_ATTR_STACKSIZE    200809L
+#define _POSIX_READER_WRITER_LOCKS      200809L
+#define _POSIX_SEMAPHORES               200809L
+#define _POSIX_BARRIERS                 200809L
+#define _UNIX98_THREAD_MUTEX_ATTRIBUTES 1
 
 /* Threads that wait, in their order: the kernel's struct port_queue. */
 struct __pthread_queue {

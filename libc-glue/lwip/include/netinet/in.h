@@ -47,8 +47,22 @@ struct sockaddr_in6 {
 };
 
 extern const struct in6_addr in6addr_any, in6addr_loopback;
-#define IN6ADDR_ANY_INIT      {{{0}}}
-#define IN6ADDR_LOOPBACK_INIT {{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}}}
+#define IN6ADDR_ANY_INIT                                                                           \
+    {                                                                                              \
+        {                                                                                          \
+            {                                                                                      \
+                0                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }
+#define IN6ADDR_LOOPBACK_INIT                                                                      \
+    {                                                                                              \
+        {                                                                                          \
+            {                                                                                      \
+                0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1                                     \
+            }                                                                                      \
+        }                                                                                          \
+    }
 
 #define IN6_IS_ADDR_UNSPECIFIED(a)                                                                 \
     (((a)->s6_addr32[0] | (a)->s6_addr32[1] | (a)->s6_addr32[2] | (a)->s6_addr32[3]) == 0)
@@ -59,29 +73,29 @@ extern const struct in6_addr in6addr_any, in6addr_loopback;
 #define IN6_IS_ADDR_LINKLOCAL(a) ((a)->s6_addr[0] == 0xfe && ((a)->s6_addr[1] & 0xc0) == 0x80)
 #define IN6_IS_ADDR_V4MAPPED(a)                                                                    \
     (((a)->s6_addr32[0] | (a)->s6_addr32[1]) == 0 && (a)->s6_addr32[2] == htonl(0xffff))
-#define IN_MULTICAST(a) (((a) & 0xf0000000) == 0xe0000000)
+#define IN_MULTICAST(a) (((a)&0xf0000000) == 0xe0000000)
 
 #define INET_ADDRSTRLEN  16
 #define INET6_ADDRSTRLEN 46
 
-#define IP_TOS            1
-#define IP_TTL            2
-#define IP_HDRINCL        3
-#define IP_MULTICAST_IF   32
-#define IP_MULTICAST_TTL  33
-#define IP_MULTICAST_LOOP 34
-#define IP_ADD_MEMBERSHIP 35
+#define IP_TOS             1
+#define IP_TTL             2
+#define IP_HDRINCL         3
+#define IP_MULTICAST_IF    32
+#define IP_MULTICAST_TTL   33
+#define IP_MULTICAST_LOOP  34
+#define IP_ADD_MEMBERSHIP  35
 #define IP_DROP_MEMBERSHIP 36
 
-#define IPV6_UNICAST_HOPS   16
-#define IPV6_MULTICAST_IF   17
-#define IPV6_MULTICAST_HOPS 18
-#define IPV6_MULTICAST_LOOP 19
-#define IPV6_JOIN_GROUP     20
-#define IPV6_LEAVE_GROUP    21
+#define IPV6_UNICAST_HOPS    16
+#define IPV6_MULTICAST_IF    17
+#define IPV6_MULTICAST_HOPS  18
+#define IPV6_MULTICAST_LOOP  19
+#define IPV6_JOIN_GROUP      20
+#define IPV6_LEAVE_GROUP     21
 #define IPV6_ADD_MEMBERSHIP  IPV6_JOIN_GROUP
 #define IPV6_DROP_MEMBERSHIP IPV6_LEAVE_GROUP
-#define IPV6_V6ONLY         26
+#define IPV6_V6ONLY          26
 
 struct ip_mreq {
     struct in_addr imr_multiaddr, imr_interface;

@@ -49,31 +49,31 @@ struct linger {
     int l_linger; /**< seconds; 0 with l_onoff resets the connection on close() */
 };
 
-#define SOL_SOCKET   1
-#define SO_REUSEADDR 2
-#define SO_TYPE      3
-#define SO_ERROR     4
-#define SO_BROADCAST 6
-#define SO_SNDBUF    7
-#define SO_RCVBUF    8
-#define SO_KEEPALIVE 9
-#define SO_LINGER    13
-#define SO_REUSEPORT 15
-#define SO_RCVLOWAT  18
-#define SO_RCVTIMEO  20
-#define SO_SNDTIMEO  21
+#define SOL_SOCKET    1
+#define SO_REUSEADDR  2
+#define SO_TYPE       3
+#define SO_ERROR      4
+#define SO_BROADCAST  6
+#define SO_SNDBUF     7
+#define SO_RCVBUF     8
+#define SO_KEEPALIVE  9
+#define SO_LINGER     13
+#define SO_REUSEPORT  15
+#define SO_RCVLOWAT   18
+#define SO_RCVTIMEO   20
+#define SO_SNDTIMEO   21
 #define SO_ACCEPTCONN 30
-#define SO_PROTOCOL  38
-#define SO_DOMAIN    39
+#define SO_PROTOCOL   38
+#define SO_DOMAIN     39
 
-#define MSG_PEEK     0x02
+#define MSG_PEEK      0x02
 #define MSG_DONTROUTE 0x04
-#define MSG_CTRUNC   0x08
-#define MSG_TRUNC    0x20
-#define MSG_DONTWAIT 0x40
-#define MSG_WAITALL  0x100
-#define MSG_NOSIGNAL 0x4000 /**< always so: no SIGPIPE is raised */
-#define MSG_MORE     0x8000
+#define MSG_CTRUNC    0x08
+#define MSG_TRUNC     0x20
+#define MSG_DONTWAIT  0x40
+#define MSG_WAITALL   0x100
+#define MSG_NOSIGNAL  0x4000 /**< always so: no SIGPIPE is raised */
+#define MSG_MORE      0x8000
 
 #define SHUT_RD   0
 #define SHUT_WR   1

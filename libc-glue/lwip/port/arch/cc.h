@@ -12,13 +12,13 @@
 
 #define LWIP_ERRNO_STDINCLUDE 1
 #ifndef SSIZE_MAX
-#define SSIZE_MAX             PTRDIFF_MAX /* or lwIP makes a type ssize_t of its own */
+#define SSIZE_MAX PTRDIFF_MAX /* or lwIP makes a type ssize_t of its own */
 #endif
 #define LWIP_DONT_PROVIDE_BYTEORDER_FUNCTIONS /* <arpa/inet.h> does */
-#define lwip_htons            __builtin_bswap16
-#define lwip_htonl            __builtin_bswap32
-#define htonl(x) __builtin_bswap32(x) /* the same as there: lwIP has a slip that needs it */
-#define LWIP_RAND()           net_random()
+#define lwip_htons                            __builtin_bswap16
+#define lwip_htonl                            __builtin_bswap32
+#define htonl(x)                              __builtin_bswap32(x) /* as there: lwIP has a slip */
+#define LWIP_RAND()                           net_random()
 uint32_t net_random(void);
 
 /* netif.c calls this for packets to the guest itself. lwIP declares it for systems with threads. */
