@@ -57,6 +57,7 @@ static struct xenstore_item *add_key(struct keys *keys, const char *folder, cons
 {
     size_t i = keys->n++;
 
+    keys->values[i][0] = '\0';
     xenstore_join(keys->paths[i], PATH_BYTES, folder, key);
     keys->items[i] =
         (struct xenstore_item){keys->paths[i], keys->values[i], sizeof(keys->values[i]), 0};
@@ -78,14 +79,17 @@ static int write_keys(struct keys *keys)
     return error;
 }
 
+/* It was read, and has no NUL in the middle. */
+static bool is_text(const struct xenstore_item *item)
+{
+    return strlen(item->value) == (size_t)item->result;
+}
+
 static uint64_t number_of(const struct xenstore_item *item, uint64_t otherwise)
 {
     uint64_t number;
 
-    return item->result >= 0 && strlen(item->value) == (size_t)item->result &&
-                   decimal_parse(item->value, &number)
-               ? number
-               : otherwise;
+    return is_text(item) && decimal_parse(item->value, &number) ? number : otherwise;
 }
 
 /* What the backend offers */
@@ -146,7 +150,7 @@ static int read_features(struct netfront *nf, struct keys *keys)
     uint64_t number[BACKEND_KEYS];
     for (unsigned i = 0; i < BACKEND_KEYS; i++)
         number[i] = number_of(&keys->items[i], 0);
-    if (mac->result < 0 || !parse_mac(mac->value, features->mac)) {
+    if (!is_text(mac) || !parse_mac(mac->value, features->mac)) {
         port_log("%s: its MAC address is missing or not of the form 00:16:3e:xx:xx:xx",
                  nf->front.path);
         return -EINVAL;

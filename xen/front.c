@@ -174,7 +174,7 @@ static int watch_backend(struct front *front, const char backend[FRONT_PATH_MAX]
  */
 static int find_backend(struct front *front, uint64_t *state)
 {
-    char backend[FRONT_PATH_MAX] = {0}, id[DECIMAL_MAX + 1], state_text[DECIMAL_MAX + 1];
+    char backend[FRONT_PATH_MAX] = {0}, id[DECIMAL_MAX + 1], state_text[DECIMAL_MAX + 1] = "";
     char backend_path[PATH_BYTES], id_path[PATH_BYTES];
     struct xenstore_item items[] = {
         {.path = xenstore_join(backend_path, sizeof(backend_path), front->path, "backend"),
@@ -195,8 +195,8 @@ static int find_backend(struct front *front, uint64_t *state)
     for (size_t i = 0; i < 2; i++)
         if (items[i].result < 0)
             return items[i].result;
-    if (strlen(backend) != (size_t)items[0].result || !decimal_parse(id, &number) ||
-        number >= DOMID_FIRST_RESERVED)
+    if (strlen(backend) != (size_t)items[0].result || strlen(id) != (size_t)items[1].result ||
+        !decimal_parse(id, &number) || number >= DOMID_FIRST_RESERVED)
         return -EINVAL;
     front->backend_id = (domid_t)number;
     if (!front->watched || strcmp(backend, front->backend) != 0) {
@@ -204,7 +204,7 @@ static int find_backend(struct front *front, uint64_t *state)
         return error ? error : -EAGAIN;
     }
     *state = XenbusStateUnknown;
-    if (items[2].result >= 0 && decimal_parse(state_text, &number))
+    if (strlen(state_text) == (size_t)items[2].result && decimal_parse(state_text, &number))
         *state = number;
     return 0;
 }

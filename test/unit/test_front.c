@@ -160,6 +160,16 @@ static void a_state_that_is_no_number_is_an_unknown_one(void **state)
     }
 }
 
+static void a_state_with_a_nul_is_an_unknown_one(void **state)
+{
+    (void)state;
+    thing_begin(FRONT_CONNECTED);
+    fake_xenstored_write_bytes(THING_BACKEND "/state", "4\0x", 3);
+    thing_settle();
+    thing_assert(FRONT_CLOSED, "disconnect release");
+    end();
+}
+
 static void a_state_beyond_the_last_is_waited_out(void **state)
 {
     const char *const texts[] = {"9", "10", "255", "256", "4294967296", "18446744073709551615"};
@@ -335,6 +345,10 @@ static void a_backend_id_that_is_none_is_refused(void **state)
         free(thing.front);
     }
     thing_plug(XenbusStateInitWait);
+    fake_xenstored_write_bytes(THING "/backend-id", "0\0x", 3);
+    assert_int_equal(front_open(thing.front, &thing.driver, 0), -EINVAL);
+    free(thing.front);
+    thing_plug(XenbusStateInitWait);
     fake_xenstored_write(THING "/backend-id", "000000000000000000000000000000");
     assert_int_equal(front_open(thing.front, &thing.driver, 0), -E2BIG);
     free(thing.front);
@@ -439,6 +453,7 @@ int main(void)
         cmocka_unit_test_setup(what_is_shown_follows_the_state, setup),
         cmocka_unit_test_setup(a_driver_that_waits_as_initialised_shows_connected_later, setup),
         cmocka_unit_test_setup(a_state_that_is_no_number_is_an_unknown_one, setup),
+        cmocka_unit_test_setup(a_state_with_a_nul_is_an_unknown_one, setup),
         cmocka_unit_test_setup(a_state_beyond_the_last_is_waited_out, setup),
         cmocka_unit_test_setup(a_restarted_backend_is_connected_anew, setup),
         cmocka_unit_test_setup(another_backend_takes_over, setup),

@@ -113,6 +113,8 @@ static void a_mac_that_is_none_is_refused(void **state)
         fake_xenstored_write(FAKE_VIF "/mac", macs[i]);
         assert_refused("its MAC address is missing or not of the form");
     }
+    fake_xenstored_write_bytes(FAKE_VIF "/mac", "00:16:3e:01:02:03\0x", 19);
+    assert_refused("its MAC address is missing or not of the form");
     fake_xenstored_remove(FAKE_VIF "/mac");
     assert_refused("its MAC address is missing or not of the form");
     fake_xenstored_write(FAKE_VIF "/mac", "Aa:bB:CC:dd:EE:fF");
@@ -130,6 +132,8 @@ static void a_backend_that_cant_copy_is_refused(void **state)
         fake_netback_key("feature-rx-copy", texts[i]);
         assert_refused("the backend can't copy");
     }
+    fake_xenstored_write_bytes(FAKE_VIF_BACKEND "/feature-rx-copy", "1\0x", 3);
+    assert_refused("the backend can't copy");
 }
 
 static void each_queue_has_its_rings_and_channels(void **state)
