@@ -13,10 +13,10 @@ BUILD = pathlib.Path(os.environ.get("SPRAT_BUILD", ROOT / "build"))
 TIMEOUT_S = 240  # of one command: machines are emulated, and shared
 
 
-def sprat(*words):
+def sprat(*words, stdin=None):
     """Run scripts/sprat; return the finished process, with its output as text."""
     return subprocess.run([ROOT / "scripts/sprat", *map(str, words)], text=True, check=False,
-                          capture_output=True, timeout=TIMEOUT_S)  # fmt: skip
+                          input=stdin, capture_output=True, timeout=TIMEOUT_S)  # fmt: skip
 
 
 def dom0(command):

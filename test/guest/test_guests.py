@@ -118,9 +118,7 @@ class Typing(unittest.TestCase):
     """A guest that reads its console."""
 
     def test_what_is_typed_comes_as_lines_however_they_end(self):
-        done = subprocess.run([ROOT / "scripts/sprat", "run", BUILD / "test/guest/typed.cfg"],
-                              input="one\ntwo words\rend\r", text=True, check=False,
-                              capture_output=True, timeout=TIMEOUT_S)  # fmt: skip
+        done = sprat("run", BUILD / "test/guest/typed.cfg", stdin="one\ntwo words\rend\r")
         self.assertIn("line 1: 4 bytes: one\n", done.stdout, done.stderr)
         self.assertIn("line 2: 10 bytes: two words\n", done.stdout)
         self.assertEqual(done.returncode, 2)
