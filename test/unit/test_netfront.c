@@ -336,6 +336,34 @@ static void a_packet_that_does_not_fit_stays_the_callers(void **state)
     fake_netback_assert_nothing_left(0);
 }
 
+static void extra_infos_take_room_too(void **state)
+{
+    static struct netbuf bufs[200];
+    struct netbuf *all[200];
+    void *page = port_pages_alloc(1);
+
+    (void)state;
+    net_up();
+    for (unsigned i = 0; i < 200; i++) {
+        bufs[i] = (struct netbuf){.page = page,
+                                  .data = page,
+                                  .len = 60,
+                                  .total = 60,
+                                  .gso = NETBUF_GSO_TCPV4,
+                                  .gso_size = 10,
+                                  .release = count_release};
+        all[i] = &bufs[i];
+    }
+    bufs[0].gso = NETBUF_GSO_NONE; /* one slot is left in the end, which is not enough */
+    assert_int_equal(netfront_transmit(nf, 0, all, 200), 128);
+    assert_int_equal(netfront_room(nf, 0), 1);
+    fake_netback_detach();
+    netfront_close(nf);
+    assert_int_equal(n_released, 128);
+    port_pages_free(page);
+    fake_netback_assert_nothing_left(0);
+}
+
 static void an_error_of_the_backends_is_counted(void **state)
 {
     (void)state;
@@ -363,6 +391,9 @@ static void what_cant_be_sent_stays_the_callers(void **state)
     assert_int_equal(transmit(1), 0);
     free_packets(1);
     packets[0] = make_packet(60, 60);
+    packets[0]->data = packets[0]->page - 1; /* in front of its page */
+    assert_int_equal(transmit(1), 0);
+    packets[0]->data = packets[0]->page + NETBUF_HEADROOM;
     packets[0]->total = 61; /* not what it holds */
     assert_int_equal(transmit(1), 0);
     packets[0]->total = packets[0]->len = 0;
@@ -406,6 +437,7 @@ int main(void)
         cmocka_unit_test_setup(checksum_and_segments_are_told_to_the_backend, net_setup),
         cmocka_unit_test_setup(a_ring_that_is_full_takes_what_fits, net_setup),
         cmocka_unit_test_setup(a_packet_that_does_not_fit_stays_the_callers, net_setup),
+        cmocka_unit_test_setup(extra_infos_take_room_too, net_setup),
         cmocka_unit_test_setup(an_error_of_the_backends_is_counted, net_setup),
         cmocka_unit_test_setup(what_cant_be_sent_stays_the_callers, net_setup),
         cmocka_unit_test_setup(nothing_is_sent_or_received_without_a_link, net_setup),
