@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From a request to an answer. */
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,20 +89,26 @@ static const char *date(void)
     return text;
 }
 
-static void add(struct connection *connection, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void add(struct connection *connection, const char *format, ...)
+static char *end_of(struct connection *connection)
 {
-    size_t room = sizeof(connection->out) - connection->out_len;
-    va_list args;
+    return connection->out + connection->out_len;
+}
 
-    va_start(args, format);
-    int len = vsnprintf(connection->out + connection->out_len, room, format, args);
-    va_end(args);
-    if (len > 0 && (size_t)len < room)
+static size_t room_of(const struct connection *connection)
+{
+    return sizeof(connection->out) - connection->out_len;
+}
+
+/* What does not fit is left out; the room is enough for every answer that is made here. */
+static void advance(struct connection *connection, int len)
+{
+    if (len > 0 && (size_t)len < room_of(connection))
         connection->out_len += (size_t)len;
 }
+
+/* A macro, because clang checks no stack in functions of variable arguments. */
+#define add(connection, ...)                                                                       \
+    advance(connection, snprintf(end_of(connection), room_of(connection), __VA_ARGS__))
 
 static void begin(struct connection *connection, int status)
 {
