@@ -10,8 +10,8 @@ extern void (*fake_app)(int argc, char **argv, char **env);
 extern void (*fake_app_terminate)(void);
 
 /**
- * Build a default guest unless there is one, start the parts of the kernel that threads need (memory,
- * log, threads, xenstore) and run `body` as its main thread.
+ * Build a default guest unless there is one, start the parts of the kernel that threads need
+ * (memory, log, threads, xenstore) and run `body` as its main thread.
  *
  * @return how it ended: enum fake_end.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * <sprat/mmu.h>, <sprat/arch.h> and <sprat/cpu.h> of the host. The guest's memory is a mapping of this
- * process; what the guest has not mapped, or protects, is protected here too.
+ * <sprat/mmu.h>, <sprat/arch.h> and <sprat/cpu.h> of the host. The guest's memory is a mapping of
+ * this process; what the guest has not mapped, or protects, is protected here too.
  */
 #include "machine.h"
 

@@ -30,7 +30,9 @@ struct xencons_interface *fake_console_page(void);
 bool fake_readable(uintptr_t address);
 bool fake_writable(uintptr_t address);
 
-/** The lowest mapped address of the run of mapped pages that ends at `top`; 0 outside the memory. */
+/**
+ * The lowest mapped address of the run of mapped pages that ends at `top`; 0 outside the memory.
+ */
 uintptr_t fake_stack_bottom(uintptr_t top);
 
 /** Pages that the guest had to give for page tables. */

@@ -20,9 +20,9 @@ int fake_run_tests(const struct CMUnitTest *tests, size_t n);
 void fake_assert_has(const char *text, const char *part, int wanted, const char *file, int line);
 
 /**
- * Run `body` as often as it has instructions, and call `intrude` before the n-th in the n-th run: what
- * another CPU (Xen, a backend) might do at any moment. `prepare` comes before each run and `check`
- * behind it. @return the number of runs.
+ * Run `body` as often as it has instructions, and call `intrude` before the n-th in the n-th run:
+ * what another CPU (Xen, a backend) might do at any moment. `prepare` comes before each run and
+ * `check` behind it. @return the number of runs.
  */
 unsigned fake_interleave(void (*prepare)(void), void (*body)(void), void (*intrude)(void),
                          void (*check)(void));

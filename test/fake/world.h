@@ -3,8 +3,8 @@
  * The world around a guest under test: time, the other sides of its shared pages, and its end.
  *
  * There are no threads and no real time. The world moves only while the guest waits: each actor (a
- * xenstored, a console daemon, a backend) does one step at a time; when none can, the clock jumps to
- * the next thing that is due. When there is none, the test fails: "would sleep for ever".
+ * xenstored, a console daemon, a backend) does one step at a time; when none can, the clock jumps
+ * to the next thing that is due. When there is none, the test fails: "would sleep for ever".
  */
 #ifndef FAKE_WORLD_H
 #define FAKE_WORLD_H
@@ -39,7 +39,9 @@ uint64_t fake_timer(void);
 
 /* Hypercalls. */
 
-/** The call of this kind after `after` others of it will fail with `error` (negative), and so on. */
+/**
+ * The call of this kind after `after` others of it will fail with `error` (negative), and so on.
+ */
 void fake_hypercall_fails(unsigned hypercall, unsigned cmd, unsigned after, int error);
 
 /** How often the guest made this call. */

@@ -2,8 +2,8 @@
 /**
  * A xenstored at the guest's real ring page: honest unless told otherwise.
  *
- * It sees requests only when the guest notifies it, and the guest its answers only by its event, so a
- * notification that is forgotten shows. Paths that are relative are below /local/domain/5.
+ * It sees requests only when the guest notifies it, and the guest its answers only by its event, so
+ * a notification that is forgotten shows. Paths that are relative are below /local/domain/5.
  */
 #ifndef FAKE_XENSTORED_H
 #define FAKE_XENSTORED_H
@@ -28,7 +28,10 @@ struct fake_xenstored {
     uint32_t refuse_type;
     const char *refuse;
 
-    /** Change an answer before it is sent; its payload may grow to 8192. @return how often to send it. */
+    /**
+     * Change an answer before it is sent; its payload may grow to 8192. @return how often to send
+     * it.
+     */
     int (*tamper)(struct xsd_sockmsg *header, char *payload);
 
     unsigned n_requests; /**< that were taken so far */

@@ -121,6 +121,7 @@ static void log_while_nobody_reads(void)
 static void lines_that_find_no_room_are_counted(void **state)
 {
     (void)state;
+    fake_consoled.piece = 16;
     assert_int_equal(fake_run_kernel(log_while_nobody_reads), FAKE_RETURNED);
     const char *all = fake_console_text();
     assert_has(all, "sprat: line 0 of");

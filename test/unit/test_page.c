@@ -163,6 +163,7 @@ static void more_than_there_is_is_refused(void **state)
     size_t n_free = page_init();
     assert_null(page_alloc(n_free + 1, 1));
     assert_null(page_alloc(SIZE_MAX, 1));
+    assert_false(fake_readable((uintptr_t)mmu_va(1023))); /* nor is anything mapped for it */
     assert_null(page_alloc(1, 1ull << 40));
     assert_non_null(pages(10));
 }

@@ -117,6 +117,23 @@ static void the_thread_is_named(void **state)
     assert_true(is_in(frame(0), panic_deep));
 }
 
+static char long_name[400];
+
+static void panic_in_long_thread(void)
+{
+    memset(long_name, 'n', sizeof(long_name) - 1);
+    thread_start(long_name, 65536, in_thread, NULL);
+    thread_yield();
+}
+
+static void a_long_name_is_cut(void **state)
+{
+    (void)state;
+    assert_crashes(panic_in_long_thread, "sprat:   thread nnnnn");
+    for (const char *line = fake_console_text(); *line; line = strchr(line, '\n') + 1)
+        assert_in_range(strcspn(line, "\n"), 1, 255);
+}
+
 static void the_report_is_read_before_the_end(void **state)
 {
     (void)state;
@@ -155,6 +172,7 @@ static void panic_again(void *arg)
     static unsigned n;
 
     (void)arg;
+    fake_console_type(""); /* the daemon is woken all the same */
     if (n++ < 5)
         port_panic("once more");
 }
@@ -169,6 +187,8 @@ static void a_panic_in_a_panic_ends_it(void **state)
 {
     (void)state;
     assert_int_equal(fake_run_kernel(panic_twice), SHUTDOWN_crash);
+    assert_has(fake_console_text(), "sprat: panic: and another one while that was reported\n");
+    assert_has_not(fake_console_text(), "once more");
 }
 
 /* Exceptions, as entry.S reports them. */
@@ -342,6 +362,7 @@ static void frames_that_are_none_end_the_backtrace(void **state)
     assert_int_equal(walk((uintptr_t)at), 2);
     at[0] = (uintptr_t)mmu_va(256) - 8; /* half of a frame is not mapped */
     assert_int_equal(walk((uintptr_t)at), 2);
+    assert_int_equal(walk((uintptr_t)mmu_va(0) - 8), 1); /* the other half */
 }
 
 static void a_backtrace_ends_at_its_room(void **state)
@@ -365,6 +386,7 @@ int main(void)
         cmocka_unit_test(a_failed_assertion_is_quoted),
         cmocka_unit_test(a_long_reason_is_cut),
         cmocka_unit_test(the_thread_is_named),
+        cmocka_unit_test(a_long_name_is_cut),
         cmocka_unit_test(the_report_is_read_before_the_end),
         cmocka_unit_test(a_full_console_is_emptied_before_the_report),
         cmocka_unit_test(a_dead_console_does_not_keep_a_panic),

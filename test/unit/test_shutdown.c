@@ -269,6 +269,44 @@ static void a_wish_that_comes_while_another_is_served_is_served_too(void **state
     assert_int_equal(fake_run_kernel(listen_to_two), SHUTDOWN_poweroff);
 }
 
+static void a_clash_with_another_writer_is_tried_again(void **state)
+{
+    (void)state;
+    wish = "poweroff";
+    obey = true;
+    fake_xenstored.refuse_type = XS_TRANSACTION_END;
+    fake_xenstored.refuse = "EAGAIN";
+    assert_int_equal(fake_run_kernel(listen), SHUTDOWN_poweroff);
+}
+
+static bool busy;
+
+static void take_time(void)
+{
+    assert_false(busy); /* one at a time */
+    busy = true;
+    thread_sleep_until(clock_monotonic() + 1000000);
+    busy = false;
+    n_wishes++;
+}
+
+static void wish_twice(void)
+{
+    shutdown_init(take_time);
+    thread_sleep_until(clock_monotonic() + 1000);
+    fake_xenstored_write("control/shutdown", "poweroff");
+    thread_sleep_until(clock_monotonic() + 1000);
+    fake_xenstored_write("control/shutdown", "reboot");
+    thread_sleep_until(clock_monotonic() + 10000000);
+}
+
+static void a_wish_that_comes_while_the_application_ends_is_served_after_it(void **state)
+{
+    (void)state;
+    assert_int_equal(fake_run_kernel(wish_twice), FAKE_RETURNED);
+    assert_int_equal(n_wishes, 2);
+}
+
 static void a_wish_from_before_the_start_is_obeyed(void **state)
 {
     (void)state;
@@ -312,6 +350,8 @@ int main(void)
         cmocka_unit_test(an_empty_word_is_no_wish),
         cmocka_unit_test(a_wish_that_the_application_ignores_is_understood),
         cmocka_unit_test(a_wish_that_comes_while_another_is_served_is_served_too),
+        cmocka_unit_test(a_clash_with_another_writer_is_tried_again),
+        cmocka_unit_test(a_wish_that_comes_while_the_application_ends_is_served_after_it),
         cmocka_unit_test(a_wish_from_before_the_start_is_obeyed),
         cmocka_unit_test(a_guest_that_cant_watch_says_so),
     };
