@@ -77,7 +77,8 @@ static bool is_option(const char *word)
     return strncmp(word, CMDLINE_OPTION, strlen(CMDLINE_OPTION)) == 0;
 }
 
-/* The words before the first plain one are options and assignments in any order: sort them apart. */
+/* The words before the first plain one are options and assignments in any order: sort them
+ * apart. */
 static void sort_options_first(char **words, size_t n, size_t *n_options)
 {
     *n_options = 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A slab is a page: a header, then slots of one size. A larger block is a run of pages, so its address
- * is a multiple of a page, which no slot's is. The last 8 bytes of a slot or run are the seal: its low
- * 16 bits hide how many bytes lie between the block's end and the seal; those are filled with a
- * pattern, and looked at again when the block is freed.
+ * A slab is a page: a header, then slots of one size. A larger block is a run of pages, so its
+ * address is a multiple of a page, which no slot's is. The last 8 bytes of a slot or run are the
+ * seal: its low 16 bits hide how many bytes lie between the block's end and the seal; those are
+ * filled with a pattern, and looked at again when the block is freed.
  */
 #include <sprat/heap.h>
 
@@ -168,7 +168,8 @@ static void slab_free(struct slab *slab, unsigned slot)
     slab->used[slot / 64] &= ~(1ull << slot % 64);
     if (slab->n_free++ == 0)
         partial_add(slab);
-    /* One empty slab of a class stays, so that a block allocated and freed in turn costs no page. */
+    /* One empty slab of a class stays, so that a block allocated and freed in turn costs no
+     * page. */
     if (slab->n_free == slab->n_slots && (slab->next || slab->previous)) {
         partial_remove(slab);
         slab->magic = 0;

@@ -27,7 +27,8 @@ static struct {
     size_t n;
 } options;
 
-/* What differs from boot to boot on a CPU without RDRAND: when, where in memory, and which domain. */
+/* What differs from boot to boot on a CPU without RDRAND: when, where in memory, and which
+ * domain. */
 static uint64_t entropy(void)
 {
     uint64_t seed = 0, word;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Two bits for each page: used, and first of a run. They come in blocks of one page, each for 64 MiB,
- * made when the first page of those is mapped; a word of theirs is set up when its pages are. So no
- * cost of the guest's start depends on its memory.
+ * Two bits for each page: used, and first of a run. They come in blocks of one page, each for 64
+ * MiB, made when the first page of those is mapped; a word of theirs is set up when its pages are.
+ * So no cost of the guest's start depends on its memory.
  */
 #include <sprat/page.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The last report. It allocates nothing, waits for nobody but the console's reader, and is written so
- * that scripts/sprat symbolize finds the addresses: "#N 0x...".
+ * The last report. It allocates nothing, waits for nobody but the console's reader, and is written
+ * so that scripts/sprat symbolize finds the addresses: "#N 0x...".
  */
 #include <sprat/panic.h>
 

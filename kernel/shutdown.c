@@ -83,8 +83,8 @@ static void serve(const char *request)
 }
 
 /*
- * Read a request and empty its node, which the toolstack takes as the guest's word that it has seen it.
- * In a transaction: a request written in between must not be emptied unseen.
+ * Read a request and empty its node, which the toolstack takes as the guest's word that it has seen
+ * it. In a transaction: a request written in between must not be emptied unseen.
  */
 static int take_request(char *request, size_t size)
 {

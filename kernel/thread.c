@@ -13,9 +13,9 @@
 #include <sprat/mmu.h>
 #include <sprat/page.h>
 
-/* What application code leaves of its stack to the runtime and the C library, which are built without
- * the overflow check: printf of a double is the deepest of them. A thread with a small stack gives
- * a quarter of it. */
+/* What application code leaves of its stack to the runtime and the C library, which are built
+ * without the overflow check: printf of a double is the deepest of them. A thread with a small
+ * stack gives a quarter of it. */
 #define STACK_RESERVE 6144
 
 extern char main_stack[], main_stack_top[], main_stack_guard[];
@@ -115,9 +115,9 @@ static void switch_to(struct thread *next)
 }
 
 /*
- * Run whoever is ready, on the stack of whoever has nothing to do until somebody is. Each round takes
- * what happened meanwhile before it looks, so that no thread, however busy, keeps events waiting for
- * longer than it runs.
+ * Run whoever is ready, on the stack of whoever has nothing to do until somebody is. Each round
+ * takes what happened meanwhile before it looks, so that no thread, however busy, keeps events
+ * waiting for longer than it runs.
  */
 static void schedule(void)
 {

@@ -40,7 +40,8 @@ static int table_reserve(evtchn_t port)
     return 0;
 }
 
-/* Xen marks an event pending whatever the mask says, but announces it only when it is not masked. */
+/* Xen marks an event pending whatever the mask says, but announces it only when it is not
+ * masked. */
 static void unmask(evtchn_t port)
 {
     struct vcpu_info *vcpu = &shared_info.vcpu_info[0];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table is shared with Xen alone, never with another guest, so an unused entry may hold the link to
- * the next unused one.
+ * The table is shared with Xen alone, never with another guest, so an unused entry may hold the
+ * link to the next unused one.
  */
 #include <sprat/gnttab.h>
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Requests go through two queues: one to be sent (the ring holds 1024 bytes, a request may have 4096
- * and more), one whose answers are awaited. Both move in pump(), whenever xenstored rings. Each
- * request belongs to its caller, on whose stack it lies; the answer is copied to the caller's buffer.
+ * Requests go through two queues: one to be sent (the ring holds 1024 bytes, a request may have
+ * 4096 and more), one whose answers are awaited. Both move in pump(), whenever xenstored rings.
+ * Each request belongs to its caller, on whose stack it lies; the answer is copied to the caller's
+ * buffer.
  */
 #include <sprat/xenstore.h>
 

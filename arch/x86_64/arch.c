@@ -50,8 +50,8 @@ uint64_t arch_first_tick(void)
 }
 
 /*
- * One trip into Xen does all that a boot needs. The trap table comes first, so that a failure in what
- * follows is reported.
+ * One trip into Xen does all that a boot needs. The trap table comes first, so that a failure in
+ * what follows is reported.
  */
 void arch_init(const struct start_info *si, uint64_t first_tick)
 {

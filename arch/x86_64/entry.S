@@ -2,8 +2,8 @@
 /* The ways into the guest after its start: exceptions, and the event upcall. */
 
 /*
- * Exceptions. Xen pushes rcx, r11, the error code (for some), rip, cs, rflags, rsp, ss. All are fatal,
- * so there is no way back: arch_regs is built on the stack and handed to the kernel.
+ * Exceptions. Xen pushes rcx, r11, the error code (for some), rip, cs, rflags, rsp, ss. All are
+ * fatal, so there is no way back: arch_regs is built on the stack and handed to the kernel.
  */
 .macro trap vector, has_error=0
     .globl trap_\vector
@@ -61,9 +61,9 @@ trap_common:
     ud2
 
 /*
- * The event upcall. Events are enabled only inside hypercall_block() below, so what was interrupted is
- * known: go on there, at the same instruction, on its own stack. Xen has disabled events again. The
- * events themselves are taken by whoever called hypercall_block(). r10 is free there.
+ * The event upcall. Events are enabled only inside hypercall_block() below, so what was interrupted
+ * is known: go on there, at the same instruction, on its own stack. Xen has disabled events again.
+ * The events themselves are taken by whoever called hypercall_block(). r10 is free there.
  */
     .globl event_upcall
     .hidden event_upcall
@@ -94,7 +94,7 @@ hypercall_block:
     xor     %esi, %esi
     call    hypercall_page + 29 * 32    /* sched_op */
     /* A wake-up without an event leaves events enabled: the upcall may come until here. */
-    movb    $1, shared_info + 1         /* vcpu_info[0].evtchn_upcall_mask; arch.c asserts the offset */
+    movb    $1, shared_info + 1         /* vcpu_info[0].evtchn_upcall_mask: arch.c asserts it */
     pop     %rbp
     ret
     .size hypercall_block, . - hypercall_block

@@ -127,8 +127,8 @@ pfn_t mmu_first_unmapped(void)
 }
 
 /*
- * Make a page a table: fill it through `fill`, take our own write access away, hook it in. Xen checks
- * every entry when it is hooked in.
+ * Make a page a table: fill it through `fill`, take our own write access away, hook it in. Xen
+ * checks every entry when it is hooked in.
  */
 static int hook_table(uint64_t *page, uint64_t parent_machine)
 {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Application code is compiled with -fsplit-stack, for the compare in each function's prologue alone:
- * when the stack would pass the limit in cpu_local, the function calls __morestack instead of going on.
- * No stack is ever split here; the guest ends with a report while there is stack left to make it. (An
- * access to the guard page itself ends in Xen: it can't push an exception frame on an unmapped stack.)
+ * Application code is compiled with -fsplit-stack, for the compare in each function's prologue
+ * alone: when the stack would pass the limit in cpu_local, the function calls __morestack instead
+ * of going on. No stack is ever split here; the guest ends with a report while there is stack left
+ * to make it. (An access to the guard page itself ends in Xen: it can't push an exception frame on
+ * an unmapped stack.)
  *
- * On entry: return address in the function, then the function's own return address; r10 the bytes wanted.
+ * On entry: return address in the function, then the function's own return address; r10 the bytes
+ * wanted.
  */
     .section .text.morestack, "ax"
     .globl __morestack

@@ -2,12 +2,13 @@
 /*
  * From Xen's entry to C.
  *
- * Xen's builder maps the whole image readable, writable and executable. The first thing the guest does,
- * still running from that mapping, is to build the text window (<sprat/layout.h>) in one hypercall:
+ * Xen's builder maps the whole image readable, writable and executable. The first thing the guest
+ * does, still running from that mapping, is to build the text window (<sprat/layout.h>) in one
+ * hypercall:
  *
- *   1. each page of text and read-only data is unmapped where the builder mapped it, and entered in a
- *      new level 1 table with its final rights. Two pages stay mapped there, read-only, because the
- *      CPU comes back to them from this hypercall: the first one and the hypercall page;
+ *   1. each page of text and read-only data is unmapped where the builder mapped it, and entered in
+ *      a new level 1 table with its final rights. Two pages stay mapped there, read-only, because
+ *      the CPU comes back to them from this hypercall: the first one and the hypercall page;
  *   2. the page of that table becomes read-only: it is the guard below the main stack;
  *   3. the table is hooked into the level 2 table.
  *
@@ -127,7 +128,7 @@ _start:
     shr     $4, %rsi                    /* requests */
     xor     %edx, %edx                  /* no count wanted */
     mov     $0x7ff0, %r10d              /* DOMID_SELF */
-    mov     $_low_hypercall + 1 * 32, %eax /* mmu_update; a direct call would count from the window */
+    mov     $_low_hypercall + 1 * 32, %eax /* mmu_update: a call by distance would miss */
     call    *%rax
     test    %rax, %rax
     jnz     failed

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The compilers see through each of these crimes: they may not know what they are about to commit. */
+/* The compilers see through each of these crimes: they may not know what they are about to
+ * commit. */
 #define HIDE(pointer) __asm__ volatile("" : "+r"(pointer))
 
 static void null_read(void)

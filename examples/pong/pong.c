@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Answers ARP requests and pings for one IPv4 address, straight on the driver: no network stack is in
- * the image. The smallest program that receives and sends packets.
+ * Answers ARP requests and pings for one IPv4 address, straight on the driver: no network stack is
+ * in the image. The smallest program that receives and sends packets.
  *
  *     pong 10.0.0.2
  */

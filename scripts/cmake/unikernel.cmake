@@ -33,7 +33,8 @@ set(SPRAT_CMDLINE_MAX 1023) # Xen's MAX_GUEST_CMDLINE, less the terminator
 set(SPRAT_STACK_MIN 16)     # KiB; the runtime's reserve for itself and newlib is part of it
 
 function(sprat_add_unikernel)
-    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;MEMORY;STACK;FILES;CMDLINE" "SOURCES;USES;VIF;DISK")
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;MEMORY;STACK;FILES;CMDLINE"
+        "SOURCES;USES;VIF;DISK")
     set(words ${ARGN}) # in a macro, ARGN is the macro's
     _sprat_check_declaration()
     _sprat_runtime(runtime ${arg_USES})
@@ -107,7 +108,8 @@ macro(_sprat_check_declaration)
     if(arg_UNPARSED_ARGUMENTS)
         list(GET arg_UNPARSED_ARGUMENTS 0 word)
         _sprat_refuse("does not know the word \"${word}\". It knows NAME, SOURCES, USES, MEMORY, "
-                      "STACK, VIF, DISK, FILES and CMDLINE; the value of CMDLINE is one word, in quotes.")
+                      "STACK, VIF, DISK, FILES and CMDLINE; "
+                      "the value of CMDLINE is one word, in quotes.")
     endif()
     if(arg_KEYWORDS_MISSING_VALUES AND NOT arg_KEYWORDS_MISSING_VALUES STREQUAL "CMDLINE")
         list(GET arg_KEYWORDS_MISSING_VALUES 0 word)
@@ -211,8 +213,8 @@ endmacro()
 
 # ---- The parts -------------------------------------------------------------------------------
 
-# The caller's FILES as a cpio archive and a source that brings it in, made in `folder`. Sets `out` to
-# the source, or to nothing.
+# The caller's FILES as a cpio archive and a source that brings it in, made in `folder`. Sets `out`
+# to the source, or to nothing.
 function(_sprat_pack_files out folder)
     set(${out} "" PARENT_SCOPE)
     if(NOT DEFINED arg_FILES)

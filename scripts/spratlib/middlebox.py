@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Start a Click configuration as a guest: `sprat middlebox CONFIG.click`.
 
-Its devices (FromDevice, PollDevice, ToDevice) become the guest's interfaces: eth0 the first, eth1 the
-second. Bridges are xenbr0, xenbr1 and so on, or what --bridge says. The configuration goes into a
-ramdisk beside the cfg, both under middlebox/ in the build folder, and can be given to `xl create`
+Its devices (FromDevice, PollDevice, ToDevice) become the guest's interfaces: eth0 the first, eth1
+the second. Bridges are xenbr0, xenbr1 and so on, or what --bridge says. The configuration goes into
+a ramdisk beside the cfg, both under middlebox/ in the build folder, and can be given to `xl create`
 by hand. What else there is to say is as in `sprat run`.
 """
 
@@ -25,7 +25,7 @@ GRANTS_A_VIF = 2 * 256 + 2  # both rings full, and the rings
 def add_arguments(parser):
     parser.add_argument("config", metavar="CONFIG.click", help="a file in the Click language")
     parser.add_argument("--bridge", action="append", default=[], metavar="eth0=BRIDGE",
-                        help="the bridge of a device (default: xenbr0 for 0, and so on)")  # fmt: skip
+                        help="a device's bridge (default: xenbr0 for 0, and so on)")  # fmt: skip
     parser.add_argument("--lab", metavar="NAME", default=os.environ.get("SPRAT_LAB"),
                         help="the lab to run it in (default: $SPRAT_LAB)")  # fmt: skip
     parser.add_argument("--memory", type=lab_cli.positive, metavar="MIB", default=2,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Every command of the README and of docs/ works: each line of a block marked `sh` is run, in order."""
+"""Every command of the README and of docs/ works: each line of a block marked `sh` is run."""
 
 import os
 import pathlib
@@ -17,7 +17,8 @@ TIMEOUT_S = 400
 
 def commands_of(path):
     """Return the commands of a document."""
-    return [line for block in BLOCK.findall(path.read_text()) for line in block.splitlines() if line]
+    blocks = BLOCK.findall(path.read_text())
+    return [line for block in blocks for line in block.splitlines() if line]
 
 
 class Docs(unittest.TestCase):
@@ -39,7 +40,7 @@ class Docs(unittest.TestCase):
             if "SPRAT_LAB" in env:
                 subprocess.run([ROOT / "scripts/sprat", "lab", "down"], env=env, timeout=60,
                                check=False, capture_output=True)  # fmt: skip
-        self.assertEqual(done.returncode, 0, f"{path.name}: {done.stdout[-2000:]}{done.stderr[-3000:]}")
+        self.assertEqual(done.returncode, 0, done.stdout[-2000:] + done.stderr[-3000:])
 
 
 def add_test(path):

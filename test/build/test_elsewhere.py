@@ -15,7 +15,7 @@ import support
 
 
 def not_the_sources(folder, names):
-    """Say which names of a folder a copy of the sources leaves out: build folders are at the top."""
+    """Say which names of a folder a copy leaves out: build folders are at the top."""
     left_out = {".git", "__pycache__"}
     if pathlib.Path(folder) == support.SOURCE:
         left_out |= {name for name in names if name.startswith("build")}

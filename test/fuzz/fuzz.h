@@ -32,7 +32,9 @@ static inline uint8_t fuzz_byte(struct fuzz *fuzz)
     return byte;
 }
 
-/** A number that is small most of the time, near a power of two often, and anything now and then. */
+/**
+ * A number that is small most of the time, near a power of two often, and anything now and then.
+ */
 static inline uint32_t fuzz_number(struct fuzz *fuzz)
 {
     uint8_t kind = fuzz_byte(fuzz);

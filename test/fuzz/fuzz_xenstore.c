@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The input is what xenstored does, one thing at a time, while the guest asks. The source is included,
- * so that its state can be made new for each input.
+ * The input is what xenstored does, one thing at a time, while the guest asks. The source is
+ * included, so that its state can be made new for each input.
  */
 #include "../../xen/xenstore.c"
 

@@ -35,8 +35,10 @@ class Middlebox(unittest.TestCase):
     def ask(self, request):
         """Send a request in ControlSocket's words; return the answer."""
         folder = f"{self.folder}/data/control"
-        dom0(f"xenstore-rm {folder}/replies 2>/dev/null; xenstore-write {folder}/request '{request}'")
-        count = eventually(lambda: dom0(f"xenstore-read {folder}/replies 2>/dev/null || true").strip())
+        dom0(f"xenstore-rm {folder}/replies 2>/dev/null;"
+             f" xenstore-write {folder}/request '{request}'")  # fmt: skip
+        read = f"xenstore-read {folder}/replies 2>/dev/null || true"
+        count = eventually(lambda: dom0(read).strip())
         pieces = [dom0(f"xenstore-read {folder}/reply/{n}") for n in range(int(count))]
         return "".join(piece.removesuffix("\n") for piece in pieces)
 
@@ -87,7 +89,8 @@ class Start(unittest.TestCase):
         self.assertRegex(done.stdout, r"2:\d+: .*Fnord")
 
     def test_a_bridge_for_a_device_that_is_not_there_is_refused(self):
-        done = sprat("middlebox", ROOT / "examples/middlebox/conf/bridge.click", "--bridge", "eth7=br")
+        config = ROOT / "examples/middlebox/conf/bridge.click"
+        done = sprat("middlebox", config, "--bridge", "eth7=br")
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("the configuration has 2 devices", done.stderr)
 

@@ -267,7 +267,8 @@ static void a_seal_copied_from_another_block_is_found(void **state)
     assert_ends(free_victim, "something wrote past its end");
 }
 
-/* Its low 16 bits say how much room is left behind the block: more than there is leads in front of it. */
+/* Its low 16 bits say how much room is left behind the block: more than there is leads in front of
+ * it. */
 static void a_seal_that_claims_too_much_room_is_found(void **state)
 {
     char *before = heap_alloc(2008);

@@ -421,7 +421,8 @@ static void an_answer_that_comes_too_late_disturbs_nobody(void **state)
     assert_sound();
 }
 
-/* Nothing was taken: xenstored may yet wake up and finds the requests whole, one after the other. */
+/* Nothing was taken: xenstored may yet wake up and finds the requests whole, one after the
+ * other. */
 static void requests_to_a_dead_xenstored_are_given_up_one_by_one(void **state)
 {
     (void)state;

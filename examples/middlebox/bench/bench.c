@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The engine's speed on one core of the host, against in-memory ports: what a configuration costs in
- * cycles for each packet. Prints a table, or with `csv` as first argument comma-separated values.
+ * The engine's speed on one core of the host, against in-memory ports: what a configuration costs
+ * in cycles for each packet. Prints a table, or with `csv` as first argument comma-separated
+ * values.
  *
  *     bench [csv] [FILE.click ...]
  *
  * The rate is of processor time, so that other programs on the machine count less; cycles likewise
  * (TSC ticks, scaled by the share of the processor that was had).
  *
- * Without files: an empty forwarder and a firewall of 50 IPFilter rules. Packets are UDP, 60 bytes, of
- * 1024 flows that match rules all over the list.
+ * Without files: an empty forwarder and a firewall of 50 IPFilter rules. Packets are UDP, 60 bytes,
+ * of 1024 flows that match rules all over the list.
  */
 #include <stdio.h>
 #include <stdlib.h>

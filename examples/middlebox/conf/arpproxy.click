@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // An ARP and ND proxy: hosts of 10.0.1.0/24 and fd00:1::/64 behind eth1 look as if they were on eth0.
 AddressInfo(far 10.0.1.0/24);
 define($mac 02:00:00:00:00:01)

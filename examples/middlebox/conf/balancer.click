@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A layer-4 load balancer: 192.0.2.10:80 on eth0 is served by two servers behind eth1, which are asked
 // every second whether they are alive. Read servers.targets.
 AddressInfo(vip 192.0.2.10 02:00:00:00:00:01, lan 10.0.0.1/24 02:00:00:00:00:02, gw 192.0.2.254);

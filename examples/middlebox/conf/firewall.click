@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A stateless firewall on a wire: rules for what may come in; everything may go out.
 // Rules can be changed while it runs: write in.config.
 elementclass IP { input -> c :: Classifier(12/0800, -); c[0] -> CheckIPHeader(14) -> output; c[1] -> [1] output; }

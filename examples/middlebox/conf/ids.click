@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Intrusion detection on a wire: payloads that hold one of these strings are logged and dropped.
 elementclass Inspect { input -> c :: Classifier(12/0800, -); c[0] -> CheckIPHeader(14)
         -> m :: StringMatcher("/etc/passwd", "cmd.exe", "<script>alert(", \<90 90 90 90 90 90 90 90>,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A port mirror: a wire between eth0 and eth1, with a copy of everything on eth2.
 copy :: Queue(512) -> ToDevice(eth2);
 FromDevice(eth0) -> a :: Tee -> Queue(512) -> ToDevice(eth1);

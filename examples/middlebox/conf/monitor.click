@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A flow monitor on a wire: NetFlow version 9 goes to a collector behind eth2.
 AddressInfo(me 10.9.0.1/24 02:00:00:00:00:03, collector 10.9.0.2 02:00:00:00:00:99);
 meter :: FlowMeter(ACTIVE 60s, INACTIVE 15s, CAPACITY 4096);

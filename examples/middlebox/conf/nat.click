@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Carrier-grade NAT: the inside (eth1, 100.64.0.0/10) shares a pool of outside addresses. Each inside host
 // has blocks of 256 ports, logged when they are given and taken back. Inside hosts reach each other through
 // their outside addresses as well (hairpin).

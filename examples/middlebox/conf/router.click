@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // An IPv4 router between two networks, with ARP, ICMP errors and fragmentation.
 // Change the addresses here; routes can also be changed through rt's handlers.
 AddressInfo(left 10.0.0.1/24 02:00:00:00:00:01, right 10.1.0.1/24 02:00:00:00:00:02);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A DDoS scrubber on a wire: servers behind eth1 are kept from SYN floods by cookies, and from floods of
 // anything else by a rate.
 AddressInfo(servers 10.0.0.0/24);

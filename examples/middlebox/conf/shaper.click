@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A traffic shaper on a wire: interactive traffic first, the rest shares 8 Mbit/s fairly by bytes, with early
 // drops before the queues fill.
 elementclass Shape { input -> c :: Classifier(12/0800, -); c[0] -> MarkIPHeader(14)

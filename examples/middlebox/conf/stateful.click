@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A stateful firewall on a wire: the inside (eth1) may start anything, the outside only answer.
 elementclass IP { input -> c :: Classifier(12/0800, -); c[0] -> CheckIPHeader(14) -> output; c[1] -> [1] output; }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A VXLAN tunnel end point: frames of eth1 travel to a peer over the IP network on eth0.
 AddressInfo(me 192.0.2.1/24 02:00:00:00:00:01, peer 192.0.2.2);
 FromDevice(eth0) -> c :: Classifier(12/0806 20/0001, 12/0806 20/0002, 12/0800);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ARPQuerier: puts an Ethernet header in front of IP packets, asking by ARP for addresses it does not
- * know. As Click's; its own table has ARPTable's bounds.
+ * ARPQuerier: puts an Ethernet header in front of IP packets, asking by ARP for addresses it does
+ * not know. As Click's; its own table has ARPTable's bounds.
  */
 #include "../engine/net.h"
 #include "../engine/router.h"

@@ -2,9 +2,9 @@
 /*
  * ARPResponder: answers ARP queries for the addresses and networks it is told. As Click's.
  *
- * IP6NDAdvertiser answers IPv6 neighbour solicitations the same way: `IP6/LEN ETH` for each argument.
- * Differences from Click's: prefixes are written with a length, and a source link-layer option is not
- * required.
+ * IP6NDAdvertiser answers IPv6 neighbour solicitations the same way: `IP6/LEN ETH` for each
+ * argument. Differences from Click's: prefixes are written with a length, and a source link-layer
+ * option is not required.
  */
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * ARPTable: IP addresses and their Ethernet addresses, and packets that wait for them. As Click's,
- * except that ENTRY_CAPACITY is 1024 by default (Click: no limit) and no more than 64 packets wait for
- * one address. When the table is full, the entry that was not used longest goes.
+ * except that ENTRY_CAPACITY is 1024 by default (Click: no limit) and no more than 64 packets wait
+ * for one address. When the table is full, the entry that was not used longest goes.
  */
 #include "../engine/router.h"
 #include "arptable.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Classifier: by bytes at offsets. IPClassifier, IPFilter: by IP patterns. As Click's, and like there
- * compiled to an optimised decision program; `config` and `patternN` may be written while running.
+ * Classifier: by bytes at offsets. IPClassifier, IPFilter: by IP patterns. As Click's, and like
+ * there compiled to an optimised decision program; `config` and `patternN` may be written while
+ * running.
  */
 #include "../engine/classify.h"
 #include "../engine/element.h"

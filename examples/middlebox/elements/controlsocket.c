@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * ControlSocket, ChatterSocket's sibling: says where the engine's handlers are to be reached. The
- * protocol is in engine/control.c; whoever owns a network stack looks for this element and listens. As
- * Click's, without PROXY and LLRPC.
+ * protocol is in engine/control.c; whoever owns a network stack looks for this element and listens.
+ * As Click's, without PROXY and LLRPC.
  */
 #include "../engine/element.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Counter: counts packets and bytes and measures their rate. As Click's; on a hot swap the counts go on
- * (Click's start anew).
+ * Counter: counts packets and bytes and measures their rate. As Click's; on a hot swap the counts
+ * go on (Click's start anew).
  */
 #include "../engine/element.h"
 #include "../engine/rate.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * DelayShaper, DelayUnqueue: hold each packet until its timestamp is DELAY old. LinkUnqueue: a serial
- * link with a latency and a bandwidth. As Click's.
+ * DelayShaper, DelayUnqueue: hold each packet until its timestamp is DELAY old. LinkUnqueue: a
+ * serial link with a latency and a bandwidth. As Click's.
  */
 #include "../engine/element.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * FromDevice (also as PollDevice) and ToDevice: packets from and to a network device. As Click's, with
- * these differences: arguments about how the host captures packets (METHOD, SNIFFER, ...) are accepted
- * and mean nothing, since the device is ours alone; ToDevice has no outputs.
+ * FromDevice (also as PollDevice) and ToDevice: packets from and to a network device. As Click's,
+ * with these differences: arguments about how the host captures packets (METHOD, SNIFFER, ...) are
+ * accepted and mean nothing, since the device is ours alone; ToDevice has no outputs.
  */
 #include "../engine/element.h"
 #include "../engine/net.h"

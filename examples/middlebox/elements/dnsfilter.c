@@ -4,10 +4,11 @@
  *
  *     DNSFilter(NAME, ... [, REPLY])
  *
- * Input: IP packets with their header marked. A query over UDP port 53 whose name is a NAME or below one
- * leaves by output 1 (or is dropped); everything else by output 0. With REPLY (the default) the query is
- * turned into its own answer, "no such name", addresses swapped and destination annotation set, so that
- * output 1 leads back to where it came from. Handlers: `blocked`, `names`.
+ * Input: IP packets with their header marked. A query over UDP port 53 whose name is a NAME or
+ * below one leaves by output 1 (or is dropped); everything else by output 0. With REPLY (the
+ * default) the query is turned into its own answer, "no such name", addresses swapped and
+ * destination annotation set, so that output 1 leads back to where it came from. Handlers:
+ * `blocked`, `names`.
  *
  * The names are kept sorted by their reversed text; a lookup is one binary search for each label.
  */
@@ -103,7 +104,8 @@ static void filter_adopt(struct element *e, struct element *from)
     n->n = old.n;
 }
 
-/* The question's name as lower-case text. Returns the bytes it takes in the message, 0 if it is wrong. */
+/* The question's name as lower-case text. Returns the bytes it takes in the message, 0 if it is
+ * wrong. */
 static uint32_t read_name(const uint8_t *q, uint32_t len, char *out, uint32_t *out_len)
 {
     uint32_t at = 0, n = 0;

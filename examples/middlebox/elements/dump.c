@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * FromDump, ToDump: pcap files. As Click's, without SAMPLE, FORCE_IP, the START/END family, FILEPOS and
- * compressed files (use IPClassifier, RandomSwitch and the like), and without USE_ENCAP_FROM.
+ * FromDump, ToDump: pcap files. As Click's, without SAMPLE, FORCE_IP, the START/END family, FILEPOS
+ * and compressed files (use IPClassifier, RandomSwitch and the like), and without USE_ENCAP_FROM.
  *
- * Nothing in a file is believed: a record longer than PACKET_BYTES_MAX, or that ends early, ends the file
- * with a message.
+ * Nothing in a file is believed: a record longer than PACKET_BYTES_MAX, or that ends early, ends
+ * the file with a message.
  */
 #include "../engine/element.h"
 #include "../engine/net.h"

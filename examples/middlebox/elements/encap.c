@@ -3,9 +3,9 @@
  * EtherEncap, IPEncap, UDPIPEncap: static headers, as Click's.
  *
  * Tunnels, which Click has no elements for: GREEncap(SRC, DST [, KEY]) and VXLANEncap(SRC, DST, VNI
- * [, SPORT]) put outer IPv4 headers around IP packets (GRE) and Ethernet frames (VXLAN); GREDecap and
- * VXLANDecap([VNI]) take them off again (input: IP packets with their header marked; what is not theirs
- * leaves by output 1). IPIP is IPEncap(ipip, ...) and StripIPHeader.
+ * [, SPORT]) put outer IPv4 headers around IP packets (GRE) and Ethernet frames (VXLAN); GREDecap
+ * and VXLANDecap([VNI]) take them off again (input: IP packets with their header marked; what is
+ * not theirs leaves by output 1). IPIP is IPEncap(ipip, ...) and StripIPHeader.
  */
 #include "../engine/element.h"
 #include "../engine/ipexpr.h"

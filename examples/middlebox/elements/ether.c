@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * EtherMirror, EtherRewrite: change a frame's addresses. HostEtherFilter: what a device would accept. As
- * Click's; frames too short for a header are dropped and counted.
+ * EtherMirror, EtherRewrite: change a frame's addresses. HostEtherFilter: what a device would
+ * accept. As Click's; frames too short for a header are dropped and counted.
  */
 #include "../engine/element.h"
 #include "../engine/net.h"

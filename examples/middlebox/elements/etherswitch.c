@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * EtherSwitch: a learning Ethernet switch; ListenEtherSwitch: with a further output that gets a copy of
- * everything. As Click's, except that the number of stations is bounded (CAPACITY, 4096): when the
- * table is full, the station that was silent longest makes room.
+ * EtherSwitch: a learning Ethernet switch; ListenEtherSwitch: with a further output that gets a
+ * copy of everything. As Click's, except that the number of stations is bounded (CAPACITY, 4096):
+ * when the table is full, the station that was silent longest makes room.
  */
 #include "../engine/element.h"
 #include "../engine/net.h"

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * FlowMeter: counts packets and bytes of each flow and exports them as NetFlow version 9 (RFC 3954); not
- * in Click.
+ * FlowMeter: counts packets and bytes of each flow and exports them as NetFlow version 9 (RFC
+ * 3954); not in Click.
  *
  *     FlowMeter([ACTIVE, INACTIVE, CAPACITY, SOURCE_ID])
  *
- * IP packets with their header marked pass from input 0 to output 0 unchanged. A flow is exported after
- * INACTIVE (15 s) of silence, every ACTIVE (60 s) while it lasts, and when the table is full. Output 1, if
- * there is one, emits the export datagrams: bare NetFlow, for UDPIPEncap. Handlers: `table`, `flows`,
- * `exported`, and `flush`, which exports everything.
+ * IP packets with their header marked pass from input 0 to output 0 unchanged. A flow is exported
+ * after INACTIVE (15 s) of silence, every ACTIVE (60 s) while it lasts, and when the table is full.
+ * Output 1, if there is one, emits the export datagrams: bare NetFlow, for UDPIPEncap. Handlers:
+ * `table`, `flows`, `exported`, and `flush`, which exports everything.
  */
 #include "../engine/element.h"
 #include "../engine/net.h"
@@ -42,7 +42,7 @@ struct flowmeter {
 /* Field types and lengths of a record, in the order that add_record() writes them. */
 static const uint16_t template_fields[][2] = {
     {8, 4}, {12, 4}, {7, 2},  {11, 2}, {4, 1},   {5, 1}, {2, 4},
-    {1, 8}, {22, 4}, {21, 4}, {6, 1},  {210, 5}, /* padding, so that sets end at a multiple of four */
+    {1, 8}, {22, 4}, {21, 4}, {6, 1},  {210, 5}, /* padding: sets end at a multiple of four */
 };
 
 #define TEMPLATE_FIELDS (sizeof(template_fields) / sizeof(*template_fields))

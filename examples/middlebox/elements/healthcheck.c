@@ -5,9 +5,10 @@
  *     HealthCheck(MAPPER, SRC [, INTERVAL 1s, FALL 3, RISE 2, ICMP false])
  *
  * Every INTERVAL it sends a TCP SYN (or, with ICMP, an echo request) from SRC to each target of a
- * RoundRobinIPMapper, out of output 0, as IP packets with the destination annotation set. Input 0 gets
- * IP packets for SRC: answers to the probes are taken (a SYN-ACK is answered by a RST), all others leave
- * by output 1. A target that missed FALL answers gets no new flows until it gave RISE in a row.
+ * RoundRobinIPMapper, out of output 0, as IP packets with the destination annotation set. Input 0
+ * gets IP packets for SRC: answers to the probes are taken (a SYN-ACK is answered by a RST), all
+ * others leave by output 1. A target that missed FALL answers gets no new flows until it gave RISE
+ * in a row.
  */
 #include "../engine/element.h"
 #include "mappers.h"

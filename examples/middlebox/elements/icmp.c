@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ICMPError, ICMPPingResponder. As Click's, except that a source route in the offending packet is not
- * reversed into the error: source routes are not in use any more.
+ * ICMPError, ICMPPingResponder. As Click's, except that a source route in the offending packet is
+ * not reversed into the error: source routes are not in use any more.
  */
 #include "../engine/element.h"
 #include "../engine/ipexpr.h"

@@ -10,7 +10,8 @@ struct fragmenter {
     uint64_t drops, fragments;
 };
 
-/* Options that later fragments carry too: those with the copied bit (RFC 791). Returns their length. */
+/* Options that later fragments carry too: those with the copied bit (RFC 791). Returns their
+ * length. */
 static unsigned copied_options(const struct ip_hdr *ip, uint8_t *out)
 {
     const uint8_t *o = (const uint8_t *)(ip + 1), *end = (const uint8_t *)ip + ip_hdr_len(ip);

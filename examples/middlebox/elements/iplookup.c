@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * RadixIPLookup, and under the same roof StaticIPLookup and LinearIPLookup: longest-prefix routing by the
- * destination annotation. As Click's. All of them use one path-compressed binary trie: as fast for large
- * tables as needed, and as small as a list for small ones. StaticIPLookup's table cannot be changed.
+ * RadixIPLookup, and under the same roof StaticIPLookup and LinearIPLookup: longest-prefix routing
+ * by the destination annotation. As Click's. All of them use one path-compressed binary trie: as
+ * fast for large tables as needed, and as small as a list for small ones. StaticIPLookup's table
+ * cannot be changed.
  */
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * DecIPTTL, FixIPSrc, IPMirror, SetIPChecksum, SetTCPChecksum, SetUDPChecksum, SetIPAddress,
- * GetIPAddress, StoreIPAddress, DropBroadcasts: small changes to IP packets and their annotations. As
- * Click's, except that packets without a whole IP header are dropped and counted.
+ * GetIPAddress, StoreIPAddress, DropBroadcasts: small changes to IP packets and their annotations.
+ * As Click's, except that packets without a whole IP header are dropped and counted.
  */
 #include "../engine/element.h"
 #include "../engine/net.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * IPRateMonitor: packet or byte rates by address, finer where there is more traffic. As Click's: a tree
- * of tables of 256 entries, one level for each byte of the address; when an entry's rate exceeds THRESH
- * it gets a table below it, until MEMORY kilobytes are in use. Tables whose traffic fell below a quarter
- * of THRESH are taken apart again when memory is needed (Click: by age). `look` takes an optional prefix
- * length (8, 16, 24 or 32) as its parameter.
+ * IPRateMonitor: packet or byte rates by address, finer where there is more traffic. As Click's: a
+ * tree of tables of 256 entries, one level for each byte of the address; when an entry's rate
+ * exceeds THRESH it gets a table below it, until MEMORY kilobytes are in use. Tables whose traffic
+ * fell below a quarter of THRESH are taken apart again when memory is needed (Click: by age).
+ * `look` takes an optional prefix length (8, 16, 24 or 32) as its parameter.
  */
 #include <stdlib.h>
 

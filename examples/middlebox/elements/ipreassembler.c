@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * IPReassembler: holds fragments until their packet is whole. As Click's, with these differences:
- * a fragment that overlaps what is there, other than exactly, drops the whole packet (RFC 5722's rule,
- * used for IPv4 as well, since overlaps only occur in attacks); incomplete packets that time out are
- * emitted on output 1 as their first fragment, which is what an ICMPError needs.
+ * IPReassembler: holds fragments until their packet is whole. As Click's, with these differences: a
+ * fragment that overlaps what is there, other than exactly, drops the whole packet (RFC 5722's
+ * rule, used for IPv4 as well, since overlaps only occur in attacks); incomplete packets that time
+ * out are emitted on output 1 as their first fragment, which is what an ICMPError needs.
  */
 #include "../engine/element.h"
 #include "../engine/net.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Meter and BandwidthMeter send the whole stream to the output that its rate stands for; RatedSplitter
- * and BandwidthRatedSplitter let a rate through and send the rest to output 1. As Click's.
+ * Meter and BandwidthMeter send the whole stream to the output that its rate stands for;
+ * RatedSplitter and BandwidthRatedSplitter let a rate through and send the rest to output 1. As
+ * Click's.
  */
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Null, PushNull, PullNull: pass packets on. As Click's. Align is the same thing here: the engine reads
- * headers at any alignment.
+ * Null, PushNull, PullNull: pass packets on. As Click's. Align is the same thing here: the engine
+ * reads headers at any alignment.
  */
 #include "../engine/element.h"
 

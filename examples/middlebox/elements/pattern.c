@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Patterns of rewriters; IPRewriterPatterns names them. RoundRobinIPMapper takes turns between several.
- * As Click's; in addition, RoundRobinIPMapper can be told by HealthCheck to leave a pattern out, and
- * by its handlers `downN`.
+ * Patterns of rewriters; IPRewriterPatterns names them. RoundRobinIPMapper takes turns between
+ * several. As Click's; in addition, RoundRobinIPMapper can be told by HealthCheck to leave a
+ * pattern out, and by its handlers `downN`.
  */
 #include <stdlib.h>
 

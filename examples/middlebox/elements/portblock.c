@@ -4,12 +4,13 @@
  *
  *     PortBlockMapper(POOL, FOUTPUT, ROUTPUT [, PORTS low-high, BLOCK n, BLOCKS_PER_HOST n])
  *
- * POOL is an address or range `a-b`. Each inside host gets blocks of BLOCK ports (256) of one outside
- * address, up to BLOCKS_PER_HOST (4); all its flows use ports of its blocks. So one log line for each
- * block says who used a port, instead of one for each flow, and no host can take all ports. A block
- * returns to the pool when its last flow ends.
+ * POOL is an address or range `a-b`. Each inside host gets blocks of BLOCK ports (256) of one
+ * outside address, up to BLOCKS_PER_HOST (4); all its flows use ports of its blocks. So one log
+ * line for each block says who used a port, instead of one for each flow, and no host can take all
+ * ports. A block returns to the pool when its last flow ends.
  *
- * Handlers: `blocks` (the blocks in use and their owners), `free` (the number of free ones), `refused`.
+ * Handlers: `blocks` (the blocks in use and their owners), `free` (the number of free ones),
+ * `refused`.
  */
 #include <stdlib.h>
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Print: writes packets to the log. As Click's; a packet too long for a log line is cut at 4096 bytes.
+ * Print: writes packets to the log. As Click's; a packet too long for a log line is cut at 4096
+ * bytes.
  */
 #include "../engine/element.h"
 #include "print.h"

@@ -3,8 +3,8 @@
  * Queue: a FIFO with a capacity. SimpleQueue, NotifierQueue, FullNoteQueue and ThreadSafeQueue are
  * other names for it: it always notifies, and there is one thread.
  *
- * The packets are linked through themselves, so that a large capacity costs nothing. On a hot swap the
- * packets move to the new queue, as far as they fit.
+ * The packets are linked through themselves, so that a large capacity costs nothing. On a hot swap
+ * the packets move to the new queue, as far as they fit.
  */
 #include "../engine/element.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * IPRewriter, TCPRewriter, UDPRewriter, ICMPPingRewriter: translate the addresses and ports of flows. As
- * Click's, with these differences: MAPPING_CAPACITY is 8192 by default (Click: 65536) and, given another
- * rewriter's name, takes over its number, not its pool; TCPRewriter does not change sequence numbers,
- * since no element here asks for that.
+ * IPRewriter, TCPRewriter, UDPRewriter, ICMPPingRewriter: translate the addresses and ports of
+ * flows. As Click's, with these differences: MAPPING_CAPACITY is 8192 by default (Click: 65536)
+ * and, given another rewriter's name, takes over its number, not its pool; TCPRewriter does not
+ * change sequence numbers, since no element here asks for that.
  *
  * The table is bounded. When it is full, the flow that has the least time left and is beyond its
  * guarantee makes room; if there is none, the new flow is dropped and counted.
@@ -233,7 +233,8 @@ static uint8_t *flow_of_packet(const struct rewriter *r, const struct packet *p,
     return t;
 }
 
-/* Which output does this packet leave by? CLASSIFY-style: an output that does not exist drops it. */
+/* Which output does this packet leave by? CLASSIFY-style: an output that does not exist
+ * drops it. */
 static unsigned translate(struct rewriter *r, struct packet *p, unsigned input)
 {
     const struct spec *s = &r->specs[input];

@@ -3,8 +3,9 @@
  * @file
  * Address and port translation: what IPRewriter and its relatives share.
  *
- * A flow is two entries in the rewriter's table, one for each direction, that point at each other. An
- * entry's key is the packet's flow as it arrives; what it becomes is the other's key, turned round.
+ * A flow is two entries in the rewriter's table, one for each direction, that point at each other.
+ * An entry's key is the packet's flow as it arrives; what it becomes is the other's key, turned
+ * round.
  */
 #ifndef SPRAT_MIDDLEBOX_REWRITER_H
 #define SPRAT_MIDDLEBOX_REWRITER_H
@@ -108,7 +109,10 @@ static inline struct flowid rwentry_result(const struct rwentry *w)
 /** Apply a pattern to a flow; false: no port is free. */
 bool pattern_apply(struct pattern *p, const struct rewriter *r, const struct flowid *in,
                    struct flowid *out);
-/** `SADDR SPORT DADDR DPORT` from the first words of `*s`, or a named pattern. False after reporting. */
+/**
+ * `SADDR SPORT DADDR DPORT` from the first words of `*s`, or a named pattern. False after
+ * reporting.
+ */
 bool pattern_parse(const struct conf *c, struct str *s, struct pattern *out);
 /** An input specification. 0 or -1 after reporting. */
 int spec_parse(const struct conf *c, struct str s, struct spec *out);

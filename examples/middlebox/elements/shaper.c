@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Shaper and BandwidthShaper: pull elements that let a rate through. As Click's, except that whoever
- * pulls from them sleeps until the next packet may pass, and that Shaper has one output.
+ * Shaper and BandwidthShaper: pull elements that let a rate through. As Click's, except that
+ * whoever pulls from them sleeps until the next packet may pass, and that Shaper has one output.
  */
 #include "../engine/element.h"
 #include "../engine/rate.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * InfiniteSource, RatedSource, TimedSource: make packets. As Click's; RatedSource sends as many packets
- * in one run as its rate calls for. TimedSink: pulls and drops a packet now and then.
+ * InfiniteSource, RatedSource, TimedSource: make packets. As Click's; RatedSource sends as many
+ * packets in one run as its rate calls for. TimedSink: pulls and drops a packet now and then.
  */
 #include "../engine/element.h"
 #include "../engine/rate.h"

@@ -4,13 +4,14 @@
  *
  *     StringMatcher(PATTERN, ... [, NOCASE, PAYLOAD, ANNO])
  *
- * Packets without a match leave by output 0; with a match by output 1, or, without such an output, they
- * are dropped. PAYLOAD true searches only what is behind the TCP, UDP or ICMP header (the IP header must
- * be marked). ANNO names a byte annotation that gets the number of the pattern found, from 0.
+ * Packets without a match leave by output 0; with a match by output 1, or, without such an output,
+ * they are dropped. PAYLOAD true searches only what is behind the TCP, UDP or ICMP header (the IP
+ * header must be marked). ANNO names a byte annotation that gets the number of the pattern found,
+ * from 0.
  *
- * Patterns become one automaton (Aho and Corasick): each byte of a packet is looked at once, however many
- * patterns there are. A state's successors are a short list; the root, where most bytes end up, has a
- * table.
+ * Patterns become one automaton (Aho and Corasick): each byte of a packet is looked at once,
+ * however many patterns there are. A state's successors are a short list; the root, where most
+ * bytes end up, has a table.
  *
  * Handlers: `matches`, `count#` (packets in which pattern # was the first to be found).
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Strip, Unstrip, Truncate, Pad, CheckLength, StripIPHeader, StripToNetworkHeader: where a packet's
- * data begins and ends. As Click's, except: a packet shorter than Strip's length is dropped and counted
- * (Click's warns and leaves it), and Truncate's EXTRA_ANNO is not there.
+ * data begins and ends. As Click's, except: a packet shorter than Strip's length is dropped and
+ * counted (Click's warns and leaves it), and Truncate's EXTRA_ANNO is not there.
  */
 #include "../engine/element.h"
 #include "../engine/net.h"

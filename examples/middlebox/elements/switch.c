@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Switch, StaticSwitch, RoundRobinSwitch, HashSwitch, RandomSwitch: choose an output for each packet.
- * PullSwitch, StaticPullSwitch: choose the input. As Click's.
+ * Switch, StaticSwitch, RoundRobinSwitch, HashSwitch, RandomSwitch: choose an output for each
+ * packet. PullSwitch, StaticPullSwitch: choose the input. As Click's.
  */
 #include "../engine/element.h"
 

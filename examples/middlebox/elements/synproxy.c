@@ -4,20 +4,21 @@
  *
  *     SYNProxy([CAPACITY, TIMEOUT, MSS])
  *
- * Input and output 0 lead to the clients, input and output 1 to the servers; IP packets with their header
- * marked. A client's SYN is answered here, with a sequence number that is a keyed hash of the connection
- * (a SYN cookie), and nothing is remembered. Only a client that returns the cookie gets an entry, and
- * only then the server hears of it:
+ * Input and output 0 lead to the clients, input and output 1 to the servers; IP packets with their
+ * header marked. A client's SYN is answered here, with a sequence number that is a keyed hash of
+ * the connection (a SYN cookie), and nothing is remembered. Only a client that returns the cookie
+ * gets an entry, and only then the server hears of it:
  *
  * 1. client -> SYN seq=c;            here -> SYN-ACK seq=cookie ack=c+1
  * 2. client -> ACK seq=c+1 ack=cookie+1;  here -> server: SYN seq=c; entry WAITING
  * 3. server -> SYN-ACK seq=s ack=c+1;     here -> server: ACK; entry OPEN with delta = s - cookie
- * 4. from then on, acknowledgements of the client and sequence numbers of the server are shifted by delta
+ * 4. from then on, acknowledgements of the client and sequence numbers of the server are shifted by
+ *    delta
  *
  * The SYN-ACK offers a maximum segment size and no other options, so there are no selective
- * acknowledgements or timestamps to translate. Data that a client sends before step 3 is dropped; TCP sends
- * it again. Everything but TCP passes. The table is bounded: when it is full, the entry that was silent
- * longest goes.
+ * acknowledgements or timestamps to translate. Data that a client sends before step 3 is dropped;
+ * TCP sends it again. Everything but TCP passes. The table is bounded: when it is full, the entry
+ * that was silent longest goes.
  */
 #include "../engine/element.h"
 #include "../engine/net.h"
@@ -40,7 +41,7 @@ struct synproxy {
     uint64_t syns, accepted, bad_cookies, drops;
 };
 
-#define COOKIE_NS    (64 * NSEC_PER_SEC) /* the clock of cookies; this one and the last are accepted */
+#define COOKIE_NS    (64 * NSEC_PER_SEC) /* the cookies' clock; this one and the last are taken */
 #define LIST_WAITING 0
 #define LIST_OPEN    1
 #define WAITING_NS   (10 * NSEC_PER_SEC)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Unqueue, RatedUnqueue, BandwidthRatedUnqueue: pull packets and push them on, as fast as they come or
- * at a rate. As Click's; they also wait while all Queues behind them are full.
+ * Unqueue, RatedUnqueue, BandwidthRatedUnqueue: pull packets and push them on, as fast as they come
+ * or at a rate. As Click's; they also wait while all Queues behind them are full.
  */
 #include "../engine/element.h"
 #include "../engine/rate.h"

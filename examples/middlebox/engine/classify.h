@@ -3,10 +3,10 @@
  * @file
  * Decision programs: what Classifier, IPClassifier and IPFilter compile to.
  *
- * A builder holds a DAG of tests, "four bytes at an offset, masked, equal a value", made from the last
- * rule to the first, so that a test's targets exist before it does. The optimiser walks the DAG with
- * what is known on each path, leaves out tests whose outcome is known, merges equal parts, and turns
- * runs of tests of the same bytes into one binary search.
+ * A builder holds a DAG of tests, "four bytes at an offset, masked, equal a value", made from the
+ * last rule to the first, so that a test's targets exist before it does. The optimiser walks the
+ * DAG with what is known on each path, leaves out tests whose outcome is known, merges equal parts,
+ * and turns runs of tests of the same bytes into one binary search.
  */
 #ifndef SPRAT_MIDDLEBOX_CLASSIFY_H
 #define SPRAT_MIDDLEBOX_CLASSIFY_H
@@ -53,8 +53,8 @@ target_t cbuilder_test(struct cbuilder *b, unsigned base, unsigned off, uint32_t
 void cbuilder_free(struct cbuilder *b);
 
 /**
- * One step: is the masked word in the range [lo, lo + span]? An equality has span 0. Words are in host
- * order, the first byte the most significant.
+ * One step: is the masked word in the range [lo, lo + span]? An equality has span 0. Words are in
+ * host order, the first byte the most significant.
  */
 struct cinsn {
     uint32_t mask, lo, span;
@@ -68,8 +68,8 @@ struct program {
     target_t entry;
     unsigned n;
     uint32_t need[BASES]; /* packets with that many bytes need no further check */
-    /* For shorter packets, the tests as they were: one that lacks its bytes fails, whatever others of the
-     * same word said, so nothing can be concluded from it. */
+    /* For shorter packets, the tests as they were: one that lacks its bytes fails, whatever others
+     * of the same word said, so nothing can be concluded from it. */
     struct ctest *tests;
     target_t tests_entry;
 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Ports: how many an element may have, whether each is push or pull, and who hears of whom. The rules
- * are Click's: a push output and a pull input have exactly one connection, both ends of a connection
- * agree, an agnostic element is push or pull throughout, and agnostic ports that nothing decides are
- * push.
+ * Ports: how many an element may have, whether each is push or pull, and who hears of whom. The
+ * rules are Click's: a push output and a pull input have exactly one connection, both ends of a
+ * connection agree, an agnostic element is push or pull throughout, and agnostic ports that nothing
+ * decides are push.
  */
 #include <stdlib.h>
 
@@ -125,8 +125,8 @@ static void check_mixed(struct connector *c, const struct element *e, unsigned i
             kind_names[p->p[0][i].kind], i, kind_names[p->p[1][o].kind], o);
 }
 
-/* Spread what is known over elements and connections until nothing changes. With `check`, tell what does
- * not fit. */
+/* Spread what is known over elements and connections until nothing changes. With `check`, tell what
+ * does not fit. */
 static bool spread(struct connector *c, bool check)
 {
     bool changed = false;

@@ -3,10 +3,11 @@
  * @file
  * What an element is made of. This is the header that every element includes.
  *
- * An element class is a constant table (struct element_class); an element is an instance of the struct
- * that its class declares, with struct element as first member, zeroed when it is created. Its life:
- * arguments are read into its fields, configure(), initialize(), take_state() on a hot swap, start(),
- * then push/pull/run calls, and cleanup(), which also follows a failed configure() or initialize().
+ * An element class is a constant table (struct element_class); an element is an instance of the
+ * struct that its class declares, with struct element as first member, zeroed when it is created.
+ * Its life: arguments are read into its fields, configure(), initialize(), take_state() on a hot
+ * swap, start(), then push/pull/run calls, and cleanup(), which also follows a failed configure()
+ * or initialize().
  *
  * Push and pull work on batches (lists of packets). An element owns the packets it is given.
  */
@@ -213,7 +214,9 @@ struct element_class {
     void (*start)(struct element *e);
     void (*cleanup)(struct element *e);
     void (*take_state)(struct element *e, struct element *old);
-    /** For CLASS_LIVE: take over what configure() made of `from`, which is cleaned up afterwards. */
+    /**
+     * For CLASS_LIVE: take over what configure() made of `from`, which is cleaned up afterwards.
+     */
     void (*adopt)(struct element *e, struct element *from);
     /** A field was changed by a handler. */
     void (*changed)(struct element *e);

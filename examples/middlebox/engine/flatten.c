@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * From the tree to a flat plan: compounds are expanded into their elements, with a prefix to the
- * names and parameters put into the configuration strings. A compound becomes two pass-throughs (its
- * input and output), and at the end all pass-throughs are short-circuited away.
+ * names and parameters put into the configuration strings. A compound becomes two pass-throughs
+ * (its input and output), and at the end all pass-throughs are short-circuited away.
  */
 #include "lang.h"
 #include "lex.h"
@@ -83,8 +83,8 @@ static const struct ast_var *find_var(const struct env *env, struct str name)
 }
 
 /*
- * A `$name`, `${name}` or `${name-default}` at s[i]. Returns the index behind it, or i if it is none;
- * an unknown variable without a default stays as it is.
+ * A `$name`, `${name}` or `${name-default}` at s[i]. Returns the index behind it, or i if it is
+ * none; an unknown variable without a default stays as it is.
  */
 static uint32_t variable(const struct env *env, struct str s, uint32_t i, struct str *value)
 {
@@ -299,7 +299,8 @@ err:
     return false;
 }
 
-/* The first overload that takes these ports and arguments; a built-in class behind "..." is last. */
+/* The first overload that takes these ports and arguments; a built-in class behind "..." is
+ * last. */
 static const struct ast_compound *choose(struct flattener *f, const struct ast_class *cls,
                                          struct conf_text *conf, unsigned n_in, unsigned n_out,
                                          struct ast_var **vars,

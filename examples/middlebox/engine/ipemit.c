@@ -8,7 +8,8 @@ static target_t test_place(struct cbuilder *b, const struct place *p, uint32_t m
     return cbuilder_test(b, p->base, p->off, mask << p->shift, value << p->shift, yes, no);
 }
 
-/* number > value, bit by bit from the left; runs of equal bits make one test. Built from the right. */
+/* number > value, bit by bit from the left; runs of equal bits make one test. Built from
+ * the right. */
 static target_t emit_greater(struct cbuilder *b, const struct place *p, uint32_t mask,
                              uint32_t value, target_t yes, target_t no)
 {

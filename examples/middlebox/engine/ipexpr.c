@@ -7,8 +7,8 @@
  *     and    := factor {["and"] factor}
  *     factor := "not" factor | "(" expr ")" | primitive
  *
- * A primitive is a row of qualifiers (src, tcp, port, ...), perhaps a mask and a comparison, and a value.
- * Qualifiers that are left out are taken from the primitive before: `src port 80 or 81`.
+ * A primitive is a row of qualifiers (src, tcp, port, ...), perhaps a mask and a comparison, and a
+ * value. Qualifiers that are left out are taken from the primitive before: `src port 80 or 81`.
  */
 #include "ipexpr_tree.h"
 

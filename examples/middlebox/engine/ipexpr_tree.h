@@ -27,8 +27,8 @@ enum relation { REL_EQ, REL_NE, REL_LT, REL_GT, REL_LE, REL_GE };
 
 enum { DIR_EITHER, DIR_SRC, DIR_DST, DIR_BOTH };
 
-/* The place of a number: `bits` bits, of which the last stands `shift` bits from the right end of the
- * word (network order). */
+/* The place of a number: `bits` bits, of which the last stands `shift` bits from the right end of
+ * the word (network order). */
 struct place {
     uint8_t base, shift, bits;
     uint16_t off;

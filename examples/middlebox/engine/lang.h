@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
- * @file
- * The Click language: from source text to a tree (parse.c), from the tree to a flat plan of elements
- * and connections (flatten.c). Source: click(5).
+ * @file The Click language: from source text to a tree (parse.c), from the tree to a flat plan of
+ * elements and connections (flatten.c). Source: click(5).
  *
  * Positions are byte offsets into the source; errs turns them into line and column.
  */
@@ -122,7 +121,8 @@ int lang_flatten(const struct ast *ast, struct plan *plan, struct errs *errs);
 /** Source position of a byte of an expanded configuration string. */
 uint32_t conf_text_pos(const struct conf_text *c, uint32_t at);
 
-/** Split at commas that stand outside quotes. Returns the argument at `*at` and moves on; at the end
+/**
+ * Split at commas that stand outside quotes. Returns the argument at `*at` and moves on; at the end
  * (nothing but white space left) returns false. */
 bool conf_split(struct str text, uint32_t *at, struct str *arg);
 

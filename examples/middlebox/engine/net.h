@@ -126,7 +126,8 @@ static inline bool ip_is_first(const struct ip_hdr *ip)
 }
 
 /**
- * The transport header, if `need` bytes of it are in the data and belong to the IP packet; else NULL.
+ * The transport header, if `need` bytes of it are in the data and belong to the IP packet; else
+ * NULL.
  *
  * @param len  set to the bytes of transport data (header included); may be NULL.
  */

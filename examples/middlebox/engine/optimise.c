@@ -2,19 +2,19 @@
 /*
  * The optimiser of decision programs.
  *
- * 1. States. A state is a test to go on from, together with the facts that hold when it is reached and
- *    that matter to any test that can still be reached: bits known to have a value, and tests known to
- *    fail. Tests have no side effects, so a state need not ask its own test next: it asks for the masked
- *    word that most of the reachable undecided tests are about, for all their values at once. Each
- *    outcome leads to a state with more facts, in which decided tests are skipped. Equal states are
- *    shared. With many states, further ones ask their own test only, and with very many they forget
- *    their facts, which bounds their number by that of the tests.
+ * 1. States. A state is a test to go on from, together with the facts that hold when it is reached
+ *    and that matter to any test that can still be reached: bits known to have a value, and tests
+ *    known to fail. Tests have no side effects, so a state need not ask its own test next: it asks
+ *    for the masked word that most of the reachable undecided tests are about, for all their values
+ *    at once. Each outcome leads to a state with more facts, in which decided tests are skipped.
+ *    Equal states are shared. With many states, further ones ask their own test only, and with very
+ *    many they forget their facts, which bounds their number by that of the tests.
  * 2. Merging, from the bottom: a question whose outcomes agree disappears, equal ones become one.
- * 3. Searches: questions with several values, and tests of the same masked word one after the other along
- *    "no", become a sorted table.
+ * 3. Searches: questions with several values, and tests of the same masked word one after the other
+ *    along "no", become a sorted table.
  *
- * There are no cycles: along every edge the test's number falls (a test's targets are older than it is),
- * or it stays and fewer tests are undecided. No recursion is needed.
+ * There are no cycles: along every edge the test's number falls (a test's targets are older than it
+ * is), or it stays and fewer tests are undecided. No recursion is needed.
  */
 #include <stdlib.h>
 

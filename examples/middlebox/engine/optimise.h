@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/** @file The working state of the optimiser: states (optimise.c) that become instructions (merge.c). */
+/**
+ * @file The working state of the optimiser: states (optimise.c) that become instructions (merge.c).
+ */
 #ifndef SPRAT_MIDDLEBOX_OPTIMISE_H
 #define SPRAT_MIDDLEBOX_OPTIMISE_H
 

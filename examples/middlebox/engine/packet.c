@@ -35,8 +35,8 @@ static uint8_t *moved(uint8_t *ptr, const struct packet *from, const struct pack
     return at < 0 || at > to->end - to->head ? NULL : to->head + at;
 }
 
-/* A copy with at least the given head- and tailroom. Bytes stripped from the front come along as far
- * as they fit, so that Unstrip works on copies. */
+/* A copy with at least the given head- and tailroom. Bytes stripped from the front come along as
+ * far as they fit, so that Unstrip works on copies. */
 static struct packet *copy(const struct packet *p, uint32_t headroom, uint32_t tailroom)
 {
     struct packet *q = packet_new(headroom, p->len + tailroom);

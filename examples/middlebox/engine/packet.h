@@ -3,8 +3,8 @@
  * @file
  * A packet: a window of data inside a buffer, and annotations.
  *
- * Packets travel in batches, lists linked by `next`. A packet has exactly one owner and its buffer is
- * never shared, so whoever holds a packet may write into it; Tee and its like copy.
+ * Packets travel in batches, lists linked by `next`. A packet has exactly one owner and its buffer
+ * is never shared, so whoever holds a packet may write into it; Tee and its like copy.
  */
 #ifndef SPRAT_MIDDLEBOX_PACKET_H
 #define SPRAT_MIDDLEBOX_PACKET_H
@@ -22,7 +22,8 @@ enum packet_type {
     PACKET_OUTGOING,
 };
 
-/* Offsets of the named annotations; the same as Click's, so numeric ANNO arguments mean the same. */
+/* Offsets of the named annotations; the same as Click's, so numeric ANNO arguments mean the
+ * same. */
 #define ANNO_SIZE            48
 #define ANNO_DST_IP          0
 #define ANNO_PAINT           16

@@ -462,7 +462,7 @@ static bool ends_of(struct parser *p, struct list *list, int side, struct end **
 
         if (!item->given[side]) {
             count = 1;
-            if (item->group) /* what is an input inside the group is an output of the pass-through */
+            if (item->group) /* an input inside the group is an output of the pass-through */
                 count = used_ports(p, elem, side == 0);
         }
         for (unsigned k = 0; k < count; k++) {

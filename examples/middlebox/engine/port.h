@@ -21,8 +21,8 @@ struct port_file;
 /**
  * A packet whose buffer holds at least `bytes` bytes, or NULL when there is no memory for one.
  *
- * Only `head` and `end` of the result are set (the buffer's bounds); packet_new() does the rest. The
- * buffer need not be cleared. Called per packet: take it from a pool.
+ * Only `head` and `end` of the result are set (the buffer's bounds); packet_new() does the rest.
+ * The buffer need not be cleared. Called per packet: take it from a pool.
  */
 struct packet *port_packet_alloc(uint32_t bytes);
 
@@ -41,7 +41,9 @@ uint32_t port_random(void);
 /** Write `len` bytes of log; the text ends with a newline and is not NUL-terminated. */
 void port_log(const char *text, size_t len);
 
-/** The network device called `name` (NUL-terminated), or NULL. Opening twice gives the same device. */
+/**
+ * The network device called `name` (NUL-terminated), or NULL. Opening twice gives the same device.
+ */
 struct port_dev *port_dev_find(const char *name);
 
 /** The device's Ethernet address, 6 bytes. */
@@ -50,20 +52,23 @@ const uint8_t *port_dev_mac(const struct port_dev *dev);
 /**
  * Say whom to tell when something arrives (`rx` true) or when room to send appears (`rx` false).
  *
- * `wake(arg)` may be called from any context of the engine's thread, also when nothing changed. A NULL
- * `wake` stops it. One listener for each direction: the last call counts.
+ * `wake(arg)` may be called from any context of the engine's thread, also when nothing changed. A
+ * NULL `wake` stops it. One listener for each direction: the last call counts.
  */
 void port_dev_listen(struct port_dev *dev, bool rx, void (*wake)(void *arg), void *arg);
 
 /**
- * Take up to `max` received packets, linked by `next` in order of arrival; NULL when there are none.
+ * Take up to `max` received packets, linked by `next` in order of arrival; NULL when there are
+ * none.
  *
- * `data`, `len`, `head` and `end` are set, everything else is zero. After NULL the listener is called
- * when the next packet arrives.
+ * `data`, `len`, `head` and `end` are set, everything else is zero. After NULL the listener is
+ * called when the next packet arrives.
  */
 struct packet *port_dev_rx(struct port_dev *dev, unsigned max);
 
-/** How many packets port_dev_tx() would take now. After 0 the listener is called once there is room. */
+/**
+ * How many packets port_dev_tx() would take now. After 0 the listener is called once there is room.
+ */
 unsigned port_dev_tx_room(struct port_dev *dev);
 
 /** Send the packets of a linked list. The device owns them from here, also those it cannot send. */

@@ -8,7 +8,8 @@
 
 #include "element.h"
 
-/** An exponentially weighted moving average, updated every 10 ms with a weight of 1/32: it follows a
+/**
+ * An exponentially weighted moving average, updated every 10 ms with a weight of 1/32: it follows a
  * change within about a second. */
 struct rate {
     uint64_t epoch;  /* the 10 ms interval that `now` counts */
@@ -28,8 +29,8 @@ struct bucket {
 };
 
 /**
- * Set the rate. The burst is `burst` tokens, or what `duration_ns` fills when burst is 0; at least `least`
- * tokens, so that the largest unit can pass.
+ * Set the rate. The burst is `burst` tokens, or what `duration_ns` fills when burst is 0; at least
+ * `least` tokens, so that the largest unit can pass.
  */
 void bucket_set(struct bucket *b, uint64_t rate, uint64_t burst, uint64_t duration_ns,
                 uint64_t least, uint64_t now_ns);

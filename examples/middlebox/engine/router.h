@@ -44,8 +44,8 @@ void engine_free(struct engine *eng);
 /**
  * Read, check and start a configuration.
  *
- * While another one runs, this is a hot swap: the new one takes over the state of elements with the same
- * name and class. If anything is wrong with the new one, the old one keeps running.
+ * While another one runs, this is a hot swap: the new one takes over the state of elements with the
+ * same name and class. If anything is wrong with the new one, the old one keeps running.
  *
  * @param errors  gets the errors and warnings, a line each; may be NULL.
  * @return 0, or -1.
@@ -58,8 +58,8 @@ int engine_check(const char *text, size_t len, struct text *errors);
 /**
  * Run until nothing is left to do or about `max_tasks` tasks have run.
  *
- * @return when to call again: 0 (there is more to do now), a moment of port_now_ns(), or NEVER (only
- * when a device has something). The router's `stopped` tells whether a driver should end.
+ * @return when to call again: 0 (there is more to do now), a moment of port_now_ns(), or NEVER
+ * (only when a device has something). The router's `stopped` tells whether a driver should end.
  */
 uint64_t engine_run(struct engine *eng, unsigned max_tasks);
 
@@ -78,8 +78,8 @@ enum handler_status {
 };
 
 /**
- * Call "element.handler" (or a global one: "list", "hotconfig", ...). Elements can also be named by their
- * number, from 1.
+ * Call "element.handler" (or a global one: "list", "hotconfig", ...). Elements can also be named by
+ * their number, from 1.
  *
  * @param out  a read's answer, or the error messages of a call that failed.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Tasks by stride scheduling: each run moves a task back by its stride (ScheduleInfo sets it), so that
- * tasks get turns in proportion to their tickets. Timers in a binary heap. A round reads the clock
- * once.
+ * Tasks by stride scheduling: each run moves a task back by its stride (ScheduleInfo sets it), so
+ * that tasks get turns in proportion to their tickets. Timers in a binary heap. A round reads the
+ * clock once.
  */
 #include "router.h"
 

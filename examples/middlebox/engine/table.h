@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
- * @file
- * Hash tables with a bound, for what the network makes us remember: neighbours, stations, flows,
- * fragments. Entries are embedded in the user's structs, kept in slabs that grow up to the capacity, and
- * linked from the least to the most recently used, which is the order in which they age.
+ * @file Hash tables with a bound, for what the network makes us remember: neighbours, stations,
+ * flows, fragments. Entries are embedded in the user's structs, kept in slabs that grow up to the
+ * capacity, and linked from the least to the most recently used, which is the order in which they
+ * age.
  *
  * Keys are hashed with a secret, so that nobody outside can aim at one bucket.
  */
@@ -14,7 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** First member of an entry. The key follows at once: `key_len` bytes, without padding that differs. */
+/**
+ * First member of an entry. The key follows at once: `key_len` bytes, without padding that differs.
+ */
 struct tentry {
     struct tentry *chain;
     struct tentry *older, *newer;

@@ -41,7 +41,9 @@ char *str_dup(struct str s);
 /** Cut white space off both ends. */
 struct str str_trim(struct str s);
 
-/** Take the first word (up to white space, quotes and `\<>` kept whole) off `*s`; empty at the end. */
+/**
+ * Take the first word (up to white space, quotes and `\<>` kept whole) off `*s`; empty at the end.
+ */
 struct str str_word(struct str *s);
 
 /** Is c a space as the Click language sees it? */
@@ -63,10 +65,16 @@ static inline bool is_alpha(char c)
 /** Value of a hexadecimal digit, or -1. */
 int hex_digit(char c);
 
-/** Where a quoted piece (`"..."`, `'...'`, `\<...>`) that starts at `i` ends; `i` itself if none does. */
+/**
+ * Where a quoted piece (`"..."`, `'...'`, `\<...>`) that starts at `i` ends; `i` itself if none
+ * does.
+ */
 uint32_t str_skip_quoted(struct str s, uint32_t i);
 
-/** Text that grows. After the memory ran out or `limit` was reached, `cut` is set and more is ignored. */
+/**
+ * Text that grows. After the memory ran out or `limit` was reached, `cut` is set and more is
+ * ignored.
+ */
 struct text {
     char *s; /* NUL-terminated once anything was added, else NULL */
     uint32_t len;

@@ -373,8 +373,8 @@ static uint32_t unescape(struct str s, uint32_t i, struct text *t)
     return i + 1;
 }
 
-/* A \<...> substitution; i stands behind the `<`. Comments in it are skipped; anything else than hex
- * digits and white space makes it wrong. */
+/* A \<...> substitution; i stands behind the `<`. Comments in it are skipped; anything else than
+ * hex digits and white space makes it wrong. */
 static bool hex_data(struct str s, uint32_t *i, struct text *t)
 {
     int high = -1;

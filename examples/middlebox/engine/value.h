@@ -3,8 +3,8 @@
  * @file
  * Reading the values that configuration strings and handlers are made of.
  *
- * Every function takes the whole of `s` (white space around it is allowed) and returns whether it is
- * such a value; on false the result is untouched. Source: click(5), "Configuration strings".
+ * Every function takes the whole of `s` (white space around it is allowed) and returns whether it
+ * is such a value; on false the result is untouched. Source: click(5), "Configuration strings".
  */
 #ifndef SPRAT_MIDDLEBOX_VALUE_H
 #define SPRAT_MIDDLEBOX_VALUE_H
@@ -28,7 +28,9 @@ bool value_time(struct str s, uint64_t unit_ns, uint64_t *out_ns);
 /** A bandwidth in bytes per second, with an optional unit. */
 bool value_bandwidth(struct str s, uint64_t *out);
 bool value_ip(struct str s, uint32_t *out);
-/** `a.b.c.d/len`, `a.b.c.d/mask`, abbreviated `a.b/len`; with `bare`, also an address alone (/32). */
+/**
+ * `a.b.c.d/len`, `a.b.c.d/mask`, abbreviated `a.b/len`; with `bare`, also an address alone (/32).
+ */
 bool value_prefix(struct str s, bool bare, struct prefix *out);
 bool value_ether(struct str s, uint8_t out[6]);
 bool value_ip6(struct str s, uint8_t out[16]);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Fuzzing: one program for five kinds of input; the environment variable FUZZ_TARGET chooses (config,
- * filter, handler, packet, pcap). Whatever the bytes are, nothing may crash, hang, or leak a packet.
+ * Fuzzing: one program for five kinds of input; the environment variable FUZZ_TARGET chooses
+ * (config, filter, handler, packet, pcap). Whatever the bytes are, nothing may crash, hang, or leak
+ * a packet.
  *
- * With libFuzzer (clang) it searches for inputs; `-DFUZZ_SEEDS` builds a program that writes the seed
- * corpus of each target into the directory it is given.
+ * With libFuzzer (clang) it searches for inputs; `-DFUZZ_SEEDS` builds a program that writes the
+ * seed corpus of each target into the directory it is given.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -8,10 +8,10 @@ struct engine;
 /**
  * Serve requests, in a thread of its own.
  *
- * The host writes commands of ControlSocket's protocol ("READ counter.count") to data/control/request;
- * the guest writes what ControlSocket would answer to data/control/reply/0, reply/1, ... in pieces of at
- * most 1024 bytes, and then their number to data/control/replies. The request is emptied when it is
- * taken, so the host may watch either node.
+ * The host writes commands of ControlSocket's protocol ("READ counter.count") to
+ * data/control/request; the guest writes what ControlSocket would answer to data/control/reply/0,
+ * reply/1, ... in pieces of at most 1024 bytes, and then their number to data/control/replies. The
+ * request is emptied when it is taken, so the host may watch either node.
  */
 void control_start(struct engine *engine);
 

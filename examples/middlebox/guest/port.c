@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The engine's world in a guest: devices are netfront's interfaces, packets its buffers, without a copy.
- * A device's name ends in the interface's number: eth0, xen1, or just 2.
+ * The engine's world in a guest: devices are netfront's interfaces, packets its buffers, without a
+ * copy. A device's name ends in the interface's number: eth0, xen1, or just 2.
  */
 #include "../engine/port.h"
 
@@ -209,7 +209,8 @@ struct port_dev *port_dev_find(const char *name)
         return NULL;
 
     struct port_dev *dev = &devices[n_devices];
-    /* Elements look at packets as they came from the wire: checksums are there, and no large ones. */
+    /* Elements look at packets as they came from the wire: checksums are there, and no
+     * large ones. */
     struct netfront_config config = {.rx_buffers = rx_buffers(), .no_offload = true};
     *dev = (struct port_dev){.number = number};
     if (netfront_open(number, &config, device_changed, dev, &dev->nf))

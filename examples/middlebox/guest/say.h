@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/** What the guest itself has to say: printf's work with the one formatter that the engine needs too. */
+/**
+ * What the guest itself has to say: printf's work with the one formatter that the engine needs too.
+ */
 #ifndef MIDDLEBOX_GUEST_SAY_H
 #define MIDDLEBOX_GUEST_SAY_H
 

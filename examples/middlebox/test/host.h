@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
- * @file
- * The engine's port for tests: devices, files, clock and log in memory. Every packet is its own
- * allocation, so that the address sanitizer sees each byte beyond its buffer; the benchmark uses a pool.
+ * @file The engine's port for tests: devices, files, clock and log in memory. Every packet is its
+ * own allocation, so that the address sanitizer sees each byte beyond its buffer; the benchmark
+ * uses a pool.
  */
 #ifndef SPRAT_MIDDLEBOX_HOST_H
 #define SPRAT_MIDDLEBOX_HOST_H

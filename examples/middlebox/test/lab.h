@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
- * @file
- * What the tests share: an engine on the host port, and short ways to feed it and look at it. Test names
- * are sentences.
+ * @file What the tests share: an engine on the host port, and short ways to feed it and look at it.
+ * Test names are sentences.
  */
 #ifndef SPRAT_MIDDLEBOX_LAB_H
 #define SPRAT_MIDDLEBOX_LAB_H

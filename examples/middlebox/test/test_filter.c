@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Classifier, IPClassifier, IPFilter: the pattern language, and the optimiser against plain evaluation. */
+/* Classifier, IPClassifier, IPFilter: the pattern language, and the optimiser against plain
+ * evaluation. */
 #include "../engine/classify.h"
 #include "lab.h"
 

@@ -18,13 +18,13 @@ struct cmdline {
 };
 
 /**
- * Split a command line as a shell does: words between blanks; '...' keeps all, "..." keeps all but \"
- * and \\, a backslash elsewhere keeps the next character. There are no variables and no globs.
+ * Split a command line as a shell does: words between blanks; '...' keeps all, "..." keeps all but
+ * \" and \\, a backslash elsewhere keeps the next character. There are no variables and no globs.
  *
  * @param text  changed in place; must stay.
  * @param program  becomes argv[0].
- * @param words, max_words  room for the words, the program and two NULLs; half the text's length + 4
- *                          is always enough.
+ * @param words, max_words  room for the words, the program and two NULLs; half the text's length +
+ *                          4 is always enough.
  * @param error, error_size  receives what is wrong, in a sentence.
  * @return false when a quote is not closed or a backslash ends the text.
  */

@@ -9,8 +9,8 @@
 #include <sprat/compiler.h>
 
 /**
- * Write text as snprintf does, with %c %s %d %i %u %x %p %%, the lengths l, ll, z, the flag 0, width,
- * and .* or .N for %s.
+ * Write text as snprintf does, with %c %s %d %i %u %x %p %%, the lengths l, ll, z, the flag 0,
+ * width, and .* or .N for %s.
  *
  * @return the length that the whole text would have; what does not fit `size` is cut.
  */

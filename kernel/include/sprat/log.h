@@ -16,7 +16,10 @@ void log_write(const char *bytes, size_t len);
 /** Write what fits without waiting. @return bytes taken, 0 when console and buffer are full. */
 size_t log_write_now(const char *bytes, size_t len);
 
-/** Hand out what is kept, waiting for the host at most until the deadline. The scheduler is not used. */
+/**
+ * Hand out what is kept, waiting for the host at most until the deadline. The scheduler is not
+ * used.
+ */
 void log_flush(uint64_t deadline_ns);
 
 /** Read what was typed, waiting until there is something. @return bytes, at least 1. */
@@ -29,7 +32,9 @@ size_t log_read_now(char *bytes, size_t len);
 bool log_readable(void);
 bool log_writable(void);
 
-/** Call this (it must not wait) whenever one of these may have become true. One listener at most. */
+/**
+ * Call this (it must not wait) whenever one of these may have become true. One listener at most.
+ */
 void log_listen(void (*on_change)(void));
 
 #endif

@@ -9,8 +9,8 @@
 /**
  * Take over the memory behind what the domain builder used.
  *
- * @return the number of free pages. Their number does not change the cost: pages beyond the builder's
- *         mapping are mapped when they are first needed.
+ * @return the number of free pages. Their number does not change the cost: pages beyond the
+ *         builder's mapping are mapped when they are first needed.
  */
 size_t page_init(void);
 

@@ -3,8 +3,8 @@
  * Cooperative threads on one vCPU.
  *
  * A thread runs until it waits, yields or ends. Nothing interrupts it: events and timers are taken
- * when a thread waits or yields. When all wait, the vCPU is given back to Xen until the next event or
- * the earliest deadline; nothing else wakes it.
+ * when a thread waits or yields. When all wait, the vCPU is given back to Xen until the next event
+ * or the earliest deadline; nothing else wakes it.
  */
 #ifndef SPRAT_THREAD_H
 #define SPRAT_THREAD_H

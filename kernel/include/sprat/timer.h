@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/** One-shot timers. As many as there is memory for; the vCPU's one alarm is set for the earliest. */
+/**
+ * One-shot timers. As many as there is memory for; the vCPU's one alarm is set for the earliest.
+ */
 #ifndef SPRAT_TIMER_H
 #define SPRAT_TIMER_H
 

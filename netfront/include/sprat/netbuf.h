@@ -2,8 +2,8 @@
 /**
  * Packet buffers.
  *
- * A packet is a chain of netbufs, each a piece of it in a page of its own. The descriptions are kept
- * apart from the pages, which other domains see: nothing that this guest relies on is in them.
+ * A packet is a chain of netbufs, each a piece of it in a page of its own. The descriptions are
+ * kept apart from the pages, which other domains see: nothing that this guest relies on is in them.
  */
 #ifndef SPRAT_NETBUF_H
 #define SPRAT_NETBUF_H

@@ -2,8 +2,8 @@
 /**
  * Network interfaces: bursts of packets from and to netback, per queue. No protocol is known here.
  *
- * The backend is another domain, and may lie: what it gets wrong is counted and ends the connection,
- * never the guest. Nothing here waits but netfront_wait().
+ * The backend is another domain, and may lie: what it gets wrong is counted and ends the
+ * connection, never the guest. Nothing here waits but netfront_wait().
  */
 #ifndef SPRAT_NETFRONT_H
 #define SPRAT_NETFRONT_H
@@ -19,7 +19,7 @@
 struct netfront;
 
 enum netfront_link {
-    NETFRONT_DOWN, /**< no backend, or one that has not connected yet, or was closed after a fault */
+    NETFRONT_DOWN, /**< no backend, or one that is not connected, or was closed for a fault */
     NETFRONT_UP,
     NETFRONT_GONE, /**< the interface was unplugged; netfront_close() it */
 };
@@ -74,8 +74,8 @@ SPRAT_API const struct netfront_features *netfront_features(const struct netfron
 SPRAT_API const struct netfront_stats *netfront_stats(const struct netfront *nf);
 
 /**
- * Sleep until packets came in on any queue, room for sending appeared, the link changed, or the deadline
- * (ns of CLOCK_MONOTONIC; UINT64_MAX is never). @return 0 or -ETIMEDOUT.
+ * Sleep until packets came in on any queue, room for sending appeared, the link changed, or the
+ * deadline (ns of CLOCK_MONOTONIC; UINT64_MAX is never). @return 0 or -ETIMEDOUT.
  */
 SPRAT_API int netfront_wait(struct netfront *nf, uint64_t deadline_ns);
 
@@ -95,8 +95,8 @@ SPRAT_API unsigned netfront_receive(struct netfront *nf, unsigned queue, struct 
  * Send packets, in order.
  *
  * @return how many were taken; their buffers are freed when the backend has them. The rest stay the
- *         caller's: there is no room now, or the link is down (0), or the first of them can't be sent
- *         at all (more pieces than the backend takes, larger than 65535 bytes): drop that one.
+ *         caller's: there is no room now, or the link is down (0), or the first of them can't be
+ *         sent at all (more pieces than the backend takes, larger than 65535 bytes): drop that one.
  */
 SPRAT_API unsigned netfront_transmit(struct netfront *nf, unsigned queue, struct netbuf **packets,
                                      unsigned n);

@@ -15,8 +15,8 @@ uint64_t clock_wall(void);
 uint64_t clock_cpu(void);
 
 /**
- * Make an event come at a time of clock_monotonic(), in ns; PORT_FOREVER cancels it. One deadline at
- * a time, the last one counts. One that is many days ahead may come early. @return 0 or -errno.
+ * Make an event come at a time of clock_monotonic(), in ns; PORT_FOREVER cancels it. One deadline
+ * at a time, the last one counts. One that is many days ahead may come early. @return 0 or -errno.
  */
 int clock_set_alarm(uint64_t deadline_ns);
 

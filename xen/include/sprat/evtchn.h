@@ -2,9 +2,9 @@
 /**
  * Event channels.
  *
- * Events are taken when the guest asks for them (evtchn_dispatch: at each point where a thread waits
- * or yields), never in the middle of something. A handler therefore runs like a function call, may use
- * everything but waiting, and needs no locks.
+ * Events are taken when the guest asks for them (evtchn_dispatch: at each point where a thread
+ * waits or yields), never in the middle of something. A handler therefore runs like a function
+ * call, may use everything but waiting, and needs no locks.
  */
 #ifndef SPRAT_EVTCHN_H
 #define SPRAT_EVTCHN_H

@@ -3,13 +3,12 @@
  * The life of a frontend: one for network, disks and what else a backend offers.
  *
  *     INITIALISING --publish()--> PUBLISHED --connected()--> CONNECTED
- *           ^                         |                          |
- *           |                         +------disconnect()--------+   backend closes, lies, or is gone
- *           |                                     v
+ *           ^ | | | +------disconnect()--------+ backend closes, lies, or is gone | v
  *        CLOSED <--------release()------------ CLOSING               backend let go
  *
- * A backend that starts again finds the frontend in CLOSED and takes it through the same steps. All of
- * a driver's functions run in the worker thread, so they may ask xenstore; none runs twice at a time.
+ * A backend that starts again finds the frontend in CLOSED and takes it through the same steps. All
+ * of a driver's functions run in the worker thread, so they may ask xenstore; none runs twice at a
+ * time.
  */
 #ifndef SPRAT_FRONT_H
 #define SPRAT_FRONT_H

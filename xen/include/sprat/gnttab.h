@@ -19,7 +19,8 @@
  *
  * @param page  an address of the guest's memory, at a page's start.
  * @param ref  receives the reference, to be handed to that domain.
- * @return 0; -ENOSPC when the table is full and may not grow; -ENOSYS when Xen gives the guest none.
+ * @return 0; -ENOSPC when the table is full and may not grow; -ENOSYS when Xen gives the guest
+ * none.
  */
 int gnttab_grant(domid_t domid, const void *page, bool read_only, grant_ref_t *ref);
 

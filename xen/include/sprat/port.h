@@ -59,8 +59,8 @@ struct port_work {
 };
 
 /**
- * Have work->run(work) called by the worker thread, after what was queued before it. Work that is queued
- * already is not queued twice. Callable from event handlers.
+ * Have work->run(work) called by the worker thread, after what was queued before it. Work that is
+ * queued already is not queued twice. Callable from event handlers.
  */
 void port_work(struct port_work *work);
 

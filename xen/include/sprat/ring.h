@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
- * The frontend's side of a request and response ring (xen/io/ring.h), against a backend that may lie.
+ * The frontend's side of a request and response ring (xen/io/ring.h), against a backend that may
+ * lie.
  *
- * What the frontend must know again later is never read back from the shared page: requests are only
- * written there, responses are copied out once. Which requests are in flight is kept in struct ring_ids.
+ * What the frontend must know again later is never read back from the shared page: requests are
+ * only written there, responses are copied out once. Which requests are in flight is kept in struct
+ * ring_ids.
  */
 #ifndef SPRAT_RING_H
 #define SPRAT_RING_H
@@ -43,8 +45,8 @@ bool ring_push(struct ring *ring);
 /**
  * Responses that wait.
  *
- * @return how many, or -EIO when the backend answered more than was asked, or took an answer back: the
- *         ring is lost.
+ * @return how many, or -EIO when the backend answered more than was asked, or took an answer back:
+ *         the ring is lost.
  */
 int ring_waiting(struct ring *ring);
 

@@ -19,7 +19,8 @@
 
 #include <sprat/compiler.h>
 
-/* A host that starts a thousand guests keeps xenstored busy for this long, seen from one of them. */
+/* A host that starts a thousand guests keeps xenstored busy for this long, seen from one of
+ * them. */
 #define XENSTORE_TIMEOUT_NS 60000000000ull
 #define XENSTORE_WARN_NS    5000000000ull
 
@@ -61,7 +62,8 @@ struct xenstore_item {
  * Ask about several paths at once, for the price of one wait.
  *
  * @param n  at most XENSTORE_ITEMS_MAX.
- * @return 0 when all were answered, be it with an error of their own; else -ETIMEDOUT, -EIO, -ENOSYS.
+ * @return 0 when all were answered, be it with an error of their own; else -ETIMEDOUT, -EIO,
+ * -ENOSYS.
  */
 SPRAT_API int xenstore_read_items(xenstore_tx_t tx, struct xenstore_item *items, size_t n);
 SPRAT_API int xenstore_write_items(xenstore_tx_t tx, struct xenstore_item *items, size_t n);

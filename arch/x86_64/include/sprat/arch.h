@@ -11,7 +11,9 @@
 /** Mapped at boot; written by Xen while the guest runs. */
 extern struct shared_info shared_info;
 
-/** What the domain builder tells a new guest. Valid from arch_init() on; its page is never freed. */
+/**
+ * What the domain builder tells a new guest. Valid from arch_init() on; its page is never freed.
+ */
 const struct start_info *arch_start_info(void);
 
 /** Time stamp counter at the guest's first instruction. */
@@ -36,8 +38,8 @@ struct arch_trap arch_describe_trap(const struct arch_regs *regs);
  * Walk frame pointers.
  *
  * @param rip, rbp  where to start.
- * @param rsp  of an exception; 0 for a walk that begins at a call. A function that needs no stack has
- *             no frame: its caller is then found by the return address on top of the stack.
+ * @param rsp  of an exception; 0 for a walk that begins at a call. A function that needs no stack
+ *             has no frame: its caller is then found by the return address on top of the stack.
  * @param addresses  receives up to max return addresses, innermost first, rip being the first.
  * @return how many. Stops at the first frame that is not on a mapped stack.
  */

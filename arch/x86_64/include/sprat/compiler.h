@@ -8,8 +8,8 @@
 /**
  * A function that the application may call.
  *
- * The runtime is built with hidden visibility, and what is hidden is made local before an application
- * is linked: only what carries this mark is part of Sprat's interface.
+ * The runtime is built with hidden visibility, and what is hidden is made local before an
+ * application is linked: only what carries this mark is part of Sprat's interface.
  */
 #define SPRAT_API __attribute__((visibility("default")))
 

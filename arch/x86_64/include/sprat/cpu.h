@@ -9,8 +9,9 @@
 #include <sprat/layout.h>
 
 /**
- * The state at %fs: the compilers fix two of its offsets. One vCPU, so one of these; a thread switch
- * writes the new thread's stack limit here and leaves %fs alone (loading it takes a hypercall).
+ * The state at %fs: the compilers fix two of its offsets. One vCPU, so one of these; a thread
+ * switch writes the new thread's stack limit here and leaves %fs alone (loading it takes a
+ * hypercall).
  */
 struct cpu_local {
     struct cpu_local *self;

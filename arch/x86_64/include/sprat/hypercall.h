@@ -2,8 +2,8 @@
 /**
  * Calls into Xen, one function each, as Xen's headers describe them.
  *
- * In the guest each is a jump into the hypercall page; on the host the fake hypervisor defines them.
- * All return 0 or more, or a negative number of <xen/errno.h> (the same values as errno's).
+ * In the guest each is a jump into the hypercall page; on the host the fake hypervisor defines
+ * them. All return 0 or more, or a negative number of <xen/errno.h> (the same values as errno's).
  */
 #ifndef SPRAT_HYPERCALL_H
 #define SPRAT_HYPERCALL_H

@@ -2,9 +2,9 @@
 /**
  * The guest's page tables and its map from pages to machine frames.
  *
- * A pfn counts the guest's own pages from 0; page pfn is always seen at SPRAT_VIRT_BASE +
- * pfn * PAGE_BYTES once it is mapped. The builder maps the first few hundred; the rest is mapped when
- * it is first used, so that booting costs the same whatever memory= says.
+ * A pfn counts the guest's own pages from 0; page pfn is always seen at SPRAT_VIRT_BASE + pfn *
+ * PAGE_BYTES once it is mapped. The builder maps the first few hundred; the rest is mapped when it
+ * is first used, so that booting costs the same whatever memory= says.
  */
 #ifndef SPRAT_MMU_H
 #define SPRAT_MMU_H
@@ -45,8 +45,9 @@ pfn_t mmu_pfn_of_mfn(mfn_t mfn);
  *
  * @param first  a multiple of 64; the run does not cross a multiple of 512 pages of address space.
  * @param count  at most 64.
- * @param new_table  called for a page (mapped, zeroed by the callee is not needed) when a page table is
- *                   missing; the page is never given back. NULL when there is none: -ENOMEM.
+ * @param new_table  called for a page (mapped, zeroed by the callee is not needed) when a page
+ *                   table is missing; the page is never given back. NULL when there is none:
+ *                   -ENOMEM.
  * @return 0, -ENOMEM, or what Xen said.
  */
 int mmu_map(pfn_t first, size_t count, void *(*new_table)(void));
