@@ -362,7 +362,57 @@ static void frames_that_are_none_end_the_backtrace(void **state)
     assert_int_equal(walk((uintptr_t)at), 2);
     at[0] = (uintptr_t)mmu_va(256) - 8; /* half of a frame is not mapped */
     assert_int_equal(walk((uintptr_t)at), 2);
+    *(uint64_t *)mmu_va(0) = (uintptr_t)trap;
     assert_int_equal(walk((uintptr_t)mmu_va(0) - 8), 1); /* the other half */
+}
+
+/* A function that has no frame yet: its return address is where rsp points. */
+
+static uint64_t called_from;
+
+__attribute__((noinline)) static void note_caller(void)
+{
+    called_from = (uintptr_t)__builtin_return_address(0);
+}
+
+static size_t walk_from(uintptr_t rsp)
+{
+    return arch_backtrace((uintptr_t)walk, 0, rsp, addresses, ARRAY_LEN(addresses));
+}
+
+__asm__(".pushsection .text\n"
+        "no_call: .skip 64, 0x90\n"
+        ".popsection");
+extern const char no_call[];
+
+static void a_return_address_on_the_stacks_top_is_one_behind_a_call(void **state)
+{
+    void (*volatile indirect)(void) = note_caller;
+    uint64_t *at;
+
+    (void)state;
+    fake_build(&(struct fake_guest){0});
+    at = (uint64_t *)((char *)fake_start_info() + 2048);
+    note_caller();
+    *at = called_from;
+    assert_int_equal(walk_from((uintptr_t)at), 2);
+    assert_true(addresses[1] == called_from);
+    addresses[1] = 7;
+    assert_int_equal(arch_backtrace(1, 0, (uintptr_t)at, addresses, 1), 1);
+    assert_true(addresses[1] == 7);
+    indirect();
+    *at = called_from;
+    assert_int_equal(walk_from((uintptr_t)at), 2);
+
+    memcpy((char *)at + 4, &called_from, sizeof(called_from));
+    assert_int_equal(walk_from((uintptr_t)at + 4), 1); /* odd */
+    assert_int_equal(walk_from((uintptr_t)mmu_va(256)), 1);
+    *at = (uintptr_t)(no_call + 32);
+    assert_int_equal(walk_from((uintptr_t)at), 1);
+    *at = (uintptr_t)fake_start_info() + 8; /* data */
+    assert_int_equal(walk_from((uintptr_t)at), 1);
+    *at = 8;
+    assert_int_equal(walk_from((uintptr_t)at), 1);
 }
 
 static void a_backtrace_ends_at_its_room(void **state)
@@ -403,6 +453,7 @@ int main(void)
         cmocka_unit_test(a_function_that_needs_more_stack_says_how_much),
         cmocka_unit_test(a_smashed_stack_is_called_one),
         cmocka_unit_test(frames_that_are_none_end_the_backtrace),
+        cmocka_unit_test(a_return_address_on_the_stacks_top_is_one_behind_a_call),
         cmocka_unit_test(a_backtrace_ends_at_its_room),
     };
     return RUN_TESTS(tests);
