@@ -46,6 +46,23 @@ void fake_log_clear(void)
     fake_console_clear();
 }
 
+/*
+ * Code that ASan instruments needs more stack than the guest's: small threads get more. The linker makes
+ * the calls of other files come here (--wrap).
+ */
+#define STACK_MIN 0x10000
+
+struct thread *__real_thread_start(const char *name, size_t stack_size, void (*entry)(void *),
+                                   void *arg);
+struct thread *__wrap_thread_start(const char *name, size_t stack_size, void (*entry)(void *),
+                                   void *arg);
+
+struct thread *__wrap_thread_start(const char *name, size_t stack_size, void (*entry)(void *),
+                                   void *arg)
+{
+    return __real_thread_start(name, stack_size < STACK_MIN ? STACK_MIN : stack_size, entry, arg);
+}
+
 static void start(void)
 {
     const struct start_info *si = arch_start_info();

@@ -34,7 +34,7 @@ static void letter(void *arg)
 
 static void start(const char *name, void (*entry)(void *))
 {
-    assert_non_null(thread_start(name, 16384, entry, (void *)(uintptr_t)name));
+    assert_non_null(thread_start(name, 65536, entry, (void *)(uintptr_t)name));
 }
 
 static void run(void (*body)(void), const char *wanted)
@@ -218,11 +218,11 @@ static void at_the_deadline(void)
     static uint64_t when_ns;
 
     when_ns = clock_monotonic() + 100;
-    thread_start("waker", 16384, wake_at_deadline, &when_ns);
+    thread_start("waker", 65536, wake_at_deadline, &when_ns);
     thread_yield();
     int error = thread_wait(&queue, when_ns + 1);
     assert_int_equal(error, 0);
-    thread_start("waker", 16384, wake_at_deadline, &when_ns);
+    thread_start("waker", 65536, wake_at_deadline, &when_ns);
     when_ns += 100;
     thread_yield();
     error = thread_wait(&queue, when_ns);
@@ -329,9 +329,9 @@ static void use_stack(void *arg)
     assert_true(thread_on_stack((uintptr_t)room));
     assert_false(thread_on_stack((uintptr_t)&story));
     assert_string_equal(thread_self()->name, arg);
-    assert_int_equal(thread_self()->stack_size, 4096 * 8);
+    assert_int_equal(thread_self()->stack_size, 4096 * 32);
     assert_in_range(cpu_local.stack_limit, (uintptr_t)thread_self()->stack + 4096,
-                    (uintptr_t)thread_self()->stack + 8 * 4096);
+                    (uintptr_t)thread_self()->stack + 32 * 4096);
     assert_false(fake_readable((uintptr_t)thread_self()->stack));
     assert_string_equal(thread_guard_name((uintptr_t)thread_self()->stack + 4095), arg);
     assert_null(thread_guard_name((uintptr_t)thread_self()->stack + 4096));
@@ -346,7 +346,7 @@ static void using_stacks(void)
 
     assert_true(thread_on_stack((uintptr_t)&here));
     assert_string_equal(thread_self()->name, "main");
-    assert_non_null(thread_start("x", 7 * 4096 + 1, use_stack, (void *)(uintptr_t) "x"));
+    assert_non_null(thread_start("x", 31 * 4096 + 1, use_stack, (void *)(uintptr_t) "x"));
     thread_yield();
     assert_int_equal(cpu_local.stack_limit, limit);
     assert_string_equal(thread_self()->name, "main");
@@ -456,7 +456,7 @@ static void guard_stays(void)
     fake_protect_fails(0, -EINVAL);
     thread_yield();
     thread_yield();
-    assert_int_equal(page_free_count(), n_free - 5);
+    assert_int_equal(page_free_count(), n_free - 17);
     memset(page_alloc(8, 1), 0, 8 * 4096);
 }
 
