@@ -47,8 +47,8 @@ void fake_log_clear(void)
 }
 
 /*
- * Code that ASan instruments needs more stack than the guest's: small threads get more. The linker makes
- * the calls of other files come here (--wrap).
+ * Code that ASan instruments needs more stack than the guest's: small threads get more. The linker
+ * makes the calls of other files come here (--wrap).
  */
 #define STACK_MIN 0x10000
 
