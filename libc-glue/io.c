@@ -118,7 +118,7 @@ SPRAT_API int fstat(int fd, struct stat *st)
 
 SPRAT_API int isatty(int fd)
 {
-    struct stat st;
+    struct stat st = {0};
 
     if (fstat(fd, &st))
         return 0;

@@ -188,7 +188,7 @@ static void tag_of(const char *bytes, size_t len, char tag[TAG_BYTES])
         known[slot].bytes = bytes;
         known[slot].hash = hash;
     }
-    snprintf(tag, TAG_BYTES, "\"%016llx\"", (unsigned long long)(known[slot].hash + len));
+    snprintf(tag, TAG_BYTES, "\"%016llx\"", (unsigned long long)known[slot].hash + len);
 }
 
 struct range {
@@ -318,12 +318,10 @@ void answer_request(struct connection *connection)
     strcpy(path, connection->url);
     if (parser->http_major != 1)
         answer_error(connection, 505);
-    else if (parser->http_minor >= 1 && !connection->has_host)
+    else if ((parser->http_minor >= 1 && !connection->has_host) || !decode_path(path))
         answer_error(connection, 400);
     else if (parser->method != HTTP_GET && parser->method != HTTP_HEAD)
         answer_error(connection, 405);
-    else if (!decode_path(path))
-        answer_error(connection, 400);
     else
         answer_path(connection, path);
 }

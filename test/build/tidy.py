@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Run clang-tidy over the C files that go into images, as .clang-tidy says."""
+"""Run clang-tidy over the runtime and the examples, as .clang-tidy says."""
 
 import concurrent.futures
 import json
@@ -27,10 +27,18 @@ def main():
     return 1 if complaints else 0
 
 
+# The middlebox is half of all code, and takes the analyser longer than all other tests together.
+# It has fuzzers and sanitizers of its own; `clang-tidy -p build FILE` reads a file of it by hand.
+LEFT_OUT = (SOURCE / "test", SOURCE / "toolstack", SOURCE / "examples/middlebox/engine",
+            SOURCE / "examples/middlebox/elements", SOURCE / "examples/middlebox/test",
+            SOURCE / "examples/middlebox/fuzz", SOURCE / "examples/middlebox/bench")  # fmt: skip
+
+
 def is_source(file, build):
-    """Say whether a file is C, not made by the build and not a test's."""
+    """Say whether a file is C, not made by the build and not left out."""
     folders = pathlib.Path(file).parents
-    return file.endswith(".c") and build not in folders and SOURCE / "test" not in folders
+    return (file.endswith(".c") and build not in folders
+            and not any(folder in folders for folder in LEFT_OUT))  # fmt: skip
 
 
 def tidy(build, file):
