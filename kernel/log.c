@@ -18,7 +18,6 @@
 #include <sprat/port.h>
 
 #define BUFFER_BYTES 4096
-#define LINE_MAX     256
 
 static struct {
     char buffer[BUFFER_BYTES]; /* what the console has not taken yet */
@@ -152,18 +151,27 @@ void log_listen(void (*on_change)(void))
     out.on_change = on_change;
 }
 
+size_t log_line(char line[LOG_LINE_MAX], const char *fmt, va_list args)
+{
+    static const char head[] = "sprat: ";
+    size_t head_len = sizeof(head) - 1;
+
+    memcpy(line, head, head_len);
+    size_t len = head_len + format_list(line + head_len, LOG_LINE_MAX - head_len - 1, fmt, args);
+    if (len > LOG_LINE_MAX - 2)
+        len = LOG_LINE_MAX - 2;
+    line[len++] = '\n';
+    return len;
+}
+
 void port_log(const char *fmt, ...)
 {
-    char line[LINE_MAX] = "sprat: ";
-    size_t head = strlen(line);
+    char line[LOG_LINE_MAX];
     va_list args;
 
     va_start(args, fmt);
-    size_t len = head + format_list(line + head, sizeof(line) - head - 1, fmt, args);
+    size_t len = log_line(line, fmt, args);
     va_end(args);
-    if (len > sizeof(line) - 2)
-        len = sizeof(line) - 2;
-    line[len++] = '\n';
     /* A line is kept whole or not at all. */
     if (len > BUFFER_BYTES - out.len)
         out.lost += len;

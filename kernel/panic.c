@@ -24,15 +24,12 @@ static void say(const char *fmt, ...) SPRAT_PRINTF(1, 2);
 
 static void say(const char *fmt, ...)
 {
-    char line[256] = "sprat: ";
+    char line[LOG_LINE_MAX];
     va_list args;
 
     va_start(args, fmt);
-    size_t len = 7 + format_list(line + 7, sizeof(line) - 8, fmt, args);
+    size_t len = log_line(line, fmt, args);
     va_end(args);
-    if (len > sizeof(line) - 2)
-        len = sizeof(line) - 2;
-    line[len++] = '\n';
     log_write_now(line, len);
 }
 

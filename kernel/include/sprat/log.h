@@ -4,6 +4,7 @@
 #define SPRAT_LOG_H
 
 #include <stdbool.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,14 @@ void log_init(void);
 
 /** Write all, waiting while the console and the buffer are full. Not callable from handlers. */
 void log_write(const char *bytes, size_t len);
+
+#define LOG_LINE_MAX 256 /**< bytes of a line of the runtime's own, its end included */
+
+/**
+ * Make a line of the runtime's own: "sprat: ", the text, cut where it does not fit, a line's end.
+ * @return its length; there is no NUL behind it.
+ */
+size_t log_line(char line[LOG_LINE_MAX], const char *fmt, va_list args);
 
 /** Write what fits without waiting. @return bytes taken, 0 when console and buffer are full. */
 size_t log_write_now(const char *bytes, size_t len);
