@@ -20,6 +20,8 @@ INPUT_CHUNK = 16 * 1024
 REQUEST_MAX = 100 * 1024  # the agent takes frames of 128 KiB
 STDOUT, STDERR, REPORT = 1, 2, 3
 CHANNELS = 8  # each costs the boot about 40 ms
+FREE_TIMEOUT_S = 60  # how long a command waits for a free channel
+LOOK_AGAIN_S = 0.05
 
 ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -61,13 +63,14 @@ class Decoder:
 class Channel:
     """One of the lab's channels, ours alone until closed.
 
-    @param folder  the lab's run folder; has sockets "agent-N" and locks "agent-N.lock"
+    @param folder    the lab's run folder; has sockets "agent-N" and locks "agent-N.lock"
+    @param timeout_s how long to wait for one while others have them all; then it is a SpratError
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, timeout_s=FREE_TIMEOUT_S):
         self._stack = contextlib.ExitStack()
         try:
-            number = self._take(folder)
+            number = self._wait_for_free(folder, timeout_s)
             self.socket = self._stack.enter_context(
                 socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
             )
@@ -107,7 +110,18 @@ class Channel:
         return [(kind, data) for session, kind, data in self._decoder.feed(data)
                 if session == self.session]
 
+    def _wait_for_free(self, folder, timeout_s):
+        deadline = time.monotonic() + timeout_s
+        while (number := self._take(folder)) is None:
+            if time.monotonic() >= deadline:
+                raise SpratError(f"{CHANNELS} commands run in this lab already, and none ended within "
+                                 f"{timeout_s} s; end one, or start a lab of your own")  # fmt: skip
+            # A lock tells when it is free only to those who wait for that one, and these are many.
+            time.sleep(LOOK_AGAIN_S)
+        return number
+
     def _take(self, folder):
+        """Lock a channel that nobody has and return its number, or None."""
         for number in range(1, CHANNELS + 1):
             try:
                 path = folder / f"agent-{number}.lock"
@@ -121,7 +135,7 @@ class Channel:
                 continue
             self._stack.callback(os.close, lock)
             return number
-        raise SpratError(f"{CHANNELS} commands run in this lab already; wait until one has ended")
+        return None
 
 
 @contextlib.contextmanager
