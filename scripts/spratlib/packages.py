@@ -75,8 +75,11 @@ def parse_metadata(text):
     return packages
 
 
-def candidates(names):
-    """Return {name: Package} with the version apt would install, for each of `names`."""
+def candidates(names, missing_ok=False):
+    """Return {name: Package} with the version apt would install, for each of `names`.
+
+    @param missing_ok  leave out what apt does not know (virtual packages) instead of raising
+    """
     policy = _apt(["apt-cache", "policy", *names])
     versions, name = {}, None
     for line in policy.splitlines():
@@ -85,7 +88,11 @@ def candidates(names):
         elif line.strip().startswith("Candidate:"):
             versions[name] = line.split(":", 1)[1].strip()
     missing = [n for n in names if versions.get(n, "(none)") == "(none)"]
-    if missing:
+    if missing_ok:
+        names = [name for name in names if name not in missing]
+        if not names:
+            return {}
+    elif missing:
         raise SpratError(
             f"apt knows no package {', '.join(missing)}: {UPDATE_HINT}"
             " (the lab needs Debian 12's packages, or those of a release that still has them)"
@@ -165,15 +172,17 @@ def unpack(archive, patterns, root):
         raise SpratError(f"dpkg-deb could not read {archive} (exit code {status})")
 
 
-def install(wanted, folder, report):
+def install(wanted, folder, report, archives=None):
     """Bring the files of `wanted`, a list of (package name, patterns), into `folder`/root.
 
     A name that ends in "*" stands for the dependency of the package before the "*" on its newest
     version: "linux-image-amd64*linux-image-" is the kernel that linux-image-amd64 depends on.
     Nothing is fetched or asked when `folder` has it all. Returns the root folder.
-    @param report  called with a line of progress
+    @param report    called with a line of progress
+    @param archives  where fetched files are kept (default: `folder`/archives)
     """
     root, manifest_path = folder / "root", folder / "manifest.json"
+    archives = archives or folder / "archives"
     request = [[name, list(patterns)] for name, patterns in wanted]
     try:
         manifest = json.loads(manifest_path.read_text())
@@ -199,12 +208,12 @@ def install(wanted, folder, report):
             chosen.append((known[name], patterns))
     total_mib = sum(package.size_bytes for package, _ in chosen) / 2**20
     report(f"fetching {len(chosen)} packages ({total_mib:.0f} MiB) by apt")
-    fetch([package for package, _ in chosen], folder / "archives")
+    fetch([package for package, _ in chosen], archives)
     report("unpacking them")
     manifest_path.unlink(missing_ok=True)
     shutil.rmtree(root, ignore_errors=True)
     for package, patterns in chosen:
-        unpack(folder / "archives" / package.archive, patterns, root)
+        unpack(archives / package.archive, patterns, root)
     manifest = {"request": request, "packages": [dataclasses.asdict(p) for p, _ in chosen]}
     temporary = manifest_path.with_suffix(".new")
     temporary.write_text(json.dumps(manifest, indent=1))
