@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The host's side of the lab's agent: runs commands in dom0. lab/agent.c tells the protocol."""
+"""The host's side of the lab's agent: runs commands in dom0. Protocol: lab/agent/agent.c."""
 
 import contextlib
 import errno
@@ -36,7 +36,7 @@ class LabGone(SpratError):
 
 
 def encode(session, kind, data=b""):
-    """Return one frame: see lab/agent.c."""
+    """Return one frame: see lab/agent/agent.c."""
     body = struct.pack("<IB", session, ord(kind)) + data
     body = body.replace(b"\x7d", b"\x7d\x5d").replace(b"\x7e", b"\x7d\x5e")
     return body + b"\x7e"

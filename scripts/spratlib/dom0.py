@@ -62,12 +62,14 @@ PACKAGES = (
         "liblzo2-2")),
 )
 
-# Our own programs in dom0: {source: (how to link it, libraries by their pkg-config names, place)}.
+# Our own programs in dom0: {file or folder of sources: (how to link it, libraries by their
+# pkg-config names, place)}.
 PROGRAMS = {
-    "agent.c": (["-static"], (), "usr/sbin/lab-agent"),
+    "agent": (["-static"], (), "usr/sbin/lab-agent"),
     # Not static: without threads, as in the archive, libxenstore loses watch events.
-    "domain.c": ([], ("xencontrol", "xenforeignmemory", "xenstore"), "usr/sbin/lab-domain"),
+    "domain": ([], ("xencontrol", "xenforeignmemory", "xenstore"), "usr/sbin/lab-domain"),
     "dominfo.c": ([], ("xencontrol",), "usr/sbin/lab-dominfo"),
+    "traffic.c": ([], ("xencontrol",), "usr/sbin/lab-traffic"),
 }
 SCRIPTS = (
     ("init", "usr/sbin/lab-init"),
@@ -117,13 +119,19 @@ def prepare(report):
     return boot
 
 
+def program_files(name):
+    """Return the sources and headers of one of PROGRAMS."""
+    path = paths.LAB_SOURCES / name
+    return sorted(path.iterdir()) if path.is_dir() else [path]
+
+
 def compile_program(name, folder):
     """Compile one of PROGRAMS into `folder`; return its path."""
-    source = paths.LAB_SOURCES / name
+    sources = [path for path in program_files(name) if path.suffix == ".c"]
     link, libraries, _ = PROGRAMS[name]
-    output = folder / source.stem
+    output = folder / pathlib.Path(name).stem
     compiler = shlex.split(os.environ.get("CC", "gcc"))
-    flags = ["-std=gnu11", "-O2", "-g0", "-Wall", "-Wextra", *link, "-o", output, source]
+    flags = ["-std=gnu11", "-O2", "-g0", "-Wall", "-Wextra", *link, "-o", output, *sources]
     try:
         for library in libraries:
             done = subprocess.run(
@@ -140,7 +148,7 @@ def compile_program(name, folder):
             f"{error.filename} is not here; scripts/quickstart installs what is needed"
         ) from error
     if done.returncode != 0:
-        raise SpratError(f"cannot compile {source.name} for dom0:\n{done.stderr.strip()}")
+        raise SpratError(f"cannot compile {name} for dom0:\n{done.stderr.strip()}")
     return output
 
 
@@ -250,7 +258,7 @@ def libraries_of(binaries, root):
 def _key(lab):
     """Hash what goes into the boot files: the packages and our own sources."""
     digest = hashlib.sha256((lab / "packages/manifest.json").read_bytes())
-    sources = [*sorted(paths.LAB_SOURCES.iterdir()), pathlib.Path(__file__)]
+    sources = [*sorted(paths.LAB_SOURCES.rglob("*")), pathlib.Path(__file__)]
     sources += [paths.SCRIPTS / "spratlib" / name for name in ("cpio.py", "modules.py")]
     for path in sources:
         if path.is_file():

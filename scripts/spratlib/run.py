@@ -133,7 +133,7 @@ class Guest:
 
 
 class Result:
-    """What `lab-domain` reports of a guest's life: see lab/domain.c."""
+    """What `lab-domain` reports of a guest's life: see lab/domain."""
 
     def __init__(self, symbols):
         self._symbols = symbols

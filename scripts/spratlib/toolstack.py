@@ -64,9 +64,10 @@ class LocalToolstack:
             raise SpratError("this machine is a Xen dom0, where xl needs root: use sudo")
         folder = paths.lab_folder() / "local"
         folder.mkdir(parents=True, exist_ok=True)
-        program, source = folder / "domain", paths.LAB_SOURCES / "domain.c"
-        if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
-            dom0.compile_program(source.name, folder)
+        program = folder / "domain"
+        newest = max(path.stat().st_mtime for path in dom0.program_files("domain"))
+        if not program.exists() or program.stat().st_mtime < newest:
+            dom0.compile_program("domain", folder)
         self.domain_program = str(program)
 
     @contextlib.contextmanager
