@@ -10,8 +10,7 @@
 
 #include <sprat/clock.h>
 #include <sprat/compiler.h>
-#include <sprat/decimal.h>
-#include <sprat/xenstore.h>
+#include <sprat/keys.h>
 
 #include "queue.h"
 
@@ -20,9 +19,6 @@
 #define MTU_MIN            68           /* RFC 791 */
 #define MTU_MAX            (65535 - 18) /* what a request tells, but for Ethernet and VLAN */
 #define CLOSE_NS           5000000000ull
-
-#define PATH_BYTES 128
-#define KEYS_MAX   XENSTORE_ITEMS_MAX
 
 static struct netfront *netfront_of(struct front *front)
 {
@@ -42,54 +38,6 @@ void netfront_signal(struct netfront *nf)
     port_wake(&any.waiting);
     if (nf->on_change)
         nf->on_change(nf->arg);
-}
-
-/* Writing and reading a folder's keys, all in one go. */
-
-struct keys {
-    struct xenstore_item items[KEYS_MAX];
-    char paths[KEYS_MAX][PATH_BYTES];
-    char values[KEYS_MAX][DECIMAL_MAX + 1];
-    size_t n;
-};
-
-static struct xenstore_item *add_key(struct keys *keys, const char *folder, const char *key)
-{
-    size_t i = keys->n++;
-
-    keys->values[i][0] = '\0';
-    xenstore_join(keys->paths[i], PATH_BYTES, folder, key);
-    keys->items[i] =
-        (struct xenstore_item){keys->paths[i], keys->values[i], sizeof(keys->values[i]), 0};
-    return &keys->items[i];
-}
-
-static void add_number(struct keys *keys, const char *folder, const char *key, uint64_t value)
-{
-    decimal_text(value, add_key(keys, folder, key)->value);
-}
-
-static int write_keys(struct keys *keys)
-{
-    int error = xenstore_write_items(XENSTORE_NO_TX, keys->items, keys->n);
-
-    for (size_t i = 0; i < keys->n && !error; i++)
-        error = keys->items[i].result;
-    keys->n = 0;
-    return error;
-}
-
-/* It was read, and has no NUL in the middle. */
-static bool is_text(const struct xenstore_item *item)
-{
-    return strlen(item->value) == (size_t)item->result;
-}
-
-static uint64_t number_of(const struct xenstore_item *item, uint64_t otherwise)
-{
-    uint64_t number;
-
-    return is_text(item) && decimal_parse(item->value, &number) ? number : otherwise;
 }
 
 /* What the backend offers */
@@ -138,19 +86,18 @@ static int read_features(struct netfront *nf, struct keys *keys)
     struct netfront_features *features = &nf->features;
     bool offload = !nf->config.no_offload;
 
-    keys->n = 0;
     for (unsigned i = 0; i < BACKEND_KEYS; i++)
-        add_key(keys, nf->front.backend, backend_keys[i]);
-    struct xenstore_item *mac = add_key(keys, nf->front.path, "mac");
-    struct xenstore_item *mtu = add_key(keys, nf->front.path, "mtu");
-    int error = xenstore_read_items(XENSTORE_NO_TX, keys->items, keys->n);
+        keys_want(keys, nf->front.backend, backend_keys[i]);
+    struct xenstore_item *mac = keys_want(keys, nf->front.path, "mac");
+    struct xenstore_item *mtu = keys_want(keys, nf->front.path, "mtu");
+    int error = keys_read(keys);
     if (error)
         return error;
 
     uint64_t number[BACKEND_KEYS];
     for (unsigned i = 0; i < BACKEND_KEYS; i++)
-        number[i] = number_of(&keys->items[i], 0);
-    if (!is_text(mac) || !parse_mac(mac->value, features->mac)) {
+        number[i] = keys_number(&keys->items[i], 0);
+    if (!keys_is_text(mac) || !parse_mac(mac->value, features->mac)) {
         port_log("%s: its MAC address is missing or not of the form 00:16:3e:xx:xx:xx",
                  nf->front.path);
         return -EINVAL;
@@ -161,7 +108,7 @@ static int read_features(struct netfront *nf, struct keys *keys)
         return -EPROTO;
     }
     features->sg = offload && number[KEY_SG];
-    uint64_t mtu_bytes = number_of(mtu, MTU_DEFAULT), mtu_max = MTU_DEFAULT;
+    uint64_t mtu_bytes = keys_number(mtu, MTU_DEFAULT), mtu_max = MTU_DEFAULT;
     if (features->sg)
         mtu_max = MTU_MAX; /* larger frames need more than one piece */
     features->mtu =
@@ -181,41 +128,35 @@ static int read_features(struct netfront *nf, struct keys *keys)
 
 /* What we offer */
 
-static void add_queue(struct netfront *nf, struct keys *keys, const char *folder,
+static void put_queue(struct netfront *nf, struct keys *keys, const char *folder,
                       const struct netfront_queue *queue)
 {
-    add_number(keys, folder, "tx-ring-ref", queue->tx_ref);
-    add_number(keys, folder, "rx-ring-ref", queue->rx_ref);
+    keys_put_number(keys, folder, "tx-ring-ref", queue->tx_ref);
+    keys_put_number(keys, folder, "rx-ring-ref", queue->rx_ref);
     if (nf->split_channels) {
-        add_number(keys, folder, "event-channel-tx", queue->tx_channel.port);
-        add_number(keys, folder, "event-channel-rx", queue->rx_channel.port);
+        keys_put_number(keys, folder, "event-channel-tx", queue->tx_channel.port);
+        keys_put_number(keys, folder, "event-channel-rx", queue->rx_channel.port);
     } else {
-        add_number(keys, folder, "event-channel", queue->tx_channel.port);
+        keys_put_number(keys, folder, "event-channel", queue->tx_channel.port);
     }
 }
 
 /* With more than one queue, each has a folder, and the top one none of these keys. */
-static int write_queues(struct netfront *nf, struct keys *keys)
+static void put_queues(struct netfront *nf, struct keys *keys)
 {
     /* Also for one: the backend before may have had more. */
-    add_number(keys, nf->front.path, "multi-queue-num-queues", nf->n_queues);
+    keys_put_number(keys, nf->front.path, "multi-queue-num-queues", nf->n_queues);
     if (nf->n_queues == 1) {
-        add_queue(nf, keys, nf->front.path, &nf->queues[0]);
-        return 0;
+        put_queue(nf, keys, nf->front.path, &nf->queues[0]);
+        return;
     }
     for (unsigned i = 0; i < nf->n_queues; i++) {
-        char folder[PATH_BYTES], queue[] = "queue-0";
+        char folder[KEYS_PATH_BYTES], queue[] = "queue-0";
         static_assert(NETFRONT_QUEUES_MAX <= 10, "one digit");
         queue[sizeof(queue) - 2] = (char)('0' + i);
         xenstore_join(folder, sizeof(folder), nf->front.path, queue);
-        if (keys->n + 4 > KEYS_MAX) {
-            int error = write_keys(keys);
-            if (error)
-                return error;
-        }
-        add_queue(nf, keys, folder, &nf->queues[i]);
+        put_queue(nf, keys, folder, &nf->queues[i]);
     }
-    return 0;
 }
 
 static int write_offer(struct netfront *nf, struct keys *keys)
@@ -223,16 +164,15 @@ static int write_offer(struct netfront *nf, struct keys *keys)
     const char *path = nf->front.path;
     bool offload = !nf->config.no_offload;
 
-    keys->n = 0;
-    add_number(keys, path, "request-rx-copy", 1);
-    add_number(keys, path, "feature-rx-notify", 1);
-    add_number(keys, path, "feature-sg", offload);
-    add_number(keys, path, "feature-gso-tcpv4", offload);
-    add_number(keys, path, "feature-gso-tcpv6", offload);
-    add_number(keys, path, "feature-no-csum-offload", !offload);
-    add_number(keys, path, "feature-ipv6-csum-offload", offload);
-    int error = write_queues(nf, keys);
-    return error ? error : write_keys(keys);
+    keys_put_number(keys, path, "request-rx-copy", 1);
+    keys_put_number(keys, path, "feature-rx-notify", 1);
+    keys_put_number(keys, path, "feature-sg", offload);
+    keys_put_number(keys, path, "feature-gso-tcpv4", offload);
+    keys_put_number(keys, path, "feature-gso-tcpv6", offload);
+    keys_put_number(keys, path, "feature-no-csum-offload", !offload);
+    keys_put_number(keys, path, "feature-ipv6-csum-offload", offload);
+    put_queues(nf, keys);
+    return keys_write(keys);
 }
 
 static int publish(struct front *front)
@@ -242,6 +182,7 @@ static int publish(struct front *front)
 
     if (!keys)
         return -ENOMEM;
+    memset(keys, 0, sizeof(*keys));
     int error = read_features(nf, keys);
     for (unsigned i = 0; i < nf->n_queues && !error; i++)
         error = netfront_queue_init(nf, &nf->queues[i]);

@@ -18,29 +18,15 @@ static void handle_event(void *arg)
     netfront_signal(queue->nf);
 }
 
-static int make_ring(struct netfront *nf, struct ring *ring, grant_ref_t *ref, size_t entry_bytes)
-{
-    void *page = port_pages_alloc(1);
-    if (!page)
-        return -ENOMEM;
-    ring_init(ring, page, entry_bytes);
-    int error = gnttab_grant(nf->front.backend_id, page, false, ref);
-    if (error) {
-        port_pages_free(page);
-        ring->page = NULL;
-    }
-    return error;
-}
-
 int netfront_queue_init(struct netfront *nf, struct netfront_queue *queue)
 {
     domid_t backend = nf->front.backend_id;
 
     *queue = (struct netfront_queue){.nf = nf, .rx_last = &queue->rx_first};
     queue->rx_target = nf->config.rx_buffers / nf->n_queues;
-    int error = make_ring(nf, &queue->tx, &queue->tx_ref, TX_ENTRY_BYTES);
+    int error = ring_alloc(&queue->tx, backend, 1, TX_ENTRY_BYTES, &queue->tx_ref);
     if (!error)
-        error = make_ring(nf, &queue->rx, &queue->rx_ref, RX_ENTRY_BYTES);
+        error = ring_alloc(&queue->rx, backend, 1, RX_ENTRY_BYTES, &queue->rx_ref);
     if (error)
         return error;
     if (queue->rx_target > queue->rx.n_entries)
@@ -65,17 +51,6 @@ int netfront_queue_init(struct netfront *nf, struct netfront_queue *queue)
         return error;
     netfront_queue_refill(queue);
     return queue->rx_ids.n_used < SLOTS_MAX ? -ENOMEM : 0;
-}
-
-static void free_ring(struct netfront *nf, struct ring *ring, grant_ref_t ref)
-{
-    if (!ring->page)
-        return;
-    if (gnttab_revoke(ref))
-        nf->stats.pages_lost++; /* the backend maps it for ever: it is its page now */
-    else
-        port_pages_free(ring->page);
-    ring->page = NULL;
 }
 
 static void free_in_flight(struct netfront *nf, struct ring_ids *ids)
@@ -105,8 +80,8 @@ void netfront_queue_free(struct netfront_queue *queue)
     netbuf_free(queue->rx_first);
     free_in_flight(nf, &queue->tx_ids);
     free_in_flight(nf, &queue->rx_ids);
-    free_ring(nf, &queue->tx, queue->tx_ref);
-    free_ring(nf, &queue->rx, queue->rx_ref);
+    nf->stats.pages_lost += ring_free(&queue->tx, &queue->tx_ref);
+    nf->stats.pages_lost += ring_free(&queue->rx, &queue->rx_ref);
     port_free(queue->rx_posted);
     *queue = (struct netfront_queue){.nf = nf};
 }

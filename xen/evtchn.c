@@ -61,9 +61,7 @@ int evtchn_bind(struct evtchn *channel, evtchn_t port, void (*handler)(void *), 
     int error = table_reserve(port);
     if (error)
         return error;
-    if (evtchn.table[port])
-        return -EBUSY;
-    *channel = (struct evtchn){port, handler, arg};
+    *channel = (struct evtchn){port, handler, arg, evtchn.table[port]};
     evtchn.table[port] = channel;
     unmask(port);
     return 0;
@@ -103,10 +101,16 @@ void evtchn_close(struct evtchn *channel)
 
     if (!port)
         return;
-    assert(evtchn.table[port] == channel);
-    cpu_atomic_set_bit(&shared_info.evtchn_mask[port / WORD_BITS], port % WORD_BITS);
-    evtchn.table[port] = NULL;
+    struct evtchn **at = &evtchn.table[port];
+    while (*at != channel) {
+        assert(*at);
+        at = &(*at)->next;
+    }
+    *at = channel->next;
     channel->port = 0;
+    if (evtchn.table[port])
+        return; /* another has it too */
+    cpu_atomic_set_bit(&shared_info.evtchn_mask[port / WORD_BITS], port % WORD_BITS);
     close_port(port);
     cpu_atomic_clear_bit(&shared_info.evtchn_pending[port / WORD_BITS], port % WORD_BITS);
 }
@@ -128,10 +132,12 @@ static void dispatch_word(unsigned long word)
         pending &= pending - 1;
         cpu_atomic_clear_bit(&shared_info.evtchn_pending[word], bit);
         struct evtchn *channel = port < evtchn.n_ports ? evtchn.table[port] : NULL;
-        if (channel)
-            channel->handler(channel->arg);
-        else /* nobody's: never again */
+        if (!channel) /* nobody's: never again */
             cpu_atomic_set_bit(&shared_info.evtchn_mask[word], bit);
+        for (struct evtchn *next; channel; channel = next) {
+            next = channel->next;
+            channel->handler(channel->arg);
+        }
     }
 }
 

@@ -20,6 +20,7 @@ enum step {
     DISCONNECT, /* it leaves, or never should have been where it is */
     RELEASE,    /* it let go */
     RESTART,    /* it waits for us again */
+    OFFER,      /* it is connected, as before; when it says so once more, it offers something new */
 };
 
 /*
@@ -31,7 +32,7 @@ static const uint8_t steps[FRONT_STATES][BACKEND_STATES] = {
                             NOTHING},
     [FRONT_PUBLISHED] = {DISCONNECT, NOTHING, NOTHING, NOTHING, CONNECT, DISCONNECT, DISCONNECT,
                          NOTHING, NOTHING},
-    [FRONT_CONNECTED] = {DISCONNECT, DISCONNECT, DISCONNECT, DISCONNECT, NOTHING, DISCONNECT,
+    [FRONT_CONNECTED] = {DISCONNECT, DISCONNECT, DISCONNECT, DISCONNECT, OFFER, DISCONNECT,
                          DISCONNECT, NOTHING, NOTHING},
     [FRONT_CLOSING] = {RELEASE, RELEASE, RELEASE, NOTHING, NOTHING, NOTHING, RELEASE, NOTHING,
                        NOTHING},
@@ -118,7 +119,7 @@ static void step_restart(struct front *front)
     show_state(front, XenbusStateInitialising);
 }
 
-static bool take_step(struct front *front, enum step step)
+static bool take_step(struct front *front, enum step step, bool fired)
 {
     switch (step) {
     case NOTHING:
@@ -138,14 +139,21 @@ static bool take_step(struct front *front, enum step step)
     case RESTART:
         step_restart(front);
         return true;
+    case OFFER:
+        if (fired && front->driver->offered)
+            front->driver->offered(front);
+        return false;
     }
     return false;
 }
 
 static void backend_state_changed(struct xenstore_watch *watch, const char *changed)
 {
+    struct front *front = CONTAINER_OF(watch, struct front, state_watch);
+
     (void)changed;
-    port_work(&CONTAINER_OF(watch, struct front, state_watch)->work);
+    front->state_fired = true;
+    port_work(&front->work);
 }
 
 static void device_changed(struct xenstore_watch *watch, const char *changed)
@@ -216,6 +224,7 @@ static bool is_live(const struct front *front)
 
 static void device_gone(struct front *front)
 {
+    front->backend_state = XenbusStateUnknown;
     if (is_live(front))
         front->driver->disconnect(front);
     if (front->state != FRONT_CLOSED && front->state != FRONT_GONE)
@@ -227,8 +236,10 @@ static void device_gone(struct front *front)
 static bool look_once(struct front *front)
 {
     uint64_t state;
-    int error = find_backend(front, &state);
+    bool fired = front->state_fired;
 
+    front->state_fired = false; /* what is written from here on fires again */
+    int error = find_backend(front, &state);
     if (error == -EAGAIN)
         return true;
     if (error == -ENOENT) {
@@ -239,6 +250,7 @@ static bool look_once(struct front *front)
         port_log("%s: its backend can't be found out: error %d", front->path, -error);
         return false;
     }
+    front->backend_state = state < BACKEND_STATES ? (unsigned)state : XenbusStateUnknown;
     if (state != XenbusStateInitWait)
         front->backend_left = true;
     if ((front->faulty || front->closing) && is_live(front)) {
@@ -250,7 +262,7 @@ static bool look_once(struct front *front)
         return false;
     if (step == RESTART && front->faulty && !front->backend_left)
         return false;
-    return take_step(front, step);
+    return take_step(front, step, fired);
 }
 
 static void look(struct port_work *work)

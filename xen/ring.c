@@ -7,6 +7,7 @@
 
 #include <sprat/compiler.h>
 #include <sprat/cpu.h>
+#include <sprat/gnttab.h>
 #include <sprat/port.h>
 
 /** The head of every ring's page, as xen/io/ring.h's macros lay it out. */
@@ -19,21 +20,54 @@ static_assert(offsetof(struct ring_page, entries) == 64, "ring ABI");
 
 #define NO_ID UINT16_MAX
 
-void ring_init(struct ring *ring, void *page, size_t entry_size)
+void ring_init(struct ring *ring, void *pages, unsigned n_pages, size_t entry_size)
 {
-    struct ring_page *shared = page;
-    uint32_t fit = (uint32_t)((PAGE_BYTES - sizeof(*shared)) / entry_size);
+    struct ring_page *shared = pages;
+    size_t bytes = (size_t)n_pages * PAGE_BYTES;
+    uint32_t fit = (uint32_t)((bytes - sizeof(*shared)) / entry_size);
 
-    memset(page, 0, PAGE_BYTES);
+    memset(pages, 0, bytes);
     shared->req_event = shared->rsp_event = 1;
-    *ring = (struct ring){.page = page, .entry_size = (uint32_t)entry_size};
+    *ring = (struct ring){.pages = pages, .n_pages = n_pages, .entry_size = (uint32_t)entry_size};
     for (ring->n_entries = 1; ring->n_entries * 2 <= fit;)
         ring->n_entries *= 2;
 }
 
+int ring_alloc(struct ring *ring, domid_t domid, unsigned n_pages, size_t entry_size,
+               grant_ref_t *refs)
+{
+    assert(n_pages && n_pages <= RING_PAGES_MAX && (n_pages & (n_pages - 1)) == 0);
+    uint8_t *pages = port_pages_alloc(n_pages);
+    if (!pages)
+        return -ENOMEM;
+    ring_init(ring, pages, n_pages, entry_size);
+    for (unsigned i = 0; i < n_pages; i++) {
+        int error = gnttab_grant(domid, pages + (size_t)i * PAGE_BYTES, false, &refs[i]);
+        if (error) {
+            ring->n_pages = i; /* that were granted; nobody was told of them */
+            ring_free(ring, refs);
+            return error;
+        }
+    }
+    return 0;
+}
+
+unsigned ring_free(struct ring *ring, const grant_ref_t *refs)
+{
+    unsigned lost = 0;
+
+    for (unsigned i = 0; i < ring->n_pages; i++)
+        if (gnttab_revoke(refs[i]))
+            lost = ring->n_pages;
+    if (ring->pages && !lost)
+        port_pages_free(ring->pages);
+    *ring = (struct ring){0};
+    return lost;
+}
+
 static uint8_t *entry_at(const struct ring *ring, uint32_t index)
 {
-    struct ring_page *shared = ring->page;
+    struct ring_page *shared = ring->pages;
     return shared->entries + (size_t)(index & (ring->n_entries - 1)) * ring->entry_size;
 }
 
@@ -45,7 +79,7 @@ void *ring_request(struct ring *ring)
 
 bool ring_push(struct ring *ring)
 {
-    struct ring_page *shared = ring->page;
+    struct ring_page *shared = ring->pages;
     uint32_t old = ring->req_pushed, new = ring->req_next;
 
     cpu_wmb(); /* requests before index */
@@ -60,7 +94,7 @@ bool ring_push(struct ring *ring)
  */
 int ring_waiting(struct ring *ring)
 {
-    const struct ring_page *shared = ring->page;
+    const struct ring_page *shared = ring->pages;
     uint32_t producer = shared->rsp_prod;
     uint32_t waiting = producer - ring->rsp_next;
 
@@ -79,7 +113,7 @@ void ring_take(struct ring *ring, void *copy, size_t size)
 
 bool ring_arm(struct ring *ring, uint32_t after)
 {
-    struct ring_page *shared = ring->page;
+    struct ring_page *shared = ring->pages;
 
     shared->rsp_event = ring->rsp_next + after;
     cpu_mb(); /* the wish before the last look */

@@ -61,8 +61,14 @@ static void changed(struct front *front)
     thing.n_changes++;
 }
 
-struct thing thing = {
-    .driver = {"thing", XenbusStateConnected, publish, connected, disconnect, release, changed}};
+static void offered(struct front *front)
+{
+    (void)front;
+    note("offered");
+}
+
+struct thing thing = {.driver = {"thing", XenbusStateConnected, publish, connected, disconnect,
+                                 release, changed, offered}};
 
 /* The world */
 

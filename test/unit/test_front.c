@@ -66,7 +66,7 @@ static const struct pair pairs[FRONT_STATES][9] = {
                          {FRONT_INITIALISING, "disconnect release"},
                          {FRONT_PUBLISHED, "disconnect release publish"},
                          {FRONT_CLOSING, "disconnect"},
-                         STAY(CONNECTED),
+                         {FRONT_CONNECTED, "offered"},
                          {FRONT_CLOSING, "disconnect"},
                          {FRONT_CLOSED, "disconnect release"},
                          STAY(CONNECTED),
@@ -122,6 +122,23 @@ static void what_is_shown_follows_the_state(void **state)
     thing_backend_is(XenbusStateInitialising);
     assert_int_equal(thing_shown(), XenbusStateInitialising);
     assert_int_equal(thing.n_changes, 5);
+    end();
+}
+
+static void an_offer_is_new_only_when_the_backend_says_so(void **state)
+{
+    (void)state;
+    thing_begin(FRONT_CONNECTED);
+    fake_xenstored_write(THING "/backend", THING_BACKEND); /* a look, at what is as it was */
+    thing_settle();
+    thing_assert(FRONT_CONNECTED, "");
+    thing_backend_is(XenbusStateConnected);
+    thing_backend_is(XenbusStateConnected);
+    thing_assert(FRONT_CONNECTED, "offered offered");
+    assert_int_equal(thing.front->backend_state, XenbusStateConnected);
+    thing.driver.offered = NULL;
+    thing_backend_is(XenbusStateConnected);
+    thing_assert(FRONT_CONNECTED, "offered offered");
     end();
 }
 
@@ -451,6 +468,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(each_pair_of_states_leads_where_it_should, setup),
         cmocka_unit_test_setup(what_is_shown_follows_the_state, setup),
+        cmocka_unit_test_setup(an_offer_is_new_only_when_the_backend_says_so, setup),
         cmocka_unit_test_setup(a_driver_that_waits_as_initialised_shows_connected_later, setup),
         cmocka_unit_test_setup(a_state_that_is_no_number_is_an_unknown_one, setup),
         cmocka_unit_test_setup(a_state_with_a_nul_is_an_unknown_one, setup),

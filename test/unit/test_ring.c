@@ -2,11 +2,14 @@
 #include "run.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include <xen/xen.h>
 #include <xen/io/netif.h>
 
+#include <sprat/gnttab.h>
+#include <sprat/mmu.h>
 #include <sprat/port.h>
 #include <sprat/ring.h>
 
@@ -24,7 +27,7 @@ static int setup(void **state)
     (void)state;
     fake_build(&(struct fake_guest){0});
     shared = port_pages_alloc(1);
-    ring_init(&ring, shared, sizeof(union netif_rx_sring_entry));
+    ring_init(&ring, shared, 1, sizeof(union netif_rx_sring_entry));
     return 0;
 }
 
@@ -61,7 +64,7 @@ static void the_number_of_entries_is_a_power_of_two(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        ring_init(&ring, shared, sizes[i][0]);
+        ring_init(&ring, shared, 1, sizes[i][0]);
         assert_int_equal(ring.n_entries, sizes[i][1]);
     }
 }
@@ -70,7 +73,7 @@ static void nothing_old_is_on_a_new_rings_page(void **state)
 {
     (void)state;
     memset(shared, 0x77, PAGE_BYTES);
-    ring_init(&ring, shared, 8);
+    ring_init(&ring, shared, 1, 8);
     for (size_t i = 64; i < PAGE_BYTES; i++)
         assert_int_equal(((const uint8_t *)shared)[i], 0);
 }
@@ -132,7 +135,7 @@ static void more_answers_than_questions_lose_the_ring(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(producers) / sizeof(producers[0]); i++) {
-        ring_init(&ring, shared, 8);
+        ring_init(&ring, shared, 1, 8);
         ask(3);
         ring_request(&ring); /* not shown yet */
         shared->rsp_prod = producers[i];
@@ -288,6 +291,66 @@ static void ids_without_memory_are_none(void **state)
     ring_ids_free(&ids);
 }
 
+/* A ring's pages */
+
+static grant_ref_t refs[RING_PAGES_MAX];
+
+static void several_pages_make_a_larger_ring(void **state)
+{
+    struct ring large = {0};
+
+    (void)state;
+    for (unsigned n_pages = 1; n_pages <= RING_PAGES_MAX; n_pages *= 2) {
+        assert_int_equal(ring_alloc(&large, 3, n_pages, 112, refs), 0);
+        assert_int_equal(large.n_entries, 32 * n_pages);
+        assert_int_equal(gnttab_used(), n_pages);
+        for (unsigned i = 0; i < n_pages; i++) {
+            const struct grant_entry_v1 *entry = fake_gnttab_entry(refs[i]);
+            assert_int_equal(entry->flags, GTF_permit_access);
+            assert_int_equal(entry->domid, 3);
+            assert_ptr_equal(mmu_va(mmu_pfn_of_mfn(entry->frame)),
+                             (uint8_t *)large.pages + i * PAGE_BYTES);
+        }
+        for (unsigned i = 0; i < large.n_entries; i++)
+            memset(ring_request(&large), 0xff, 112);
+        assert_int_equal(ring_room(&large), 0);
+        assert_int_equal(ring_free(&large, refs), 0);
+        assert_int_equal(ring_free(&large, refs), 0);
+        assert_int_equal(gnttab_used(), 0);
+        assert_int_equal(fake_n_pages(), 1); /* setup()'s */
+    }
+}
+
+static void a_ring_that_cant_be_granted_leaves_nothing(void **state)
+{
+    struct ring large = {0};
+
+    (void)state;
+    fake_pages_left(3);
+    assert_int_equal(ring_alloc(&large, 3, 4, 112, refs), -ENOMEM);
+    fake_pages_left(UINT_MAX);
+    fake_gnttab_allow(1);
+    for (unsigned i = 0; i < 512 - 8 - 2; i++)
+        assert_int_equal(gnttab_grant(3, shared, false, &refs[0]), 0);
+    assert_int_equal(ring_alloc(&large, 3, 4, 112, refs), -ENOSPC);
+    assert_int_equal(gnttab_used(), 512 - 8 - 2);
+    assert_int_equal(fake_n_pages(), 1);
+    assert_int_equal(ring_free(&large, refs), 0);
+}
+
+static void a_ring_of_which_a_page_is_mapped_is_lost(void **state)
+{
+    struct ring large;
+
+    (void)state;
+    assert_int_equal(ring_alloc(&large, 3, 4, 112, refs), 0);
+    fake_gnttab_entry(refs[2])->flags |= GTF_reading;
+    assert_int_equal(ring_free(&large, refs), 4);
+    assert_int_equal(gnttab_used(), 1);
+    assert_int_equal(fake_n_pages(), 1 + 4);
+    assert_int_equal(ring_free(&large, refs), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +372,9 @@ int main(void)
         cmocka_unit_test_setup(an_id_that_is_not_in_flight_is_refused, setup),
         cmocka_unit_test_setup(an_id_out_of_range_is_refused, setup),
         cmocka_unit_test_setup(ids_without_memory_are_none, setup),
+        cmocka_unit_test_setup(several_pages_make_a_larger_ring, setup),
+        cmocka_unit_test_setup(a_ring_that_cant_be_granted_leaves_nothing, setup),
+        cmocka_unit_test_setup(a_ring_of_which_a_page_is_mapped_is_lost, setup),
     };
     return RUN_TESTS(tests);
 }

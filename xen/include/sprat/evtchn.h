@@ -20,13 +20,15 @@ struct evtchn {
     evtchn_t port;
     void (*handler)(void *arg);
     void *arg;
+    struct evtchn *next; /**< bound to the same port */
 };
 
 /**
- * Receive the events of a port that exists already (the console's, xenstore's).
+ * Receive the events of a port that exists already (the console's, xenstore's). Several may receive
+ * those of one port: see SPRAT_ELFNOTE_ONE_CHANNEL.
  *
- * @param channel  owned by the caller, must stay until evtchn_unbind().
- * @return 0, -EINVAL for a port outside the ABI, -EBUSY when it is taken, -ENOMEM.
+ * @param channel  owned by the caller, must stay until evtchn_close().
+ * @return 0, -EINVAL for a port outside the ABI, -ENOMEM.
  */
 int evtchn_bind(struct evtchn *channel, evtchn_t port, void (*handler)(void *), void *arg);
 
@@ -36,7 +38,7 @@ int evtchn_alloc(struct evtchn *channel, domid_t remote, void (*handler)(void *)
 /** Make and bind a port for one of Xen's own interrupts (VIRQ_*). @return 0 or -errno. */
 int evtchn_bind_virq(struct evtchn *channel, uint32_t virq, void (*handler)(void *), void *arg);
 
-/** Receive no more, and close the port. Callable from its own handler. */
+/** Receive no more, and close the port if no other has it. Callable from its own handler. */
 void evtchn_close(struct evtchn *channel);
 
 /** Tell the other side. Costs a hypercall. */

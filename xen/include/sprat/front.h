@@ -50,6 +50,8 @@ struct front_driver {
     void (*release)(struct front *front);
     /** The state is another one. */
     void (*changed)(struct front *front);
+    /** The backend showed Connected once more: what it offers may be different. May be NULL. */
+    void (*offered)(struct front *front);
 };
 
 struct front {
@@ -58,6 +60,7 @@ struct front {
     domid_t backend_id;
     char path[FRONT_PATH_MAX];    /**< "device/vif/0" */
     char backend[FRONT_PATH_MAX]; /**< "/local/domain/0/backend/vif/5/0" */
+    unsigned backend_state;       /**< XenbusState, as it was last seen */
     uint64_t n_faults;
     struct port_queue changed; /**< woken at each change of state */
 
@@ -67,6 +70,7 @@ struct front {
     struct port_work work;
     bool faulty, closing, watched, looking;
     bool backend_left; /**< the state in which it was disconnected */
+    bool state_fired;  /**< the backend wrote its state since it was last read */
 };
 
 /** Numbers of the devices of a kind that the toolstack gave. @return how many, or -errno. */

@@ -17,8 +17,11 @@
 #include <xen/xen.h>
 #include <xen/grant_table.h>
 
+#define RING_PAGES_MAX 16
+
 struct ring {
-    void *page;          /**< shared; the frontend's own, to be granted */
+    void *pages;         /**< shared; the frontend's own */
+    uint32_t n_pages;    /**< a power of two */
     uint32_t entry_size; /**< bytes of the larger of a request and a response */
     uint32_t n_entries;  /**< a power of two */
     uint32_t req_next;   /**< the next request's index, private until ring_push() */
@@ -27,8 +30,25 @@ struct ring {
     uint32_t rsp_seen;   /**< how far the backend's producer has come: it may not go back */
 };
 
-/** Begin an empty ring on a page (of PAGE_BYTES). */
-void ring_init(struct ring *ring, void *page, size_t entry_size);
+/** Begin an empty ring on pages that follow one another, to be granted. */
+void ring_init(struct ring *ring, void *pages, unsigned n_pages, size_t entry_size);
+
+/**
+ * Allocate a ring's pages, begin it, and let a domain use them.
+ *
+ * @param n_pages  a power of two, at most RING_PAGES_MAX.
+ * @param refs  receives one reference for each page.
+ * @return 0, -ENOMEM, or what gnttab_grant() says; then nothing is left.
+ */
+int ring_alloc(struct ring *ring, domid_t domid, unsigned n_pages, size_t entry_size,
+               grant_ref_t *refs);
+
+/**
+ * Take the pages back; a ring that was never allocated (all zero) has none.
+ *
+ * @return how many are lost: the other domain maps one of them, and they belong together.
+ */
+unsigned ring_free(struct ring *ring, const grant_ref_t *refs);
 
 /** Requests that can be added before the ring is full. */
 static inline uint32_t ring_room(const struct ring *ring)
