@@ -69,6 +69,7 @@ PROGRAMS = {
     # Not static: without threads, as in the archive, libxenstore loses watch events.
     "domain": ([], ("xencontrol", "xenforeignmemory", "xenstore"), "usr/sbin/lab-domain"),
     "dominfo.c": ([], ("xencontrol",), "usr/sbin/lab-dominfo"),
+    "frames.c": ([], ("xencontrol",), "usr/sbin/lab-frames"),
     "traffic.c": ([], ("xencontrol",), "usr/sbin/lab-traffic"),
 }
 SCRIPTS = (
