@@ -117,14 +117,15 @@ static in_port_t port_of(const char *text)
 
 int main(int argc, char **argv)
 {
+    in_port_t port = argc > 1 ? port_of(argv[1]) : PORT;
     time_t swept_s = 0;
 
     if (make_room()) {
         perror("httpd");
         return EXIT_FAILURE;
     }
-    fds[n++] =
-        (struct pollfd){.fd = listen_on(argc > 1 ? port_of(argv[1]) : PORT), .events = POLLIN};
+    fds[n++] = (struct pollfd){.fd = listen_on(port), .events = POLLIN};
+    printf("httpd: serving on port %d\n", port);
     for (;;) {
         poll(fds, n, n > 1 ? SWEEP_MS : -1);
         time_t now = now_s();

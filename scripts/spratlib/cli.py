@@ -18,6 +18,7 @@ from spratlib.errors import EXIT_FAILURE, SpratError
 # name: (module, help)
 COMMANDS = {
     "run": ("run", "start a guest, show its console, pass its exit code on"),
+    "guest": ("guest", "guests that stay in a lab: start, forward"),
     "middlebox": ("middlebox", "start a Click configuration as a guest"),
     "lab": ("lab_cli", "a real Xen with a Linux dom0, in QEMU: up, down, exec, console"),
     "symbolize": ("symbolize", "turn the addresses of a crash report into functions and lines"),

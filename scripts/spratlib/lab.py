@@ -32,6 +32,8 @@ BOOT_TIMEOUT_S = 120  # 4 to 8 s on an idle machine
 RESTORE_TIMEOUT_S = 30
 COMMAND_TIMEOUT_S = 30
 SNAPSHOTS_KEPT = 3
+NETWORK = "10.0.0.0/24"  # xenbr0's; lab/init knows both
+HOST_ADDRESS = "10.0.0.254"  # as guests see it
 SERIAL_TAIL_LINES = 25
 
 
@@ -123,6 +125,19 @@ class Lab:
             complaint = err.decode(errors="replace").strip()
             raise SpratError(f"'{' '.join(argv)}' in dom0 ended with exit code {code}: {complaint}")
         return out.decode(errors="replace")
+
+    def forward(self, address, port):
+        """Have a free TCP port of the host's loopback lead to a guest's; return its number.
+
+        It goes away with the lab. Raises SpratError, also for what is no address of the lab.
+        """
+        rule = f"hostfwd_add host tcp:127.0.0.1:0-{address}:{port}"
+        with qemu.Qmp(self.folder) as qmp:
+            before = forwarded(qmp, address, port)
+            complaint = qmp.command("human-monitor-command", **{"command-line": rule}).strip()
+            if complaint:
+                raise SpratError(f"QEMU forwards no port to {address}:{port}: {complaint}")
+            return next(iter(forwarded(qmp, address, port) - before))
 
     def stop(self):
         """End the lab and remove what it left; returns when it is gone."""
@@ -235,6 +250,9 @@ def device_arguments():
         "-serial", "chardev:com1",
         "-fsdev", f"local,id=build,path={build},security_model=none,multidevs=remap",
         "-device", "virtio-9p-pci,fsdev=build,mount_tag=build",
+        # Nothing leaves the machine; the host reaches guests by Lab.forward().
+        "-netdev", f"user,id=host,restrict=on,ipv6=off,net={NETWORK},host={HOST_ADDRESS}",
+        "-device", "virtio-net-pci,netdev=host,romfile=",
     ]
 
 
@@ -245,6 +263,13 @@ def memory_arguments(machine, file, share):
         "-m", str(machine.memory_mib), "-machine", "memory-backend=ram", "-object",
         f"memory-backend-file,id=ram,size={machine.memory_mib}M,mem-path={path},share={share}",
     ]
+
+
+def forwarded(qmp, address, port):
+    """Return the set of the host's ports that lead to a guest's port."""
+    table = qmp.command("human-monitor-command", **{"command-line": "info usernet"})
+    rows = [line.split() for line in table.splitlines() if "TCP[HOST_FORWARD]" in line]
+    return {int(row[3]) for row in rows if row[4:6] == [address, str(port)]}
 
 
 def boot(folder, machine, lock, arguments, *, tied):
