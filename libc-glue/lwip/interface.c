@@ -131,7 +131,7 @@ static void receive(struct interface *interface, struct netbuf *packet)
         return; /* no memory: the sender will notice */
     u16_t flags = NETIF_CHECKSUM_ENABLE_ALL & ~NETIF_CHECKSUM_GEN_TCP;
     interface->netif.chksum_flags = checked ? flags & ~CHECKS : flags;
-    if (ethernet_input(p, &interface->netif) != ERR_OK)
+    if (!inspect_frame(p) || ethernet_input(p, &interface->netif) != ERR_OK)
         pbuf_free(p);
 }
 
@@ -409,11 +409,17 @@ bool interface_receive_all(void)
     return found;
 }
 
-void interface_flush_all(void)
+bool interface_flush_all(void)
 {
-    for (struct interface *interface = interfaces.first; interface; interface = interface->next)
-        if (interface->n_kept)
-            flush(interface);
+    bool found = false;
+
+    for (struct interface *interface = interfaces.first; interface; interface = interface->next) {
+        if (!interface->n_kept)
+            continue;
+        flush(interface);
+        found = true;
+    }
+    return found;
 }
 
 bool interface_all_ready(void)

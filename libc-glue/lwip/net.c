@@ -104,8 +104,8 @@ static void run(void *arg)
         bool received = interface_receive_all();
         received |= deliver_loopback();
         net_timers_run();
-        interface_flush_all();
-        if (received)
+        /* What a timer sent may wait for an address, and that for another timer. */
+        if (interface_flush_all() || received)
             net_timers_start();
         if (!net.started_waiting_over)
             port_wake(&net.ready);
@@ -127,8 +127,7 @@ static void choose_windows(void)
         net_more_window = net_more_send_buffer = (unsigned)bytes - NET_WINDOW_MIN;
 }
 
-/* Before main(): whoever links this layer wants the network. */
-__attribute__((constructor)) static void start(void)
+__attribute__((constructor)) void net_start(void)
 {
     net.start_ns = clock_monotonic();
     choose_windows();

@@ -10,6 +10,9 @@
 #include "lwip/netif.h"
 #include "lwip/tcp.h"
 
+/** Called before main(): whoever links this layer wants the network. */
+void net_start(void);
+
 /** Something happened: the network thread has a look. Callable from event handlers. */
 void net_kick(void);
 
@@ -36,8 +39,8 @@ void interface_open_all(void);
 /** Take a burst of packets from each. @return false when there was nothing. */
 bool interface_receive_all(void);
 
-/** Send what is kept. */
-void interface_flush_all(void);
+/** Send what is kept. @return false when there was nothing. */
+bool interface_flush_all(void);
 
 /** See net_wait_ready(). */
 bool interface_all_ready(void);
@@ -53,6 +56,11 @@ void net_timers_start(void);
 
 /** Names are being asked for: DNS's timer is needed. */
 void net_names_pending(int change);
+
+/* inspect.c */
+
+/** May lwIP see this frame, whose headers are in its first piece? */
+bool inspect_frame(const struct pbuf *p);
 
 /* tso.c */
 
