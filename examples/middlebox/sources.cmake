@@ -42,7 +42,9 @@ set(middlebox_engine
     elements/encap.c
     elements/ether.c
     elements/etherswitch.c
+    elements/flowid.c
     elements/flowmeter.c
+    elements/flowtable.c
     elements/healthcheck.c
     elements/icmp.c
     elements/icmprewriter.c

@@ -7,7 +7,8 @@ to0 :: Queue(512) -> ToDevice(eth0);
 to1 :: Queue(512) -> ToDevice(eth1);
 
 FromDevice(eth0) -> a :: IP
-    -> in :: IPFilter(allow tcp and not (syn and not ack),     // answers
+    -> in :: IPFilter(deny tcp and ip frag, // a later piece could change the flags of the first
+                      allow tcp and not (syn and not ack),     // answers
                       allow dst tcp port 22 or 80 or 443,
                       allow udp and src port 53,
                       allow icmp type echo or echo-reply or unreachable or timeexceeded,

@@ -6,8 +6,8 @@ AddressInfo(inside 100.64.0.1/10 02:00:00:00:00:02, outside 192.0.2.1/24 02:00:0
             gateway 192.0.2.254);
 
 pool :: PortBlockMapper(192.0.2.1-192.0.2.8, 0, 1, PORTS 1024-65535, BLOCK 256, BLOCKS_PER_HOST 4);
-rw :: IPRewriter(pool, drop, MAPPING_CAPACITY 4096, TCP_TIMEOUT 2h, UDP_TIMEOUT 5min);
-prw :: ICMPPingRewriter(pool, drop, TIMEOUT 60, MAPPING_CAPACITY 512);
+rw :: IPRewriter(pool, drop, MAPPING_CAPACITY 4096, TCP_TIMEOUT 2h, UDP_TIMEOUT 5min, REAP_INTERVAL 10);
+prw :: ICMPPingRewriter(pool, drop, TIMEOUT 60, REAP_INTERVAL 10, MAPPING_CAPACITY 512);
 erw :: ICMPRewriter(rw prw);
 
 FromDevice(eth1) -> ic :: Classifier(12/0806 20/0001, 12/0806 20/0002, 12/0800);

@@ -46,13 +46,10 @@ static bool quoted_reply(const struct ip_hdr *in, uint32_t len, struct flowid *f
 
     if (in->vhl >> 4 != 4 || ip_hdr_len(in) < 20 || len < ip_hdr_len(in) + 8 || !ip_is_first(in))
         return false;
-    *f = (struct flowid){in->dst, in->src, get_raw16(t + 2), get_raw16(t), in->proto};
-    if (in->proto == IPPROTO_ICMP) {
-        if (t[0] != 8 && t[0] != 0)
-            return false;
-        f->sport = f->dport = get_raw16(t + 4);
-    }
-    return in->proto == IPPROTO_ICMP || in->proto == IPPROTO_TCP || in->proto == IPPROTO_UDP;
+    *f = flowid_reverse(flowid_read(in, t));
+    if (in->proto == IPPROTO_ICMP)
+        return t[0] == 8 || t[0] == 0;
+    return in->proto == IPPROTO_TCP || in->proto == IPPROTO_UDP;
 }
 
 static void rewrite(struct icmprewriter *r, struct packet *p, struct ip_hdr *ip, uint8_t *icmp,
@@ -60,25 +57,14 @@ static void rewrite(struct icmprewriter *r, struct packet *p, struct ip_hdr *ip,
 {
     struct ip_hdr *in = (struct ip_hdr *)(icmp + 8);
     uint8_t *t = (uint8_t *)in + ip_hdr_len(in);
+    struct flowid quoted = flowid_read(in, t), sent = flowid_reverse(*to);
 
     /* the error comes from the flow's far end, or from a router on the way */
     if (ip->src == in->dst)
         ip->src = to->src;
     ip->dst = to->dst;
     ip_set_checksum(ip);
-    in->src = to->dst;
-    in->dst = to->src;
-    ip_set_checksum(in);
-    if (in->proto == IPPROTO_ICMP) {
-        uint16_t sum = get_raw16(t + 2);
-
-        sum_update16(&sum, get_raw16(t + 4), to->dport);
-        put_raw16(t + 2, sum);
-        put_raw16(t + 4, to->dport);
-    } else {
-        put_raw16(t, to->dport);
-        put_raw16(t + 2, to->sport);
-    }
+    flowid_write(in, t, len - (uint32_t)(t - icmp), &quoted, &sent);
     put_raw16(icmp + 2, 0);
     put_raw16(icmp + 2, checksum(icmp, len));
     if (r->dst_anno)

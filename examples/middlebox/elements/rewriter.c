@@ -4,9 +4,6 @@
  * flows. As Click's, with these differences: MAPPING_CAPACITY is 8192 by default (Click: 65536)
  * and, given another rewriter's name, takes over its number, not its pool; TCPRewriter does not
  * change sequence numbers, since no element here asks for that.
- *
- * The table is bounded. When it is full, the flow that has the least time left and is beyond its
- * guarantee makes room; if there is none, the new flow is dropped and counted.
  */
 #include <stdlib.h>
 
@@ -18,198 +15,7 @@ static bool is_ping(const struct rewriter *r)
     return r->e.cls->name[0] == 'I' && r->e.cls->name[1] == 'C';
 }
 
-struct rwentry *rewriter_find(const struct rewriter *r, const struct flowid *f)
-{
-    return (struct rwentry *)table_find(&r->table, f);
-}
-
-bool rewriter_free_reply(const struct rewriter *r, const struct flowid *out)
-{
-    struct flowid reply = flowid_reverse(*out);
-
-    return !table_find(&r->table, &reply);
-}
-
-/* ---- flows ---- */
-
-static void end_flow(struct rewriter *r, struct rwentry *fw)
-{
-    struct rwentry *rv = fw->twin;
-    struct spec *s = fw->input < r->n_specs ? &r->specs[fw->input] : NULL;
-
-    if (s && s->kind == SPEC_MAPPER && s->mapper->unmap) {
-        struct flowid out = rwentry_result(fw);
-
-        s->mapper->unmap(s->mapper, &fw->key, &out);
-    }
-    table_remove(&r->table, &rv->entry);
-    table_remove(&r->table, &fw->entry);
-}
-
-static uint64_t guarantee(const struct rewriter *r, unsigned list)
-{
-    return list <= RW_TCP_NODATA ? r->tcp_guarantee_ns : r->udp_guarantee_ns;
-}
-
-static void reap(struct rewriter *r, uint64_t now)
-{
-    for (unsigned list = 0; list < RW_REVERSE; list++) {
-        struct tentry *t;
-
-        while (now > r->timeout_ns[list] &&
-               (t = table_oldest(&r->table, list, now - r->timeout_ns[list])))
-            end_flow(r, (struct rwentry *)t);
-    }
-}
-
-static void reap_timer(struct element *e, struct timer *t)
-{
-    struct rewriter *r = (struct rewriter *)e;
-
-    reap(r, now_ns(e));
-    timer_set(t, e, reap_timer, now_ns(e) + r->reap_ns);
-}
-
-/* Make room for a flow. False: all are guaranteed. */
-static bool make_room(struct rewriter *r, uint64_t now)
-{
-    struct rwentry *victim = NULL;
-    uint64_t soonest = NEVER;
-
-    if (r->table.count + 2 <= r->table.capacity)
-        return true;
-    reap(r, now);
-    if (r->table.count + 2 <= r->table.capacity)
-        return true;
-    for (unsigned list = 0; list < RW_REVERSE; list++) {
-        struct tentry *t = r->table.oldest[list];
-
-        if (t && now - t->used_ns >= guarantee(r, list) &&
-            t->used_ns + r->timeout_ns[list] < soonest) {
-            soonest = t->used_ns + r->timeout_ns[list];
-            victim = (struct rwentry *)t;
-        }
-    }
-    if (victim)
-        end_flow(r, victim);
-    return victim;
-}
-
-static struct rwentry *add_flow(struct rewriter *r, const struct flowid *in,
-                                const struct flowid *out, const uint16_t outputs[2], unsigned input,
-                                uint64_t now)
-{
-    struct flowid reply = flowid_reverse(*out);
-    unsigned list = in->proto == IPPROTO_TCP ? RW_TCP_NODATA : RW_UDP;
-    struct rwentry *fw, *rv;
-
-    if (memcmp(&reply, in, sizeof(reply)) == 0)
-        return NULL; /* a flow that is its own reply */
-    fw = (struct rwentry *)table_add(&r->table, in, list, now);
-    if (!fw)
-        return NULL;
-    rv = (struct rwentry *)table_add(&r->table, &reply, RW_REVERSE, now);
-    if (!rv) {
-        table_remove(&r->table, &fw->entry);
-        return NULL;
-    }
-    fw->twin = rv;
-    rv->twin = fw;
-    fw->forward = true;
-    fw->input = rv->input = (uint16_t)input;
-    fw->output = outputs[0];
-    rv->output = outputs[1];
-    return fw;
-}
-
-static struct rwentry *new_flow(struct rewriter *r, const struct flowid *in, unsigned input)
-{
-    struct spec *s = &r->specs[input];
-    uint16_t outputs[2] = {s->outputs[0], s->outputs[1]};
-    uint64_t now = now_ns(&r->e);
-    struct rwentry *w = NULL;
-    struct flowid out = *in;
-    bool found;
-
-    if (!make_room(r, now))
-        goto out;
-    if (s->kind == SPEC_MAPPER)
-        found = s->mapper->map(s->mapper, r, in, &out, outputs);
-    else if (s->kind == SPEC_PATTERN)
-        found = pattern_apply(&s->pattern, r, in, &out);
-    else
-        found = rewriter_free_reply(r, &out);
-    if (found) {
-        w = add_flow(r, in, &out, outputs, input, now);
-        if (!w && s->kind == SPEC_MAPPER && s->mapper->unmap)
-            s->mapper->unmap(s->mapper, in, &out);
-    }
-out:
-    if (!w)
-        r->mapping_failures++;
-    return w;
-}
-
-/* Note a packet in the flow's age and state. */
-static void note(struct rewriter *r, struct rwentry *w, const uint8_t *transport, uint32_t len)
-{
-    struct rwentry *fw = w->forward ? w : w->twin;
-    unsigned list = RW_UDP;
-
-    if (w->packets < 255)
-        w->packets++;
-    if (w->key.proto == IPPROTO_TCP) {
-        if (transport[13] & (TCP_FIN | TCP_RST))
-            fw->flags |= RW_DONE;
-        else if ((transport[13] & TCP_SYN) && !(transport[13] & TCP_ACK))
-            fw->flags &= (uint8_t)~RW_DONE; /* the ports are used anew */
-        if (len > (transport[12] >> 4) * 4u)
-            w->flags |= RW_DATA;
-        list = fw->flags & RW_DONE                                ? RW_TCP_DONE
-               : fw->flags & RW_DATA && fw->twin->flags & RW_DATA ? RW_TCP
-                                                                  : RW_TCP_NODATA;
-    } else if (fw->packets && fw->twin->packets && fw->packets + fw->twin->packets >= 3) {
-        list = RW_UDP_STREAMING;
-    }
-    table_touch(&r->table, &fw->entry, list, now_ns(&r->e));
-}
-
 /* ---- packets ---- */
-
-/* Change the packet's flow, and the checksums with it. */
-static void rewrite(const struct rewriter *r, struct packet *p, struct ip_hdr *ip, uint8_t *t,
-                    const struct flowid *from, const struct flowid *to)
-{
-    uint16_t sum = ip->sum, tsum;
-    unsigned at = ip->proto == IPPROTO_TCP ? 16 : ip->proto == IPPROTO_UDP ? 6 : 2;
-
-    sum_update32(&sum, from->src, to->src);
-    sum_update32(&sum, from->dst, to->dst);
-    ip->sum = sum;
-    ip->src = to->src;
-    ip->dst = to->dst;
-    tsum = get_raw16(t + at);
-    if (ip->proto == IPPROTO_ICMP) {
-        sum_update16(&tsum, from->sport, to->sport);
-        put_raw16(t + 4, to->sport);
-    } else {
-        bool none = ip->proto == IPPROTO_UDP && !tsum;
-
-        sum_update32(&tsum, from->src, to->src);
-        sum_update32(&tsum, from->dst, to->dst);
-        sum_update16(&tsum, from->sport, to->sport);
-        sum_update16(&tsum, from->dport, to->dport);
-        if (ip->proto == IPPROTO_UDP && !tsum)
-            tsum = 0xffff;
-        if (none)
-            tsum = 0;
-        put_raw16(t, to->sport);
-        put_raw16(t + 2, to->dport);
-    }
-    put_raw16(t + at, tsum);
-    if (r->dst_anno)
-        packet_set_dst_ip(p, to->dst);
-}
 
 /* The packet's flow; NULL: it has none for us. */
 static uint8_t *flow_of_packet(const struct rewriter *r, const struct packet *p,
@@ -222,14 +28,14 @@ static uint8_t *flow_of_packet(const struct rewriter *r, const struct packet *p,
         t = ip->proto == IPPROTO_ICMP ? ip_transport(p, ip, 8, len) : NULL;
         if (!t || (t[0] != 0 && t[0] != 8))
             return NULL;
-        *f = (struct flowid){ip->src, ip->dst, get_raw16(t + 4), get_raw16(t + 4), ip->proto};
+        *f = flowid_read(ip, t);
         return t;
     }
     if (!tcp && (ip->proto != IPPROTO_UDP || r->e.cls->name[0] == 'T'))
         return NULL;
     t = ip_transport(p, ip, tcp ? 20 : 8, len);
     if (t)
-        *f = (struct flowid){ip->src, ip->dst, get_raw16(t), get_raw16(t + 2), ip->proto};
+        *f = flowid_read(ip, t);
     return t;
 }
 
@@ -261,15 +67,17 @@ static unsigned translate(struct rewriter *r, struct packet *p, unsigned input)
             r->drops++;
             return UINT32_MAX;
         }
-        w = new_flow(r, &f, input);
+        w = rewriter_begin(r, &f, input);
         if (!w) {
             r->drops++;
             return UINT32_MAX;
         }
     }
-    note(r, w, t, len);
+    rewriter_note(r, w, t, len);
     to = rwentry_result(w);
-    rewrite(r, p, ip, t, &f, &to);
+    flowid_write(ip, t, len, &f, &to);
+    if (r->dst_anno)
+        packet_set_dst_ip(p, to.dst);
     return w->output;
 }
 
@@ -291,6 +99,14 @@ static void rewriter_push(struct element *e, unsigned port, struct packet *batch
 }
 
 /* ---- life ---- */
+
+static void reap_timer(struct element *e, struct timer *t)
+{
+    struct rewriter *r = (struct rewriter *)e;
+
+    rewriter_reap(r);
+    timer_set(t, e, reap_timer, now_ns(e) + r->reap_ns);
+}
 
 static int read_capacity(struct rewriter *r, struct conf *c)
 {
@@ -359,47 +175,12 @@ static void rewriter_cleanup(struct element *e)
     r->n_specs = 0;
 }
 
-/* Flows stay, with their outputs, as long as the new element has such outputs and inputs. */
 static void rewriter_take_state(struct element *e, struct element *old)
 {
-    struct rewriter *r = (struct rewriter *)e, *o = (struct rewriter *)old;
-
-    for (unsigned list = 0; list < RW_REVERSE; list++) {
-        for (struct tentry *t = o->table.oldest[list]; t; t = t->newer) {
-            struct rwentry *was = (struct rwentry *)t, *w;
-            struct flowid out = rwentry_result(was);
-            uint16_t outputs[2] = {was->output, was->twin->output};
-            const struct spec *s;
-
-            if (was->output >= e->n_out || was->twin->output >= e->n_out ||
-                was->input >= r->n_specs || r->table.count + 2 > r->table.capacity)
-                continue;
-            s = &r->specs[was->input];
-            if (s->kind == SPEC_MAPPER && s->mapper->adopt &&
-                !s->mapper->adopt(s->mapper, &was->key, &out))
-                continue;
-            w = add_flow(r, &was->key, &out, outputs, was->input, t->used_ns);
-            if (!w)
-                continue;
-            w->flags = was->flags;
-            w->packets = was->packets;
-            w->twin->flags = was->twin->flags;
-            w->twin->packets = was->twin->packets;
-            table_touch(&r->table, &w->entry, list, t->used_ns);
-        }
-    }
+    rewriter_inherit((struct rewriter *)e, (const struct rewriter *)old);
 }
 
 /* ---- handlers ---- */
-
-static void print_flow(const struct flowid *f, struct text *out)
-{
-    text_char(out, '(');
-    text_ip(out, f->src);
-    text_addf(out, ", %u, ", be16_to_host(f->sport));
-    text_ip(out, f->dst);
-    text_addf(out, ", %u)", be16_to_host(f->dport));
-}
 
 enum { TABLE_TCP, TABLE_UDP, TABLE_ALL };
 
@@ -416,9 +197,9 @@ static int read_table(struct hcall *c)
 
             if (c->code != TABLE_ALL && (w->key.proto == IPPROTO_TCP) != (c->code == TABLE_TCP))
                 continue;
-            print_flow(&w->key, c->out);
+            flowid_print(&w->key, c->out);
             text_addf(c->out, " => ");
-            print_flow(&to, c->out);
+            flowid_print(&to, c->out);
             text_addf(c->out, " [*%u %u] i%u exp%llu\n", w->output, w->twin->output, w->input,
                       (unsigned long long)(end > now ? (end - now) / NSEC_PER_SEC : 0));
         }
@@ -453,12 +234,7 @@ static int write_capacity(struct hcall *c)
 
 static int write_clear(struct hcall *c)
 {
-    struct rewriter *r = (struct rewriter *)c->e;
-
-    for (unsigned list = 0; list < RW_REVERSE; list++) {
-        while (r->table.oldest[list])
-            end_flow(r, (struct rwentry *)r->table.oldest[list]);
-    }
+    rewriter_clear((struct rewriter *)c->e);
     return 0;
 }
 

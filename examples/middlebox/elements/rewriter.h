@@ -10,23 +10,8 @@
 #ifndef SPRAT_MIDDLEBOX_REWRITER_H
 #define SPRAT_MIDDLEBOX_REWRITER_H
 
-#include "../engine/element.h"
-#include "../engine/net.h"
 #include "../engine/table.h"
-
-/** Addresses and ports in network order. ICMP echo: both ports are the identifier. */
-struct flowid {
-    uint32_t src, dst;
-    uint16_t sport, dport;
-    uint32_t proto;
-};
-
-_Static_assert(sizeof(struct flowid) == 16, "a key without padding");
-
-static inline struct flowid flowid_reverse(struct flowid f)
-{
-    return (struct flowid){f.dst, f.src, f.dport, f.sport, f.proto};
-}
+#include "flowid.h"
 
 /** `SADDR SPORT DADDR DPORT`; a zero field is left as it is. */
 struct pattern {
@@ -74,7 +59,6 @@ struct rwentry {
 
 #define RW_DATA 1 /* payload was seen in this entry's direction */
 #define RW_DONE 2 /* FIN or RST was seen */
-#define RW_ANY  4 /* a packet was seen */
 
 /* Ageing lists. */
 enum { RW_TCP, RW_TCP_DONE, RW_TCP_NODATA, RW_UDP, RW_UDP_STREAMING, RW_REVERSE };
@@ -96,8 +80,20 @@ struct rewriter {
 
 #define MAPPINGS_DEFAULT 8192
 
+/* ---- the flows of a rewriter: flowtable.c ---- */
+
 /** The entry for a flow, or NULL. */
 struct rwentry *rewriter_find(const struct rewriter *r, const struct flowid *f);
+/** Begin the flow that the input's specification makes of this one; NULL (and counted): none. */
+struct rwentry *rewriter_begin(struct rewriter *r, const struct flowid *in, unsigned input);
+/** Note a packet, from its transport header on, in its flow's age and state. */
+void rewriter_note(struct rewriter *r, struct rwentry *w, const uint8_t *transport, uint32_t len);
+/** End the flows that were silent for too long. */
+void rewriter_reap(struct rewriter *r);
+/** End all flows. */
+void rewriter_clear(struct rewriter *r);
+/** Take over another's flows, as far as the inputs and outputs they need are here. */
+void rewriter_inherit(struct rewriter *r, const struct rewriter *old);
 /** Is this reply key free? Mappers and patterns ask. */
 bool rewriter_free_reply(const struct rewriter *r, const struct flowid *out);
 /** What packets with an entry's key become. */
