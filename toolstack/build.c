@@ -160,8 +160,7 @@ static int fill(struct hyper *hyper, struct build *build, const xen_pfn_t *mfns,
     struct window window = {0};
     xc_domaininfo_t info;
 
-    if (xc_domain_getinfolist(hyper->control, build->domid, 1, &info) != 1 ||
-        info.domain != build->domid)
+    if (hyper_domain_info(hyper, build->domid, &info) < 0)
         return fail_set(fail, ESRCH, "the domain vanished while it was built");
     int error = map_window(hyper, build, mfns, info.shared_info_frame, &window, fail);
     if (error)

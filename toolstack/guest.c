@@ -78,7 +78,7 @@ static int set_affinity(struct host *host, uint32_t domid, const struct config *
     return error;
 }
 
-/* An empty domain with a CPU and two event channels. @return with guest->domid set only on
+/* An empty domain with a CPU and its event channels. @return with guest->domid set only on
  * success. */
 static int make_domain(struct host *host, struct guest *guest, const struct config *config,
                        struct fail *fail)
@@ -113,7 +113,10 @@ static int make_domain(struct host *host, struct guest *guest, const struct conf
             goto err;
     }
     store_port = xc_evtchn_alloc_unbound(control, domid, 0);
-    console_port = store_port < 0 ? -1 : xc_evtchn_alloc_unbound(control, domid, 0);
+    if (store_port < 0 || (guest->image->one_channel && !guest->introduced))
+        console_port = store_port;
+    else
+        console_port = xc_evtchn_alloc_unbound(control, domid, 0);
     if (console_port < 0) {
         error = fail_errno(fail, "Xen makes no event channel");
         goto err;
@@ -164,10 +167,10 @@ static int map_rings(struct host *host, struct guest *guest, struct fail *fail)
 
 static void close_rings(struct host *host, struct guest *guest)
 {
-    console_close(&guest->console, &host->hyper);
-    if (guest->proxy.port >= 0)
+    if (guest->proxy.port >= 0 && guest->proxy.port != guest->console.port)
         xenevtchn_unbind(host->hyper.events, (evtchn_port_t)guest->proxy.port);
     proxy_free(&guest->proxy);
+    console_close(&guest->console, &host->hyper);
     /* A domain cannot go while a page of it is mapped here. */
     if (guest->rings)
         xenforeignmemory_unmap(host->hyper.memory, guest->rings, n_rings(guest));
@@ -187,7 +190,9 @@ static int open_rings(struct host *host, struct guest *guest, struct fail *fail)
         guest->proxy.ring = guest->rings;
         guest->proxy.domid = guest->domid;
         guest->proxy.port =
-            xenevtchn_bind_interdomain(host->hyper.events, guest->domid, guest->store_port);
+            guest->store_port == guest->console_port
+                ? guest->console.port
+                : xenevtchn_bind_interdomain(host->hyper.events, guest->domid, guest->store_port);
         if (guest->proxy.port < 0)
             error = fail_errno(fail, "cannot bind xenstore's event channel");
     }
@@ -233,6 +238,7 @@ static void write_shell_nodes(struct host *host, struct guest *guest)
 {
     char terminal[64];
 
+    host_make_room(host);
     if (guest->introduced)
         introduce(host, guest);
     if (console_terminal_name(&guest->console, terminal, sizeof(terminal)) == 0)

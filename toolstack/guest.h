@@ -58,9 +58,9 @@ struct guest {
     bool has_cmdline; /* its own; a shell has none yet */
     struct image *image;
     uint64_t start_info_mfn, store_mfn, console_mfn;
-    uint32_t store_port, console_port;
-    bool introduced; /* known to xenstored; else its xenstore is served here */
-    void *rings;     /* console's page; before it xenstore's, unless introduced */
+    uint32_t store_port, console_port; /* the guest's ends; they may be one: image->one_channel */
+    bool introduced;                   /* known to xenstored; else its xenstore is served here */
+    void *rings;                       /* console's page; before it xenstore's, unless introduced */
     struct console console;
     struct proxy proxy;
     struct guest_times times;

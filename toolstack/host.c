@@ -16,6 +16,8 @@
 #define TOKEN_ENDED    "ended"
 #define TOKEN_CHANGED  "changed"
 #define DOMAINS_PATH   "/local/domain"
+#define ROOM_BYTES     3840 /* with its path, below xenstore's 4096 bytes a message */
+#define ROOM_DOMAINS   512  /* of up to 6 bytes each */
 
 static void forget_foreign(struct host *host)
 {
@@ -65,6 +67,24 @@ void host_close(struct host *host)
     forget_foreign(host);
     free(host->by_port);
     hyper_close(&host->hyper);
+}
+
+/*
+ * xenstored in C moves a node that grows, and looks through all the holes in its memory for the new
+ * place; the list of domains would move with each creation, and leave a hole behind that is a bit
+ * too small for the next list. A node that was larger once keeps its place, so this one is given a
+ * value for a moment. Source: Xen's tools/xenstore/tdb.c, tdb_allocate().
+ */
+void host_make_room(struct host *host)
+{
+    char room[ROOM_BYTES + 1];
+
+    if (host->n_listed++ % ROOM_DOMAINS)
+        return;
+    memset(room, ' ', ROOM_BYTES);
+    room[ROOM_BYTES] = '\0';
+    store_write(host->store, room, DOMAINS_PATH);
+    store_write(host->store, "", DOMAINS_PATH);
 }
 
 int host_poll(struct host *host, int fd, enum host_source source, uint32_t number, uint32_t events,

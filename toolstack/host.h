@@ -47,6 +47,7 @@ struct host {
     unsigned n_guests;            /* that have a domain, shells too */
     struct host_foreign *foreign; /* domains that others made */
     size_t n_foreign;
+    unsigned n_listed;     /* domains in xenstore since host_make_room() */
     unsigned n_introduced; /* by us, and xenstored's event about it has not come yet */
     bool domains_appeared; /* since foreign[] was brought up to date */
     bool domains_ended;    /* look which of ours have */
@@ -56,6 +57,12 @@ struct host {
 int host_open(struct host *host, struct fail *fail);
 
 void host_close(struct host *host);
+
+/**
+ * A domain is about to get nodes in xenstore: see that the list of domains there has room, so that
+ * it stays in its place. The requests wait in the store.
+ */
+void host_make_room(struct host *host);
 
 /** Have epoll tell about a descriptor. @return 0 or -errno. */
 int host_poll(struct host *host, int fd, enum host_source source, uint32_t number, uint32_t events,

@@ -126,15 +126,32 @@ int hyper_grant_frame(struct hyper *hyper, uint32_t domid, xen_pfn_t *frame, str
     return 0;
 }
 
+static int do_domctl(struct hyper *hyper, struct xen_domctl *domctl)
+{
+    domctl->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+    memcpy(hyper->argument, domctl, sizeof(*domctl));
+    int result = xencall1(hyper->call, __HYPERVISOR_domctl, (uintptr_t)hyper->argument);
+    memcpy(domctl, hyper->argument, sizeof(*domctl));
+    return result;
+}
+
+int hyper_domain_info(struct hyper *hyper, uint32_t domid, xc_domaininfo_t *info)
+{
+    struct xen_domctl domctl = {.cmd = XEN_DOMCTL_getdomaininfo, .domain = (domid_t)domid};
+
+    /* Xen answers with the next domain when there is none of this number. */
+    if (do_domctl(hyper, &domctl) < 0 || domctl.u.getdomaininfo.domain != domid)
+        return -ESRCH;
+    *info = domctl.u.getdomaininfo;
+    return 0;
+}
+
 int hyper_write_hypercall_page(struct hyper *hyper, uint32_t domid, uint64_t mfn, struct fail *fail)
 {
-    struct xen_domctl domctl = {.cmd = XEN_DOMCTL_hypercall_init,
-                                .interface_version = XEN_DOMCTL_INTERFACE_VERSION,
-                                .domain = (domid_t)domid,
-                                .u.hypercall_init.gmfn = mfn};
+    struct xen_domctl domctl = {
+        .cmd = XEN_DOMCTL_hypercall_init, .domain = (domid_t)domid, .u.hypercall_init.gmfn = mfn};
 
-    memcpy(hyper->argument, &domctl, sizeof(domctl));
-    if (xencall1(hyper->call, __HYPERVISOR_domctl, (uintptr_t)hyper->argument) < 0)
+    if (do_domctl(hyper, &domctl) < 0)
         return fail_errno(fail, "cannot make the hypercall page");
     return 0;
 }

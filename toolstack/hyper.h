@@ -28,6 +28,13 @@ int hyper_open(struct hyper *hyper, struct fail *fail);
 void hyper_close(struct hyper *hyper);
 
 /**
+ * What Xen knows of one domain. (xc_domain_getinfolist() has Xen walk over all domains before it.)
+ *
+ * @return 0, or -ESRCH: there is none.
+ */
+int hyper_domain_info(struct hyper *hyper, uint32_t domid, xc_domaininfo_t *info);
+
+/**
  * Give a domain memory, in as large pieces as Xen has.
  *
  * @param mfns  receives n_pages machine frames, for pfn 0 and following.

@@ -11,14 +11,17 @@
 
 #include <xen/elfnote.h>
 
+#include <sprat/elfnote.h>
+
 #define FILE_MAX_BYTES (256u << 20) /* an image that is longer is a mistake, or an attack on dom0 */
 #define GUEST_MAX      (1ull << 40)
 
 #define NOT_SET UINT64_MAX
+#define SPRAT   "Sprat" /* owner of Sprat's own notes */
 
 struct notes {
     uint64_t virt_base, paddr_offset, entry, hypercall_page;
-    bool xen, separate_p2m;
+    bool xen, separate_p2m, one_channel;
 };
 
 static struct image *cache;
@@ -80,6 +83,9 @@ static int read_notes(const struct image *image, const Elf64_Phdr *header, struc
             notes->xen = true;
             read_note(notes, note.n_type, name + 4, note.n_descsz);
         }
+        if (note.n_namesz == sizeof(SPRAT) && memcmp(name, SPRAT, sizeof(SPRAT)) == 0 &&
+            note.n_type == SPRAT_ELFNOTE_ONE_CHANNEL)
+            notes->one_channel = true;
         at += size;
         left -= size;
     }
@@ -173,6 +179,7 @@ int image_parse(struct image *image, struct fail *fail)
         return refuse(fail, "nothing in it to load");
     if (notes.virt_base % IMAGE_PAGE_BYTES)
         return refuse(fail, "its VIRT_BASE is not a page's address");
+    image->one_channel = notes.one_channel;
     image->virt_base = notes.virt_base;
     image->entry = notes.entry == NOT_SET ? elf.e_entry : notes.entry;
     return find_hypercall_page(image, &notes, fail);

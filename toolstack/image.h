@@ -37,6 +37,7 @@ struct image {
     uint64_t virt_base;
     uint64_t entry;
     uint64_t start, end; /* of all segments: offsets; the end rounded up to a page */
+    bool one_channel;    /* it takes one event channel for console and xenstore */
     bool has_hypercall_page;
     uint64_t hypercall_page; /* offset */
     struct image_segment segments[IMAGE_SEGMENTS_MAX];

@@ -252,8 +252,7 @@ static void look_now(struct host *host, struct look *look, unsigned kind, uint64
         free(look);
         return;
     }
-    int n = xc_domain_getinfolist(host->hyper.control, look->domid, 1, &info);
-    if (n < 1 || info.domain != look->domid ||
+    if (hyper_domain_info(&host->hyper, look->domid, &info) < 0 ||
         info.flags & (XEN_DOMINF_dying | XEN_DOMINF_shutdown)) {
         host->domains_ended = true;
     } else if (guest->active_ns > look->since_ns) {

@@ -195,10 +195,10 @@ static void take_events(void)
         if (!guest)
             continue;
         life_suspect(guest);
-        if (ports[i] == (evtchn_port_t)guest->proxy.port) {
+        if (ports[i] == (evtchn_port_t)guest->proxy.port)
             work_for(guest);
+        if (ports[i] != (evtchn_port_t)guest->console.port)
             continue;
-        }
         if (console_drain(&guest->console, &host.hyper))
             client_guest_wrote(guest);
         console_type(&guest->console, &host.hyper); /* it may have made room */

@@ -17,6 +17,7 @@
  * Registers that last: r15 first tick, r14 start_info, r13 p2m, r12 level 2 table (address),
  * rbp level 2 table (machine address).
  */
+#include <sprat/elfnote.h>
 #include <sprat/layout.h>
 
 #define PAGE_MASK_LOW 0xfff
@@ -168,14 +169,18 @@ in_window:
     ud2
     .size _start, . - _start
 
-/* How Xen's domain builder treats the image: <xen/elfnote.h>. */
-.macro elfnote type, value:vararg
+.macro note owner, type, value:vararg
     .balign 4
     .long   2f - 1f, 4f - 3f, \type
-1:  .asciz  "Xen"
+1:  .asciz  "\owner"
 2:  .balign 4
 3:  \value
 4:  .balign 4
+.endm
+
+/* How Xen's domain builder treats the image: <xen/elfnote.h>. */
+.macro elfnote type, value:vararg
+    note Xen, \type, \value
 .endm
 
     .section .note.Xen, "a", @note
@@ -189,5 +194,6 @@ in_window:
     elfnote 9, .asciz "yes"             /* PAE_MODE */
     elfnote 10, .asciz "!writable_page_tables|pae_pgdir_above_4gb" /* FEATURES */
     elfnote 14, .long 1                 /* SUSPEND_CANCEL */
+    note    Sprat, SPRAT_ELFNOTE_ONE_CHANNEL
 
     .section .note.GNU-stack, "", @progbits

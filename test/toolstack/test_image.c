@@ -8,6 +8,8 @@
 
 #include <xen/elfnote.h>
 
+#include <sprat/elfnote.h>
+
 #include "image.h"
 #include "plan.h"
 
@@ -23,6 +25,11 @@ struct file {
         char name[4];
         uint64_t value;
     } notes[4];
+    struct {
+        Elf64_Nhdr header;
+        char name[8];
+        uint32_t version;
+    } own_note;
     uint8_t text[64];
 };
 
@@ -46,6 +53,7 @@ static struct file good_file(void)
                      {.p_type = PT_NOTE,
                       .p_offset = offsetof(struct file, notes),
                       .p_filesz = 4 * sizeof(struct note)}},
+        .own_note = {{6, 4, SPRAT_ELFNOTE_ONE_CHANNEL}, "Sprat", 1},
     };
     static const struct {
         uint32_t type;
@@ -85,6 +93,24 @@ static void a_good_image_is_understood(void **state)
     assert_int_equal(image.end, 0x6000);
     assert_int_equal(image.hypercall_page, 0x2000);
     assert_int_equal(image.n_segments, 1);
+    assert_false(image.one_channel);
+}
+
+static void an_image_may_do_with_one_event_channel(void **state)
+{
+    struct file file = good_file();
+
+    (void)state;
+    file.segments[1].p_filesz += sizeof(file.own_note);
+    assert_int_equal(parse(&file, sizeof(file)), 0);
+    assert_true(image.one_channel);
+    file.own_note.header.n_type++;
+    assert_int_equal(parse(&file, sizeof(file)), 0);
+    assert_false(image.one_channel);
+    file.own_note.header.n_type--;
+    file.own_note.name[0] = 'X';
+    assert_int_equal(parse(&file, sizeof(file)), 0);
+    assert_false(image.one_channel);
 }
 
 static void damaged_files_are_refused(void **state)
@@ -180,6 +206,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_image_is_understood),
+        cmocka_unit_test(an_image_may_do_with_one_event_channel),
         cmocka_unit_test(damaged_files_are_refused),
         cmocka_unit_test(a_file_cut_off_anywhere_is_no_harm),
         cmocka_unit_test(parts_follow_one_another_and_do_not_overlap),

@@ -102,6 +102,7 @@ class LauncherTest(unittest.TestCase):
         before_kib = self.free_kib()
         created = self.create(self.cfg, "--count", str(FLEET), "--name", "fleet")
         self.assertEqual(len(created), FLEET)
+        self.assertEqual(self.dom0("xenstore-read /local/domain").strip(), "")
         per_guest_kib = (before_kib - self.free_kib()) / FLEET
         self.assertLess(per_guest_kib, 1024 + 150)
         self.ctl("destroy", "--all")
