@@ -27,7 +27,7 @@
 #define BLKFRONT_RING_PAGES_MAX 16
 #define BLKFRONT_SECTOR_MIN     512  /**< bytes */
 #define BLKFRONT_SECTOR_MAX     4096 /**< bytes */
-#define BLKFRONT_NAME_MAX       16   /**< room for a disk's name: "xvdzz15" and less */
+#define BLKFRONT_NAME_MAX       24   /**< room for a disk's name: "xvdzz15", or a number */
 
 struct blkfront;
 
@@ -70,7 +70,8 @@ struct blkfront_request {
      *     -EROFS       a write or discard to a disk that is read-only
      *     -EOPNOTSUPP  the disk can't do this (discard, secure discard)
      *     -EIO         the backend says that it failed; a part of it may have been done
-     *     -ENODEV      the disk was closed or taken away
+     *     -ENOMEM      no page for its data, and nothing under way that will give one back
+     *     -ENODEV      the disk was closed or taken away; so it will be for all that come later
      */
     int status;
 
@@ -81,6 +82,7 @@ struct blkfront_request {
     unsigned n_parts, n_before;
     int error;
     uint8_t phase;
+    bool ready;
     uint32_t at_buffer;
     size_t at_byte;
 };
@@ -109,14 +111,15 @@ struct blkfront_transport {
     unsigned n_queues;
     unsigned ring_entries; /**< requests in flight on each queue */
     unsigned segments;     /**< pages that one of them can carry */
-    bool indirect, persistent, barrier;
+    bool indirect, persistent;
+    bool flush, barrier; /**< how a flush is asked for: either, or none */
 };
 
 struct blkfront_config {
     unsigned queues_max; /**< 0 is 1 */
     unsigned ring_pages; /**< of each queue's ring, a power of two; 0 is 1 */
     /**
-     * Pages for data in flight, allocated when they are needed; 0 is 256. Each needs a grant: see
+     * Pages for data in flight, allocated when they are needed; 0 is 264. Each needs a grant: see
      * max_grant_frames in xl.cfg(5), 512 grants a frame.
      */
     unsigned pages_max;
