@@ -38,8 +38,11 @@ LIBRARY_PATTERNS = tuple(f"{folder}/*.so*" for folder in LIBRARY_FOLDERS)
 BOOT_MODULES = (
     "xen-privcmd", "xenfs", "xen-evtchn", "xen-gntdev", "xen-gntalloc",
     "virtio_pci", "virtio_console", "9pnet_virtio", "9p", "xen-netback", "bridge",
+    "xen-blkback",
 )
-OTHER_MODULES = ("xen-blkback", "virtio_net", "loop", "brd", "tun")
+# Disks for tests: of memory, of files, and such as are slow, fail, or drop what is not flushed.
+DISK_MODULES = ("loop", "brd", "dm-mod", "dm-delay", "dm-flakey", "dm-log-writes")
+OTHER_MODULES = ("virtio_net", "tun", *DISK_MODULES)
 
 PACKAGES = (
     (f"xen-hypervisor-{XEN}-amd64", [f"boot/xen-{XEN}-amd64.gz"]),
@@ -47,19 +50,20 @@ PACKAGES = (
      ["boot/vmlinuz-*", "boot/System.map-*", "boot/config-*"]
      + [f"lib/modules/*/{name}.ko" for name in (
          "xen-privcmd", "xenfs", "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-netback",
-         "xen-blkback", "virtio*", "9p*", "netfs", "fscache", "bridge", "stp", "llc", "loop",
-         "brd", "tun", "failover", "net_failover", "crc32c*", "libcrc32c")]),
+         "xen-blkback", "virtio*", "9p*", "netfs", "fscache", "bridge", "stp", "llc", "tun",
+         "failover", "net_failover", "crc32c*", "libcrc32c", "dax", *DISK_MODULES)]),
     (f"xen-utils-{XEN}", [f"usr/lib/xen-{XEN}/bin/*"]),
     ("xen-utils-common", ["etc/xen/*"]),
     ("xenstore-utils", ["usr/bin/*"]),
     ("busybox-static", ["bin/busybox", "usr/bin/busybox"]),
+    ("dmsetup", ["sbin/dmsetup", "usr/sbin/dmsetup"]),
     ("libc6", [*LIBRARY_PATTERNS, "lib64/*"]),
     *((name, list(LIBRARY_PATTERNS)) for name in (
         "libgcc-s1", "liblzma5", "libuuid1", "libxencall1", "libxendevicemodel1", "libxenevtchn1",
         "libxenforeignmemory1", "libxengnttab1", "libxenhypfs1", f"libxenmisc{XEN}",
         "libxenstore4", "libxentoolcore1", "libxentoollog1", "libyajl2", "libzstd1", "zlib1g",
         "libtinfo6", "libncurses6", "libnl-3-200", "libnl-route-3-200", "libbz2-1.0",
-        "liblzo2-2")),
+        "liblzo2-2", "libdevmapper1.02.1", "libselinux1", "libudev1", "libpcre2-8-0")),
 )
 
 # Our own programs in dom0: {file or folder of sources: (how to link it, libraries by their
@@ -75,6 +79,7 @@ PROGRAMS = {
 SCRIPTS = (
     ("init", "usr/sbin/lab-init"),
     ("inittab", "etc/inittab"),
+    ("block", "etc/xen/scripts/block"),
     ("vif-bridge", "etc/xen/scripts/vif-bridge"),
 )
 
@@ -196,6 +201,7 @@ def _write_initramfs(archive, root, programs):
                 for tool in XEN_TOOLS]
     binaries += [(root / f"usr/bin/xenstore-{tool}", f"usr/bin/xenstore-{tool}")
                  for tool in XENSTORE_TOOLS]
+    binaries.append((_existing(root, "usr/sbin/dmsetup", "sbin/dmsetup"), "usr/sbin/dmsetup"))
     for path, target in binaries:
         archive.file(target, path.read_bytes(), 0o755)
     for tool in XEN_TOOLS:
