@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <sprat/console.h>
 
+#include <string.h>
+
 #include <xen/io/console.h>
 
 #include <sprat/bytering.h>
@@ -48,11 +50,36 @@ static size_t usable(ssize_t n)
     return (size_t)n;
 }
 
+/* Who looks at the ring shows it on a terminal in raw mode: a line ends with CR and LF there. */
+static size_t put_line_end(void)
+{
+    size_t used = usable(bytering_used(&console.out));
+
+    if (!console.connected || used + 2 > console.out.size)
+        return 0;
+    return usable(bytering_put(&console.out, "\r\n", 2)) != 0;
+}
+
+static size_t put_text(const char *bytes, size_t len)
+{
+    size_t done = 0;
+
+    while (done < len) {
+        const char *end = memchr(bytes + done, '\n', len - done);
+        size_t n = end ? (size_t)(end - bytes) - done : len - done;
+        size_t put = n ? usable(bytering_put(&console.out, bytes + done, n)) : 0;
+        done += put;
+        if (put < n || !end || !put_line_end())
+            break;
+        done++;
+    }
+    return done;
+}
+
 size_t console_write(const char *bytes, size_t len)
 {
-    if (!console.connected)
-        return len;
-    size_t n = usable(bytering_put(&console.out, bytes, len));
+    size_t n = console.connected ? put_text(bytes, len) : 0;
+
     if (!console.connected)
         return len;
     if (n)

@@ -29,6 +29,18 @@ static void rung(void *arg)
     daemon.rung = true;
 }
 
+/* As a terminal: a line feed alone would leave the next line where this one ends. */
+static void show(char byte)
+{
+    bool line_ends = byte == '\n';
+
+    if (line_ends && (daemon.len == 0 || daemon.text[daemon.len - 1] != '\r'))
+        fake_fail("the guest ends a line of its console without a carriage return");
+    if (line_ends)
+        daemon.len--;
+    daemon.text[daemon.len++] = byte;
+}
+
 static size_t read_some(void)
 {
     uint32_t n = daemon.ring->out_prod - daemon.ring->out_cons;
@@ -40,8 +52,7 @@ static size_t read_some(void)
     if (daemon.len + n > TEXT_MAX)
         fake_fail("the guest writes more than a test reads");
     for (uint32_t i = 0; i < n; i++)
-        daemon.text[daemon.len++] =
-            daemon.ring->out[MASK_XENCONS_IDX(daemon.ring->out_cons + i, daemon.ring->out)];
+        show(daemon.ring->out[MASK_XENCONS_IDX(daemon.ring->out_cons + i, daemon.ring->out)]);
     daemon.ring->out_cons += n;
     return n;
 }

@@ -18,13 +18,14 @@ static void use(struct fuzz *fuzz, struct xencons_interface *ring)
     size_t len = fuzz_number(fuzz) % sizeof(bytes);
 
     memset(bytes, 'x', sizeof(bytes));
+    bytes[len / 2] = '\n';
     switch (fuzz_byte(fuzz) % 8) {
     case 0:
         fuzz_check(console_write(bytes, len) <= len);
         break;
     case 1:
         fuzz_check(console_read(bytes, len) <= len);
-        fuzz_check(bytes[len] == 'x');
+        fuzz_check(bytes[len] == (len == 0 ? '\n' : 'x'));
         break;
     case 2:
         ring->out_cons += fuzz_number(fuzz);

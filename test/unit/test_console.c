@@ -56,6 +56,30 @@ static void a_full_ring_takes_what_fits(void **state)
     assert_int_equal(fake_hypercalls(__HYPERVISOR_event_channel_op, EVTCHNOP_send), sent);
 }
 
+static void a_line_ends_with_carriage_return_and_line_feed(void **state)
+{
+    (void)state;
+    assert_int_equal(console_write("one\ntwo\n\n", 9), 9);
+    assert_int_equal(ring->out_prod, 12);
+    assert_memory_equal(ring->out, "one\r\ntwo\r\n\r\n", 12);
+}
+
+/* Half a line end, and the next write's first byte would be taken for the other half. */
+static void a_line_end_goes_out_whole_or_not_at_all(void **state)
+{
+    static char text[sizeof(ring->out)];
+
+    (void)state;
+    memset(text, 'x', sizeof(text));
+    text[sizeof(text) - 1] = '\n';
+    fake_consoled.dead = true;
+    assert_int_equal(console_write(text, sizeof(text)), sizeof(text) - 1);
+    assert_int_equal(console_write("\n", 1), 0);
+    ring->out_cons = 1;
+    assert_int_equal(console_write("\n", 1), 1);
+    assert_int_equal(ring->out_prod, sizeof(text) + 1);
+}
+
 static void what_is_typed_is_read(void **state)
 {
     char bytes[8];
@@ -159,6 +183,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(what_is_written_is_read, setup),
         cmocka_unit_test_setup(a_full_ring_takes_what_fits, setup),
+        cmocka_unit_test_setup(a_line_ends_with_carriage_return_and_line_feed, setup),
+        cmocka_unit_test_setup(a_line_end_goes_out_whole_or_not_at_all, setup),
         cmocka_unit_test_setup(what_is_typed_is_read, setup),
         cmocka_unit_test_setup(what_is_typed_beyond_the_ring_comes_later, setup),
         cmocka_unit_test_setup(a_daemon_that_reads_too_much_gets_no_more, setup),

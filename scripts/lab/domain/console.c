@@ -93,6 +93,42 @@ static void look_for_mark(struct domain *domain, const char *data, size_t n)
     }
 }
 
+/** Write to stdout, whoever reads it. @return false: nobody does. */
+static bool write_out(const char *bytes, size_t n)
+{
+    for (ssize_t m; n > 0; bytes += m, n -= m) {
+        m = write(1, bytes, n);
+        if (m < 0 && errno == EINTR)
+            m = 0;
+        if (m < 0)
+            return false;
+    }
+    return true;
+}
+
+/**
+ * Turn line ends for a terminal, CR and LF, into those of text, in place. A CR that comes last is
+ * kept until it is known what follows.
+ *
+ * @param bytes  with room for one byte more than `n`
+ * @return the new length
+ */
+static size_t text_of(struct domain *domain, char *bytes, size_t n)
+{
+    size_t len = 0;
+
+    if (domain->cr_kept && n > 0) {
+        memmove(bytes + 1, bytes, n++);
+        bytes[0] = '\r';
+    }
+    domain->cr_kept = n > 0 && bytes[n - 1] == '\r';
+    n -= domain->cr_kept;
+    for (size_t i = 0; i < n; i++)
+        if (bytes[i] != '\r' || i + 1 == n || bytes[i + 1] != '\n')
+            bytes[len++] = bytes[i];
+    return len;
+}
+
 bool console_copy(struct domain *domain)
 {
     int from = domain->log_path ? domain->console : domain->tty;
@@ -100,17 +136,12 @@ bool console_copy(struct domain *domain)
     bool any = false;
     ssize_t n;
 
-    while (from >= 0 && (n = read(from, chunk, sizeof(chunk))) > 0) {
+    while (from >= 0 && (n = read(from, chunk, sizeof(chunk) - 1)) > 0) {
         any = true;
         domain->console_bytes += n;
         look_for_mark(domain, chunk, n);
-        for (ssize_t done = 0, m; done < n; done += m) {
-            m = write(1, chunk + done, n - done);
-            if (m < 0 && errno == EINTR)
-                m = 0;
-            if (m < 0)
-                return any; /* nobody reads it; the guest's end is still ours to handle */
-        }
+        if (!write_out(chunk, text_of(domain, chunk, n)))
+            return any; /* the guest's end is still ours to handle */
     }
     return any;
 }
@@ -143,6 +174,9 @@ uint32_t console_drain(struct domain *domain)
             break;
         poll(&wait, 1, left_ms(deadline_ms));
     }
+    if (domain->cr_kept)
+        write_out("\r", 1);
+    domain->cr_kept = false;
     if (ring)
         xenforeignmemory_unmap(memory, (void *)ring, 1);
     if (memory)

@@ -16,6 +16,7 @@ struct domain {
     int console_watch;    /* inotify, or -1 */
     int tty;              /* for input, or -1 */
     uint32_t console_bytes;
+    bool cr_kept; /* it was the last byte of these, and its line feed may follow */
     bool panic_seen;
     const char *panic_mark;
     size_t mark_matched;

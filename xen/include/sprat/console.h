@@ -18,7 +18,12 @@
  */
 int console_init(void *page, uint32_t port, void (*on_event)(void));
 
-/** Write what fits and tell the other side. @return bytes taken; 0 when the ring is full. */
+/**
+ * Write what fits and tell the other side. A line feed goes out as carriage return and line feed,
+ * as a terminal wants it, and whole or not at all.
+ *
+ * @return bytes taken; 0 when the ring is full.
+ */
 size_t console_write(const char *bytes, size_t len);
 
 /** Read what was typed. @return bytes, 0 when there is nothing. */
