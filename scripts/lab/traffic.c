@@ -2,6 +2,7 @@
 /*
  * lab-traffic: traffic for one guest, and the CPU time that Xen accounts to it meanwhile.
  *
+ *     lab-traffic DOMID N start                          nothing: its CPU time so far
  *     lab-traffic DOMID N ping ADDRESS [BURST]           N pings, BURST (1) of them at a time
  *     lab-traffic DOMID N connect ADDRESS PORT           N TCP connections, one after the other,
  *                                                        each read to its end
@@ -13,8 +14,10 @@
  *     lab-traffic DOMID N forward INTERFACE INTERFACE    N frames into one backend interface of the
  *                                                        guest; they come out of the other
  *
- * Datagrams have 18 bytes (frames of 60), frames too. The first packets make the two know each
- * other and are not counted. Both times are taken when the guest is idle. It prints "cpu-ns N".
+ * Datagrams have 18 bytes of payload, which makes frames of 60. Bursts and connections begin when
+ * the guest has been idle for a while, so each pays for a wake-up. The first packets make the two
+ * know each other and are not counted. Both times are taken when the guest is idle. It prints
+ * "cpu-ns N".
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -42,6 +45,7 @@ enum {
     IDLE_STEPS = 5,       /* so many with no CPU time spent: it is */
     IDLE_LOOKS_MAX = 1500,
     WARM_UP = 3,
+    PAUSE_US = 20000, /* between bursts */
     BURST = 32,
     PAYLOAD = 18,
     FRAME = 60,
@@ -146,6 +150,7 @@ static void ping(uint64_t n, char **words)
             if (recv(fd, packet, sizeof(packet), 0) > 20 && packet[20] == ICMP_ECHOREPLY)
                 pending--;
         }
+        usleep(PAUSE_US);
     }
     close(fd);
 }
@@ -162,6 +167,7 @@ static void connections(uint64_t n, char **words)
         if (got < 0 || bytes == 0)
             die("connection: %s", got < 0 ? strerror(errno) : "it was closed without a word");
         close(fd);
+        usleep(PAUSE_US);
     }
 }
 
@@ -174,7 +180,7 @@ static void datagrams_to(uint64_t n, char **words)
         for (unsigned i = 0; i < BURST && n; i++, n--)
             if (send(fd, block, PAYLOAD, 0) < 0)
                 die("send: %s", strerror(errno));
-        usleep(1000);
+        usleep(PAUSE_US);
     }
     close(fd);
 }
@@ -193,6 +199,7 @@ static void datagrams_from(uint64_t n, char **words)
             if (recv(fd, block, sizeof(block), 0) != PAYLOAD)
                 die("a datagram of another size");
         }
+        usleep(PAUSE_US);
     }
     close(fd);
 }
@@ -272,9 +279,15 @@ static void forward(uint64_t n, char **words)
             if (recv(out, got, sizeof(got), 0) >= FRAME && memcmp(got, frame, FRAME) == 0)
                 pending--;
         }
+        usleep(PAUSE_US);
     }
     close(in);
     close(out);
+}
+
+static void start(uint64_t n, char **words)
+{
+    (void)n, (void)words;
 }
 
 static const struct kind {
@@ -282,9 +295,9 @@ static const struct kind {
     int words; /* it needs */
     void (*run)(uint64_t n, char **words);
 } kinds[] = {
-    {"ping", 1, ping},          {"connect", 2, connections}, {"send", 2, datagrams_to},
-    {"ask", 2, datagrams_from}, {"upload", 2, upload},       {"download", 2, download},
-    {"forward", 2, forward},
+    {"start", 0, start},       {"ping", 1, ping},          {"connect", 2, connections},
+    {"send", 2, datagrams_to}, {"ask", 2, datagrams_from}, {"upload", 2, upload},
+    {"download", 2, download}, {"forward", 2, forward},
 };
 
 int main(int argc, char **argv)
@@ -308,7 +321,7 @@ int main(int argc, char **argv)
     uint32_t domid = (uint32_t)strtoul(argv[1], NULL, 10);
     idle_cpu_ns(domid);
     kind->run(WARM_UP, words);
-    uint64_t before_ns = idle_cpu_ns(domid);
+    uint64_t before_ns = kind->run == start ? 0 : idle_cpu_ns(domid);
     kind->run(strtoull(argv[2], NULL, 10), words);
     printf("cpu-ns %" PRIu64 "\n", idle_cpu_ns(domid) - before_ns);
     return 0;

@@ -10,20 +10,13 @@ command line.
 
 import csv
 import dataclasses
-import fcntl
-import os
 import re
-import select
 import sys
-import time
 
-from spratlib import cpio, guest_cfg, lab, lab_cli, paths, qemu, run
+from spratlib import bench_traffic, counting, guest_cfg, lab, lab_cli, paths, run
 from spratlib.errors import SpratError, UsageError
 
-SILENCE_TIMEOUT_S = 300  # dom0 boots in less than a minute
 GUEST_TIMEOUT_S = 120  # of the machine's own time
-PIPE_BYTES = 2**20  # QEMU never waits for us to read its serial line
-MARK = "sprat-bench: "
 CSV_COLUMNS = ("guest", "memory_mib", "arguments", "cpu_ns", "end", "memory_kib", "boot_ticks")
 BOOT_TICKS = re.compile(r"^sprat: boot: (\d+) ticks", re.MULTILINE)
 
@@ -48,8 +41,11 @@ class Case:
 
 def add_arguments(parser):
     parser.description = __doc__
-    parser.usage = "sprat bench cost [OPTION...] GUEST... [-- ARG...]"
-    parser.add_argument("guests", nargs="+", metavar="GUEST", help="cfg files, or names of such")
+    parser.usage = "sprat bench cost [OPTION...] GUEST... [-- ARG...] | --traffic KIND,..."
+    parser.add_argument("guests", nargs="*", metavar="GUEST", help="cfg files, or names of such")
+    parser.add_argument("--traffic", nargs="?", const="all", metavar="KIND[,KIND...]",
+                        help="what traffic costs guests that the build has for it, instead:"
+                        f" {', '.join(bench_traffic.KINDS)} (default: all)")
     parser.add_argument("--memory", metavar="MIB[,MIB...]",
                         help="measure each guest with each of these (default: what its cfg says)")
     parser.add_argument("--runs", type=lab_cli.positive, default=1, metavar="N",
@@ -60,14 +56,17 @@ def add_arguments(parser):
 
 
 def main(args):
+    if args.traffic:
+        return bench_traffic.main(args)
+    if not args.guests:
+        raise UsageError("name a guest to be measured, or --traffic")
     cases = cases_of(args)
     options = lab.Options(memory=max(2048, 1024 + max(case.memory_mib for case in cases)))
-    machine = dataclasses.replace(lab.prepare(options, lab_cli.report), deterministic=True)
     first = None
     for number in range(args.runs):
         if args.runs > 1:
             lab_cli.report(f"run {number + 1} of {args.runs}")
-        measure(cases, machine)
+        measure(cases, options)
         results = [case.result() for case in cases]
         if first is not None and results != first:
             changed = [f"{c.name} {c.memory_mib} MiB: {before} then {c.result()}"
@@ -97,99 +96,50 @@ def cases_of(args):
     return cases
 
 
-def measure(cases, machine):
-    """Boot the counting machine with the images of `cases`; fill in what it finds."""
-    place = lab.Lab(lab.own_name())
-    lock = place.claim()
-    process = None
-    try:
-        initramfs = place.folder / "initramfs"
-        with open(initramfs, "wb") as file:
-            file.write(machine.boot.initramfs.read_bytes())
-            write_archive(file, cases)
-        machine = dataclasses.replace(
-            machine, boot=dataclasses.replace(machine.boot, initramfs=initramfs)
-        )
-        reader, writer = os.pipe2(os.O_CLOEXEC)
-        try:
-            fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-            arguments = [*machine.arguments(), "-m", str(machine.memory_mib), "-serial", "stdio"]
-            process = qemu.start(place.folder, arguments, lock, tied=True, output=writer)
-        finally:
-            os.close(writer)
-        log_path = place.folder / "serial.log"
-        with open(reader, "rb", buffering=0) as serial, open(log_path, "wb") as log:
-            follow(serial, log, cases)
-        process.wait(qemu.EXIT_TIMEOUT_S)
-    except BaseException as error:
-        if process is not None:
-            lab.end_process(process)
-        raise lab.keep_logs(place.folder, "bench", error) from None
-    finally:
-        os.close(lock)
-    place.stop()
+def measure(cases, options):
+    """Measure `cases` in a counting machine; fill in what it finds."""
+    errors = []
+    script = "\n".join(line for number, case in enumerate(cases)
+                       for line in script_lines(number, case))  # fmt: skip
 
+    def add_files(archive):
+        for number, case in enumerate(cases):
+            for path, target in visible(number, case).items():
+                archive.file(target, path.read_bytes())
 
-def write_archive(file, cases):
-    """Append an archive with the guests and the script that measures them to an initramfs."""
-    archive = cpio.Writer(file)
-    lines = ["#!/bin/sh", f'say() {{ echo "{MARK}$*" >/dev/console; }}']
-    for number, case in enumerate(cases):
-        place = f"/bench/{number}"
-        files = case.guest.files()
-        visible = {path: f"{place}/{index}-{path.name}" for index, path in enumerate(files)}
-        for path, target in visible.items():
-            archive.file(target, path.read_bytes())
-        case.guest.name = f"bench-{number}"  # the same in every run
-        words = [
-            "lab-domain", "cost", "--log", f"/var/log/xen/console/guest-bench-{number}.log",
-            "--timeout", str(GUEST_TIMEOUT_S), case.guest.name, "--",
-            *case.guest.xl_arguments(visible),
-        ]
-        command = " ".join(guest_cfg.quote_word(word) for word in words)
-        lines += [
-            f"say {number} start",
-            f"{command} >/tmp/console 2>/tmp/errors 3>/tmp/report",
-            f'while read -r line; do say {number} "$line"; done </tmp/report',
-            'grep "^sprat: boot:" /tmp/console >/tmp/boot',
-            f'while read -r line; do say {number} "$line"; done </tmp/boot',
-            f'while read -r line; do say {number} error "$line"; done </tmp/errors',
-        ]
-    lines.append("say done")
-    archive.file("/bench/run", ("\n".join(lines) + "\n").encode(), 0o755)
-    archive.close()
-
-
-def follow(serial, log, cases):
-    """Read the machine's serial line to its end: show progress, take the results."""
-    started = time.monotonic()
-    lab_cli.report("booting a machine that counts instructions (half a minute or so)")
-    pending, done, errors = b"", False, []
-    deadline = started + SILENCE_TIMEOUT_S
-    while True:
-        if not select.select([serial], [], [], max(0, deadline - time.monotonic()))[0]:
-            raise SpratError(f"the counting machine has been silent for {SILENCE_TIMEOUT_S} s")
-        data = serial.read(65536)
-        if not data:
-            break
-        log.write(data)
-        log.flush()
-        deadline = time.monotonic() + SILENCE_TIMEOUT_S
-        *lines, pending = (pending + data).split(b"\n")
-        for line in lines:
-            _, mark, text = line.decode(errors="replace").rstrip().partition(MARK)
-            if not mark:
-                continue
-            done = done or text == "done"
-            take_line(text, cases, errors, time.monotonic() - started)
+    counting.run(options, add_files, script,
+                 lambda text, elapsed_s: take_line(text, cases, errors, elapsed_s))  # fmt: skip
     if errors:
         raise SpratError("the guests could not all be measured:\n" + "\n".join(errors))
-    if not done:
-        raise SpratError("the counting machine ended before its work was done")
     for case in cases:
         if case.end not in ("idle", "poweroff"):
             how = case.end or "nothing"
             raise SpratError(f"{case.name} with {case.memory_mib} MiB ended by: {how}")
+
+
+def visible(number, case):
+    """Return where a case's files are in the machine: {path: path}."""
+    files = enumerate(case.guest.files())
+    return {path: f"/bench/{number}/{index}-{path.name}" for index, path in files}
+
+
+def script_lines(number, case):
+    """Return the lines of the script that measure a case."""
+    case.guest.name = f"bench-{number}"  # the same in every run
+    words = [
+        "lab-domain", "cost", "--log", f"/var/log/xen/console/guest-bench-{number}.log",
+        "--timeout", str(GUEST_TIMEOUT_S), case.guest.name, "--",
+        *case.guest.xl_arguments(visible(number, case)),
+    ]
+    command = " ".join(guest_cfg.quote_word(word) for word in words)
+    return [
+        f"say {number} start",
+        f"{command} >/tmp/console 2>/tmp/errors 3>/tmp/report",
+        f'while read -r line; do say {number} "$line"; done </tmp/report',
+        'grep "^sprat: boot:" /tmp/console >/tmp/boot',
+        f'while read -r line; do say {number} "$line"; done </tmp/boot',
+        f'while read -r line; do say {number} error "$line"; done </tmp/errors',
+    ]
 
 
 def take_line(text, cases, errors, elapsed_s):

@@ -7,13 +7,9 @@ kernel's and the command's own part are in it; the cost of asking the launcher f
 too, and taken off what is divided by the number of guests.
 """
 
-import dataclasses
-import fcntl
-import os
 import re
-import select
 
-from spratlib import bench_cost, cpio, guest_cfg, lab, lab_cli, paths, qemu, run
+from spratlib import counting, guest_cfg, lab, lab_cli, paths, run
 from spratlib.errors import SpratError
 
 BATCH = 10
@@ -22,10 +18,8 @@ LAB_OVERHEAD_MIB = 1024
 RESULT = re.compile(r"(\S+) cpu-ns (\d+)")
 
 # %(...)s are filled in. `around WHAT COMMAND` reports dom0's CPU time for a command.
-SCRIPT = """#!/bin/sh
-cd /bench
+SCRIPT = """
 ulimit -n 65536
-say() { echo "%(mark)s$*" >/dev/console; }
 around() {
     what=$1; shift
     lab-domain around "$@" >/tmp/output 2>/tmp/errors 3>/tmp/report ||
@@ -53,7 +47,6 @@ if [ %(running)s -gt 0 ]; then
     ten sprat-at-%(running)s --name last
     around xl-at-%(running)s xl create -q -e guest.cfg 'name="xl-3"'
 fi
-say done
 """
 
 
@@ -73,8 +66,7 @@ def add_arguments(parser):
 def main(args):
     guest = run.Guest(args.image)
     memory = LAB_OVERHEAD_MIB + (args.running + 5 * BATCH) * (guest.memory_mib + 1)
-    machine = lab.prepare(lab.Options(memory=max(2048, memory)), lab_cli.report)
-    figures = measure(guest, args, dataclasses.replace(machine, deterministic=True))
+    figures = measure(guest, args, lab.Options(memory=max(2048, memory)))
     nothing = figures.pop("nothing", 0)
     print(f"{'':16} {'ns of dom0':>14} {'one guest':>12}  xl is so many times that")
     for name, total in figures.items():
@@ -94,9 +86,8 @@ def cfg_of(guest, cmdline):
     return "\n".join([*lines, f"extra = {guest_cfg.quote(cmdline)}", ""])
 
 
-def write_archive(file, guest, args):
-    """Append an archive with the programs, the guest and the script to an initramfs."""
-    archive = cpio.Writer(file)
+def add_files(archive, guest, args):
+    """Add the programs and the guest."""
     for name in ("spratd", "spratctl"):
         program = paths.build_folder() / "toolstack" / name
         if not program.exists():
@@ -104,69 +95,28 @@ def write_archive(file, guest, args):
         archive.file(f"/bench/{name}", program.read_bytes(), 0o755)
     archive.file("/bench/guest.xen", guest.kernel.read_bytes())
     archive.file("/bench/guest.cfg", cfg_of(guest, args.cmdline).encode())
+
+
+def script(args):
+    """Return what is done in the machine."""
     names = " ".join(f"first-{number}" for number in range(1, BATCH + 1))
-    values = {"mark": bench_cost.MARK, "batch": BATCH, "running": args.running,
-              "pool": 2 * BATCH,  # it is not filled up meanwhile
-              "names": names,
-              "ready": guest_cfg.quote_word(args.ready), "ready_s": READY_S}  # fmt: skip
-    archive.file("/bench/run", (SCRIPT % values).encode(), 0o755)
-    archive.close()
+    return SCRIPT % {
+        "batch": BATCH, "running": args.running, "names": names,
+        "pool": 2 * BATCH,  # it is not filled up meanwhile
+        "ready": guest_cfg.quote_word(args.ready), "ready_s": READY_S,
+    }  # fmt: skip
 
 
-def measure(guest, args, machine):
-    """Boot the counting machine; return {name: ns}."""
-    place = lab.Lab(lab.own_name())
-    lock = place.claim()
-    process = None
-    try:
-        initramfs = place.folder / "initramfs"
-        with open(initramfs, "wb") as file:
-            file.write(machine.boot.initramfs.read_bytes())
-            write_archive(file, guest, args)
-        boot = dataclasses.replace(machine.boot, initramfs=initramfs)
-        machine = dataclasses.replace(machine, boot=boot)
-        reader, writer = os.pipe2(os.O_CLOEXEC)
-        try:
-            fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, bench_cost.PIPE_BYTES)
-            arguments = [*machine.arguments(), "-m", str(machine.memory_mib), "-serial", "stdio"]
-            process = qemu.start(place.folder, arguments, lock, tied=True, output=writer)
-        finally:
-            os.close(writer)
-        log_path = place.folder / "serial.log"
-        with open(reader, "rb", buffering=0) as serial, open(log_path, "wb") as log:
-            figures = follow(serial, log)
-        process.wait(qemu.EXIT_TIMEOUT_S)
-    except BaseException as error:
-        if process is not None:
-            lab.end_process(process)
-        raise lab.keep_logs(place.folder, "bench", error) from None
-    finally:
-        os.close(lock)
-    place.stop()
-    return figures
+def measure(guest, args, options):
+    """Run the script in a counting machine; return {name: ns}."""
+    figures = {}
 
+    def take_line(text, _elapsed_s):
+        if text.startswith("error"):
+            raise SpratError(f"in the counting machine: {text}")
+        if match := RESULT.match(text):
+            figures[match[1]] = int(match[2])
+            lab_cli.report(f"{match[1]}: {int(match[2]):,} ns")
 
-def follow(serial, log):
-    """Read the machine's serial line to its end; return {name: ns}."""
-    lab_cli.report("booting a machine that counts instructions")
-    pending, done, figures = b"", False, {}
-    while True:
-        if not select.select([serial], [], [], bench_cost.SILENCE_TIMEOUT_S)[0]:
-            raise SpratError("the counting machine says nothing any more")
-        data = serial.read(65536)
-        if not data:
-            break
-        log.write(data)
-        log.flush()
-        *lines, pending = (pending + data).split(b"\n")
-        for line in lines:
-            _, mark, text = line.decode(errors="replace").rstrip().partition(bench_cost.MARK)
-            if mark and text.startswith("error"):
-                raise SpratError(f"in the counting machine: {text}")
-            if mark and (match := RESULT.match(text)):
-                figures[match[1]] = int(match[2])
-                lab_cli.report(f"{match[1]}: {int(match[2]):,} ns")
-            done = done or text == "done"
-    if not done:
-        raise SpratError("the counting machine ended before its work was done")
+    counting.run(options, lambda archive: add_files(archive, guest, args), script(args), take_line)
     return figures
