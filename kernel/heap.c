@@ -68,6 +68,22 @@ static void seal_set(char *block, size_t size, size_t room)
     memcpy(block + room - SEAL_BYTES, &seal, sizeof(seal));
 }
 
+static bool is_filled(const char *at, size_t n)
+{
+    const uint64_t pattern = FILL * 0x0101010101010101ull;
+
+    for (; n >= sizeof(pattern); at += sizeof(pattern), n -= sizeof(pattern)) {
+        uint64_t word;
+        memcpy(&word, at, sizeof(word));
+        if (word != pattern)
+            return false;
+    }
+    while (n--)
+        if ((unsigned char)*at++ != FILL)
+            return false;
+    return true;
+}
+
 static size_t seal_check(const char *block, size_t room)
 {
     const char *at = block + room - SEAL_BYTES;
@@ -75,12 +91,10 @@ static size_t seal_check(const char *block, size_t room)
 
     memcpy(&seal, at, sizeof(seal));
     size_t slack = (seal ^ plain) & 0xffff;
-    if ((seal ^ plain) >> 16 || slack > room - SEAL_BYTES)
-        corrupt(block, "something wrote past its end");
     size_t size = room - SEAL_BYTES - slack;
-    for (size_t i = 0; i < slack && i < FILL_MAX; i++)
-        if ((unsigned char)block[size + i] != FILL)
-            corrupt(block, "something wrote past its end");
+    if ((seal ^ plain) >> 16 || slack > room - SEAL_BYTES ||
+        !is_filled(block + size, slack < FILL_MAX ? slack : FILL_MAX))
+        corrupt(block, "something wrote past its end");
     return size;
 }
 
@@ -214,10 +228,15 @@ static void *run_alloc(size_t align, size_t size)
 
 static unsigned class_of(size_t size)
 {
-    unsigned class = 0;
+    unsigned class = 0, above = CLASSES;
 
-    while (class < CLASSES && slot_sizes[class] < size + SEAL_BYTES)
-        class ++;
+    while (class < above) {
+        unsigned middle = (class + above) / 2;
+        if (slot_sizes[middle] < size + SEAL_BYTES)
+            class = middle + 1;
+        else
+            above = middle;
+    }
     return class;
 }
 
@@ -241,13 +260,14 @@ void heap_free(void *block)
 {
     if (!block)
         return;
-    seal_check(block, room_of(block));
     if (is_run(block)) {
+        seal_check(block, room_of(block));
         page_free(block);
         return;
     }
     unsigned slot;
     struct slab *slab = slab_of(block, &slot);
+    seal_check(block, slot_sizes[slab->class]);
     slab_free(slab, slot);
 }
 

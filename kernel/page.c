@@ -155,9 +155,25 @@ static pfn_t align_up(pfn_t pfn, size_t align)
     return ((base + pfn + align - 1) & ~(align - 1)) - base;
 }
 
+/* The first free page, or the frontier. Nearly all that is asked for is one page. */
+static pfn_t find_one(void)
+{
+    for (pfn_t pfn = page.hint; pfn < page.frontier; pfn += WORD_PAGES - pfn % WORD_PAGES) {
+        uint64_t free = ~*used_word(pfn) >> pfn % WORD_PAGES;
+        if (!free)
+            continue;
+        pfn += (unsigned)__builtin_ctzll(free);
+        page.hint = pfn < page.frontier ? pfn : page.frontier;
+        return page.hint;
+    }
+    return page.frontier;
+}
+
 /* The first free run of n pages that starts at a multiple of align, or the frontier. */
 static pfn_t find(size_t n, size_t align)
 {
+    if (n == 1 && align == 1)
+        return find_one();
     pfn_t start = align_up(page.hint, align);
     size_t have = 0;
 
