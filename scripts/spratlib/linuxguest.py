@@ -241,6 +241,24 @@ def write_programs(archive, root, taken):
     return list(chosen)
 
 
+def cfg_text(name, image, *, memory_mib, vcpus=1, vifs=(), disks=()):
+    """Return the cfg of a guest: see LinuxGuest."""
+    settings = {
+        "name": name, "kernel": str(image.kernel), "ramdisk": str(image.initramfs),
+        "extra": KERNEL_OPTIONS,
+    }  # fmt: skip
+    lines = [f"{key} = {guest_cfg.quote(value)}" for key, value in settings.items()]
+    lines += [f"memory = {memory_mib}", f"vcpus = {vcpus}", 'on_crash = "preserve"']
+    for key, values in (("vif", vifs), ("disk", disks)):
+        lines.append(f"{key} = [{', '.join(guest_cfg.quote(value) for value in values)}]")
+    return "\n".join([*lines, ""])
+
+
+def encoded(command):
+    """Return a shell command as ASK passes it on."""
+    return base64.b64encode(command.encode() + b"\n")
+
+
 class LinuxGuest:
     """A Linux guest that runs; use it in a `with`, at whose end the domain is destroyed.
 
@@ -256,15 +274,8 @@ class LinuxGuest:
         self.domid = None
         self.console = ""
         self._cfg = one_lab.folder / f"{self.name}.cfg"
-        settings = {
-            "name": self.name, "kernel": str(image.kernel), "ramdisk": str(image.initramfs),
-            "extra": KERNEL_OPTIONS,
-        }  # fmt: skip
-        lines = [f"{key} = {guest_cfg.quote(value)}" for key, value in settings.items()]
-        lines += [f"memory = {memory_mib}", f"vcpus = {vcpus}", 'on_crash = "preserve"']
-        for key, values in (("vif", vifs), ("disk", disks)):
-            lines.append(f"{key} = [{', '.join(guest_cfg.quote(value) for value in values)}]")
-        self._text = "\n".join([*lines, ""])
+        self._text = cfg_text(self.name, image, memory_mib=memory_mib, vcpus=vcpus, vifs=vifs,
+                              disks=disks)  # fmt: skip
 
     def __enter__(self):
         self._cfg.write_text(self._text)
@@ -294,7 +305,7 @@ class LinuxGuest:
         Both its outputs are in one text. Raises SpratError when it does not end in time, after
         which the guest takes no more commands.
         """
-        text = base64.b64encode(command.encode() + b"\n").decode()
+        text = encoded(command).decode()
         code, output = self._dom0(ASK, [str(self.domid), secrets.token_hex(8), text], timeout_s)
         return code, output.removesuffix("\n")
 

@@ -7,6 +7,7 @@ a ramdisk beside the cfg, both under middlebox/ in the build folder, and can be 
 by hand. What else there is to say is as in `sprat run`.
 """
 
+import io
 import os
 import pathlib
 import re
@@ -72,23 +73,49 @@ def bridges_of(count, words):
 
 def make(config, bridge_words, memory_mib):
     """Write the ramdisk and the cfg for a configuration; return the cfg's path."""
-    try:
-        data = config.read_bytes()
-    except OSError as error:
-        raise SpratError(f"cannot read {config}: {error.strerror}") from error
+    data = read(config)
     bridges = bridges_of(interfaces_of(data.decode(errors="replace")), bridge_words)
-    image = guest_cfg.find("middlebox").with_suffix(".xen")
     folder = paths.build_folder() / "middlebox"
     folder.mkdir(exist_ok=True)
     name = re.sub(r"[^A-Za-z0-9_-]", "-", config.stem)
-    ramdisk, cfg = folder / f"{name}.cpio", folder / f"{name}.cfg"
-    with open(ramdisk, "wb") as file:
-        archive = cpio.Writer(file)
-        archive.file(GUEST_PATH, data)
-        archive.close()
+    return write(folder / name, data, bridges, memory_mib)
+
+
+def read(config):
+    """Return the bytes of a configuration's file. SpratError when that cannot be read."""
+    try:
+        return config.read_bytes()
+    except OSError as error:
+        raise SpratError(f"cannot read {config}: {error.strerror}") from error
+
+
+def write(stem, data, bridges, memory_mib):
+    """Write the ramdisk and the cfg for the configuration `data`; return the cfg's path.
+
+    @param stem     their path without suffix; its last part is the guest's name
+    @param bridges  one for each interface
+    """
+    ramdisk, cfg = stem.with_name(f"{stem.name}.cpio"), stem.with_name(f"{stem.name}.cfg")
+    ramdisk.write_bytes(archive_of(data))
+    image = guest_cfg.find("middlebox").with_suffix(".xen")
+    cfg.write_text(cfg_text(stem.name, image, ramdisk, bridges, memory_mib))
+    return cfg
+
+
+def archive_of(data):
+    """Return a ramdisk with the configuration `data`."""
+    file = io.BytesIO()
+    archive = cpio.Writer(file)
+    archive.file(GUEST_PATH, data)
+    archive.close()
+    return file.getvalue()
+
+
+def cfg_text(name, image, ramdisk, bridges, memory_mib):
+    """Return the cfg of a guest that runs the configuration in `ramdisk`."""
     frames = -(-max(1, len(bridges) * GRANTS_A_VIF) // GRANTS_A_FRAME)
     vifs = ", ".join(guest_cfg.quote(f"bridge={bridge}") for bridge in bridges)
-    cfg.write_text(f"""# Made by `sprat middlebox` from {config.name}; changes here are lost.
+    return f"""# Made by sprat; changes here are lost.
 name = {guest_cfg.quote(name)}
 type = "pv"
 kernel = {guest_cfg.quote(str(image))}
@@ -103,5 +130,4 @@ max_maptrack_frames = 0
 on_poweroff = "destroy"
 on_reboot = "restart"
 on_crash = "destroy"
-""")
-    return cfg
+"""

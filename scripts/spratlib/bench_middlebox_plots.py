@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Plots of `sprat bench middlebox`, drawn by gnuplot where that is installed."""
+
+import shutil
+import subprocess
+
+from spratlib import lab_cli
+from spratlib.errors import SpratError
+
+TIMEOUT_S = 60
+SIDES = ("sprat", "linux")
+TITLES = {"sprat": "Sprat", "linux": "Linux PV guest"}
+BARS = """set terminal svg size 1000,500 background '#ffffff'
+set output '{output}'
+set style data histograms
+set style histogram clustered gap 1
+set style fill solid 0.8 border -1
+set grid ytics
+set key top left
+set yrange [0:*]
+set xtics rotate by -35
+set ylabel '{label}'
+set title '{title}'
+plot {curves}
+"""
+LINES = """set terminal svg size 1000,500 background '#ffffff'
+set output '{output}'
+set grid
+set key outside right
+set yrange [0:*]
+set xlabel 'bytes in a frame'
+set ylabel '{label}'
+set title '{title}'
+plot {curves}
+"""
+
+
+def draw(folder, runs):
+    """Draw instructions and rates of all middleboxes at the smallest size, and by size."""
+    if not runs:
+        return
+    if shutil.which("gnuplot") is None:
+        lab_cli.report("no plots: apt install gnuplot-nox")
+        return
+    smallest = min(run.size for run in runs)
+    for value, label in (("instructions", "instructions a packet"), ("packets_s", "packets/s")):
+        bars(folder, [run for run in runs if run.size == smallest], value,
+             f"{label}, frames of {smallest} bytes", label)  # fmt: skip
+    if len({run.size for run in runs}) > 1:
+        by_size(folder, runs)
+
+
+def bars(folder, runs, value, title, label):
+    """Draw one value of all middleboxes as bars, side by side."""
+    names = list(dict.fromkeys(run.middlebox for run in runs))
+    sides = [side for side in SIDES if any(run.guest == side for run in runs)]
+    figures = {(run.middlebox, run.guest): getattr(run, value) for run in runs}
+    data = folder / f"{value}.dat"
+    data.write_text("".join(
+        " ".join([name, *(str(figures.get((name, side), "?")) for side in sides)]) + "\n"
+        for name in names))  # fmt: skip
+    curves = ", ".join(f"'{data}' using {number + 2}:xtic(1) title '{TITLES[side]}'"
+                       for number, side in enumerate(sides))  # fmt: skip
+    gnuplot(BARS.format(output=folder / f"{value}.svg", label=label, title=title, curves=curves))
+
+
+def by_size(folder, runs):
+    """Draw what a packet costs in Sprat's guests against its size."""
+    curves = []
+    for name in dict.fromkeys(run.middlebox for run in runs):
+        own = [run for run in runs if run.middlebox == name and run.guest == "sprat"]
+        if len(own) > 1:
+            data = folder / f"size-{name}.dat"
+            data.write_text("".join(f"{run.size} {run.instructions}\n" for run in own))
+            curves.append(f"'{data}' with linespoints pt 7 ps 0.5 title '{name}'")
+    if curves:
+        gnuplot(LINES.format(output=folder / "sizes.svg", label="instructions a packet",
+                             title="Sprat by size of frame", curves=", ".join(curves)))  # fmt: skip
+
+
+def gnuplot(script):
+    """Run gnuplot. Raises SpratError when it fails."""
+    done = subprocess.run(["gnuplot"], input=script, text=True, check=False, timeout=TIMEOUT_S,
+                          capture_output=True)  # fmt: skip
+    if done.returncode != 0:
+        raise SpratError(f"gnuplot fails: {done.stderr.strip()}")
