@@ -52,6 +52,11 @@ void net_kick(void)
     port_wake(&net.thread);
 }
 
+void net_enter(void)
+{
+    net_timers_catch_up();
+}
+
 void net_leave(void)
 {
     interface_flush_all();
@@ -101,6 +106,7 @@ static void run(void *arg)
     interface_open_all();
     for (;;) {
         net.kicked = false;
+        net_timers_catch_up();
         bool received = interface_receive_all();
         received |= deliver_loopback();
         net_timers_run();

@@ -16,6 +16,9 @@ void net_start(void);
 /** Something happened: the network thread has a look. Callable from event handlers. */
 void net_kick(void);
 
+/** A program's call into lwIP begins. */
+void net_enter(void);
+
 /**
  * A call into lwIP is over: send what it produced, and see to the timers that it may need. Every
  * function that a program calls, and every turn of the network thread, ends with this.
@@ -50,6 +53,9 @@ uint64_t net_timers_next(void);
 
 /** Run those that are due. */
 void net_timers_run(void);
+
+/** lwIP is about to be called: have done what stopped timers missed. */
+void net_timers_catch_up(void);
 
 /** Something happened that may need any of lwIP's timers: have them run for a while. */
 void net_timers_start(void);

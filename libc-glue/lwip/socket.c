@@ -104,8 +104,9 @@ static ssize_t file_read(struct file *file, const struct iovec *iov, int n_iov)
     struct socket *socket = of_file(file);
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)iov,
                              .msg_iovlen = (size_t)n_iov};
-    ssize_t n = socket->ops->receive(socket, &message, 0, NULL, NULL);
 
+    net_enter();
+    ssize_t n = socket->ops->receive(socket, &message, 0, NULL, NULL);
     net_leave();
     return n;
 }
@@ -115,8 +116,9 @@ static ssize_t file_write(struct file *file, const struct iovec *iov, int n_iov)
     struct socket *socket = of_file(file);
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)iov,
                              .msg_iovlen = (size_t)n_iov};
-    ssize_t n = socket->ops->send(socket, &message, 0, NULL, 0);
 
+    net_enter();
+    ssize_t n = socket->ops->send(socket, &message, 0, NULL, 0);
     net_leave();
     return n;
 }
@@ -150,6 +152,7 @@ static void file_close(struct file *file)
 {
     struct socket *socket = of_file(file);
 
+    net_enter();
     socket->ops->close(socket);
     net_leave();
     free(socket);
@@ -189,6 +192,7 @@ int socket_hold(int fd, struct socket **socket)
         return -ENOTSOCK;
     }
     *socket = of_file(file);
+    net_enter();
     return 0;
 }
 

@@ -2,12 +2,13 @@
 /*
  * lwIP's timers, so that an idle guest sets none.
  *
- * lwIP wants a dozen functions called, each at its interval, for ever. Most have nothing to do most
- * of the time: a table's entries age, and nobody looks at them. So when something happens they all
- * begin to run, and each stops after a while (`linger_ms`) unless it knows that it is needed. What
- * a timer counts down while nobody looks (the life of an ARP entry, of a name, of a router) is made
- * good when it begins again. (lwIP says when a connection begins, by tcp_timer_needed(); a
- * connection begins in a program's call or with a packet, and both start the timers anyway.)
+ * lwIP wants a dozen functions called, each at its interval, for ever. Most have nothing to do
+ * most of the time: a table's entries age, and nobody looks at them. So when something happens
+ * they all begin to run, and each stops after a while (`linger_ms`) unless it knows that it is
+ * needed. What a timer counts down while nobody looks (the life of an ARP entry, of a name, of a
+ * router) is made good before lwIP is called the next time, so that nothing new ages by it. (lwIP
+ * says when a connection begins, by tcp_timer_needed(); a connection begins in a program's call or
+ * with a packet, and both start the timers anyway.)
  */
 #include "net.h"
 
@@ -120,7 +121,7 @@ static const struct rule {
     {igmp_tmr, igmp_needed, 0, false},
     {mld6_tmr, mld_needed, 0, false},
     {dns_tmr, names_needed, 0, true},
-    {nd6_tmr, NULL, 13000, true}, /* three solicitations of routers, 4 s apart */
+    {nd6_tmr, NULL, 65000, true}, /* an error for a lost fragment may wait for a neighbour */
     {dhcp6_tmr, NULL, 13000, false},
 };
 
@@ -153,19 +154,22 @@ static uint64_t interval_ns(int i)
     return lwip_cyclic_timers[i].interval_ms * NS_PER_MS;
 }
 
-static void start(int i, uint64_t now_ns)
+void net_timers_catch_up(void)
 {
-    struct cyclic *timer = &cyclics.timers[i];
-
-    if (timer->rule->make_good) {
+    if (cyclics.all_running)
+        return;
+    uint64_t now_ns = clock_monotonic();
+    for (int i = 0; i < lwip_num_cyclic_timers; i++) {
+        struct cyclic *timer = &cyclics.timers[i];
+        if (!timer->stopped_ns || !timer->rule->make_good)
+            continue;
         uint64_t missed = (now_ns - timer->stopped_ns) / interval_ns(i);
+        timer->stopped_ns += missed * interval_ns(i);
         if (missed > MAKE_GOOD_MAX)
             missed = MAKE_GOOD_MAX;
         while (missed--)
             timer->rule->handler();
     }
-    timer->stopped_ns = 0;
-    timer->next_ns = now_ns + interval_ns(i);
 }
 
 void net_timers_start(void)
@@ -175,9 +179,13 @@ void net_timers_start(void)
     uint64_t now_ns = clock_monotonic();
     cyclics.last_event_ns = now_ns;
     cyclics.all_running = true;
-    for (int i = 0; i < lwip_num_cyclic_timers; i++)
-        if (cyclics.timers[i].stopped_ns)
-            start(i, now_ns);
+    for (int i = 0; i < lwip_num_cyclic_timers; i++) {
+        struct cyclic *timer = &cyclics.timers[i];
+        if (!timer->stopped_ns)
+            continue;
+        timer->stopped_ns = 0;
+        timer->next_ns = now_ns + interval_ns(i);
+    }
 }
 
 void net_timers_run(void)

@@ -30,7 +30,7 @@
 #define ETHARP_TRUST_IP_MAC            0
 #define ARP_TABLE_SIZE                 127 /* the most lwIP takes */
 #define ARP_QUEUEING                   1
-#define ARP_QUEUE_LEN                  16
+#define ARP_QUEUE_LEN                  4 /* packets for a neighbour that does not answer (yet) */
 #define LWIP_ETHERNET                  1
 #define LWIP_DHCP                      1
 #define DHCP_DOES_ARP_CHECK            0 /* the server has asked; it would cost a second */
@@ -41,7 +41,7 @@
 #define LWIP_IPV6_NUM_ADDRESSES        4
 #define LWIP_ND6_NUM_NEIGHBORS         64
 #define LWIP_ND6_NUM_DESTINATIONS      64
-#define LWIP_ND6_QUEUEING              1
+#define LWIP_ND6_QUEUEING              0 /* one packet: lwIP's queue would be bounded by memory */
 #define LWIP_ND6_MAX_MULTICAST_SOLICIT 3
 #define LWIP_ND6_RDNSS_MAX_DNS_SERVERS 2
 #define LWIP_IGMP                      1
