@@ -57,12 +57,11 @@ struct blkfront {
     bool busy;     /* a callback may be running: who submits only queues */
 
     struct blkfront_queue queues[BLKFRONT_QUEUES_MAX];
-    unsigned n_queues;     /* made by publish */
-    unsigned ring_order;   /* of their rings, log2 of pages */
-    unsigned next_queue;   /* to be tried first */
-    unsigned n_parts;      /* in flight, on all queues */
-    uint8_t flush_op;      /* BLKIF_OP_FLUSH_DISKCACHE, or WRITE_BARRIER in its place */
-    struct port_work more; /* responses that one event was not to take all of */
+    unsigned n_queues;   /* made by publish */
+    unsigned ring_order; /* of their rings, log2 of pages */
+    unsigned next_queue; /* to be tried first */
+    unsigned n_parts;    /* in flight, on all queues */
+    uint8_t flush_op;    /* BLKIF_OP_FLUSH_DISKCACHE, or WRITE_BARRIER in its place */
 
     struct blkfront_page *free_pages;
     unsigned n_pages, n_free;
@@ -135,7 +134,7 @@ int blkfront_queue_init(struct blkfront *bf, struct blkfront_queue *queue);
 /** Give back all of a queue; its parts' pages go to the pool. */
 void blkfront_queue_free(struct blkfront_queue *queue);
 
-/** Take responses. Sets to work what is left when there are too many. */
+/** Take the responses that are there. */
 void blkfront_queue_reap(struct blkfront_queue *queue);
 
 /* io.c */

@@ -192,6 +192,12 @@ static unsigned take_pages(struct blkfront *bf, struct blkfront_part *part, unsi
         last = &(*last)->next;
         n++;
     }
+    if (!n && part->list) { /* the only page there is carries data as well */
+        blkfront_page_put(bf, part->list);
+        part->list = NULL;
+        part->pages = blkfront_page_take(bf, part->operation == BLKIF_OP_WRITE);
+        n = part->pages != NULL;
+    }
     return n;
 }
 
@@ -224,11 +230,8 @@ static bool send_data(struct blkfront_queue *queue, struct blkfront_request *req
     int id;
 
     unsigned n = take_pages(bf, &pages, pages_wanted(bf, left));
-    if (!n) {
-        if (pages.list)
-            blkfront_page_put(bf, pages.list);
+    if (!n)
         return false;
-    }
     struct blkfront_part *part = begin_part(queue, request, operation, &id);
     part->pages = pages.pages;
     part->list = pages.list;

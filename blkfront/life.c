@@ -154,14 +154,6 @@ static const struct front_driver driver = {
     .offered = offered,
 };
 
-static void poll_more(struct port_work *work)
-{
-    struct blkfront *bf = CONTAINER_OF(work, struct blkfront, more);
-
-    blkfront_poll(bf);
-    port_wake(&bf->waiting);
-}
-
 /* For the user */
 
 int blkfront_list(unsigned *numbers, size_t max)
@@ -197,7 +189,6 @@ int blkfront_open(unsigned number, const struct blkfront_config *config, void (*
     bf->number = number;
     bf->on_change = on_change;
     bf->arg = arg;
-    bf->more.run = poll_more;
     int error = take_config(&bf->config, config);
     if (!error)
         error = front_open(&bf->front, &driver, number);
@@ -218,8 +209,6 @@ void blkfront_close(struct blkfront *bf)
         if (port_wait(&bf->waiting, deadline_ns))
             break;
     front_close(&bf->front, clock_monotonic() + CLOSE_NS);
-    while (bf->more.queued)
-        port_wait(&bf->waiting, PORT_FOREVER);
     blkfront_fail_all(bf, -ENODEV);
     port_free(bf);
 }

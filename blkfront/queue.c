@@ -109,10 +109,10 @@ static void take_response(struct blkfront_queue *queue)
         blkfront_part_done(bf, part->request, part->operation, error);
 }
 
+/* There is an end to it: nothing is sent meanwhile, so no more comes than is in flight now. */
 void blkfront_queue_reap(struct blkfront_queue *queue)
 {
     struct blkfront *bf = queue->bf;
-    unsigned budget = 2 * queue->ring.n_entries;
 
     while (bf->attached) {
         int waiting = ring_waiting(&queue->ring);
@@ -120,17 +120,9 @@ void blkfront_queue_reap(struct blkfront_queue *queue)
             blkfront_fault(bf, "response producer out of range");
             return;
         }
-        if (waiting == 0) {
-            if (ring_arm(&queue->ring, 1))
-                continue;
+        if (waiting == 0 && !ring_arm(&queue->ring, 1))
             return;
-        }
-        for (; waiting > 0 && bf->attached; waiting--, budget--) {
-            if (!budget) {
-                port_work(&bf->more); /* a quick backend must not keep the guest for ever */
-                return;
-            }
+        while (waiting-- > 0 && bf->attached)
             take_response(queue);
-        }
     }
 }

@@ -218,6 +218,8 @@ static bool advance(struct blkfront *bf)
     while (!request->error && request->phase == PHASE_DATA && request->issued < request->length) {
         if (blkfront_send(bf, request))
             continue;
+        if (!request->issued)
+            request->phase = PHASE_NEW; /* the disk may be another one when there is room */
         if (bf->n_parts)
             return false;
         request->error = -ENOMEM; /* nothing under way will make room */
