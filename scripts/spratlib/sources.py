@@ -39,6 +39,16 @@ SOURCES = {
         "lwip_2.1.3+dfsg1.orig.tar.xz",
         "0a8276d09fc4e97bbba2f953d74af2388fc2195ea156be9d7589e297a68fde24",
     ),
+    "e2fsprogs": Source(
+        "1.47.0-2",
+        "e2fsprogs_1.47.0.orig.tar.gz",
+        "6667afde56eef0c6af26684974400e4d2288ea49e9441bf5e6229195d51a3578",
+    ),
+    "sqlite3": Source(
+        "3.40.1-2+deb12u2",
+        "sqlite3_3.40.1.orig.tar.xz",
+        "aaa776260ab4dc976db34aa7891819484c8676b5b2783123ebc6301e2ca5d655",
+    ),
     "http-parser": Source(
         "2.9.4-5",
         "http-parser_2.9.4.orig.tar.gz",
