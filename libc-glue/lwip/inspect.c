@@ -7,6 +7,7 @@
 
 #include "lwip/prot/etharp.h"
 #include "lwip/prot/ethernet.h"
+#include "lwip/prot/ip4.h"
 #include "lwip/prot/ip6.h"
 
 #define HEADER_UNIT    8 /* IPv6's extension headers are a multiple of it */
@@ -80,6 +81,8 @@ bool inspect_frame(const struct pbuf *p)
     switch (eth->type) {
     case PP_HTONS(ETHTYPE_ARP):
         return span.left >= SIZEOF_ETHARP_HDR; /* arp-short */
+    case PP_HTONS(ETHTYPE_IP):
+        return span.left >= IP_HLEN; /* ip4-short */
     case PP_HTONS(ETHTYPE_IPV6):
         return inspect_ip6(span);
     default:

@@ -143,6 +143,7 @@ def ip_seeds():
     """Below TCP: addresses, errors, fragments, groups."""
     yield "arp", arp(1) + arp(2) + arp(1, sender=GUEST)
     yield "arp-short", frame(arp(1)[20:30], 0x0806)
+    yield "ip4-short", frame(ip4(1, b"")[:12])
     echo = b"\x08\0\0\0\0\1\0\1" + bytes(56)
     route = b"\x07\x07\4\0\0\0\0\0"
     yield "ping", arp(1) + frame(ip4(1, echo)) + frame(ip4(1, echo, options=route))
