@@ -143,7 +143,7 @@ static void negative(struct answer *answer, const struct zone *zone, enum rcode 
         answer->truncated = true;
 }
 
-/* RFC 9471: addresses below the delegation can't be found elsewhere, so they must not be missing. */
+/* RFC 9471: addresses below the delegation are nowhere else, so they must not be missing. */
 static void add_glue(struct answer *answer, const struct zone *zone, const struct node *cut,
                      const uint8_t *server)
 {

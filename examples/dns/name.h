@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/** Domain names: RFC 1035's wire form (labels with their lengths, and the root's zero), and text. */
+/** Domain names: text, and RFC 1035's wire form (labels with their lengths, the root's zero). */
 #ifndef DNS_NAME_H
 #define DNS_NAME_H
 

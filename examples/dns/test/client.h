@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/** A resolver's side, for tests: makes queries, and reads answers with none of the server's code. */
+/** A resolver's side, for tests: makes queries, reads answers, with none of the server's code. */
 #ifndef DNS_TEST_CLIENT_H
 #define DNS_TEST_CLIENT_H
 
