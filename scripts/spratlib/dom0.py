@@ -33,6 +33,8 @@ XENSTORE_TOOLS = (
 )
 LIBRARY_FOLDERS = ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu")
 LIBRARY_PATTERNS = tuple(f"{folder}/*.so*" for folder in LIBRARY_FOLDERS)
+# Where libraries are that only some programs see: fio's, of a Linux guest.
+PRIVATE_FOLDERS = ("usr/lib/x86_64-linux-gnu/ceph",)
 
 # Loaded at boot, in this order after what they depend on; the others wait for `modprobe`.
 BOOT_MODULES = (
@@ -72,6 +74,7 @@ PROGRAMS = {
     "agent": (["-static"], (), "usr/sbin/lab-agent"),
     # Not static: without threads, as in the archive, libxenstore loses watch events.
     "domain": ([], ("xencontrol", "xenforeignmemory", "xenstore"), "usr/sbin/lab-domain"),
+    "diskload.c": ([], ("xencontrol",), "usr/sbin/lab-diskload"),
     "dominfo.c": ([], ("xencontrol",), "usr/sbin/lab-dominfo"),
     "frames.c": ([], ("xencontrol",), "usr/sbin/lab-frames"),
     "traffic.c": ([], ("xencontrol",), "usr/sbin/lab-traffic"),
@@ -254,7 +257,8 @@ def libraries_of(binaries, root):
         name = names.pop()
         if name in found or name.startswith("ld-linux"):
             continue
-        path = next((p for folder in LIBRARY_FOLDERS if (p := root / folder / name).exists()), None)
+        path = next((p for folder in (*LIBRARY_FOLDERS, *PRIVATE_FOLDERS)
+                     if (p := root / folder / name).exists()), None)
         if path is None:
             raise SpratError(f"no package of the lab's list has the library {name}")
         found[name] = path.resolve()
