@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Measure what guests cost, to the last digit."""
 
-from spratlib import bench_boot, bench_cost, bench_launch, bench_middlebox
+from spratlib import bench_block, bench_boot, bench_cost, bench_launch, bench_middlebox
 
 
 def add_arguments(parser):
@@ -12,6 +12,8 @@ def add_arguments(parser):
     bench_launch.add_arguments(launch)
     boot = measures.add_parser("boot", help="how long it takes to create guests, and their memory")
     bench_boot.add_arguments(boot)
+    block = measures.add_parser("block", help="requests to a disk, beside Linux with fio")
+    bench_block.add_arguments(block)
     middlebox = measures.add_parser("middlebox", help="what middleboxes cost, beside Linux")
     bench_middlebox.add_arguments(middlebox)
 
