@@ -13,6 +13,9 @@
 #define BACKEND_STATES 9 /* XenbusStateReconfigured is the last */
 #define PATH_BYTES     (FRONT_PATH_MAX + 32)
 
+/* Those that are open. */
+static struct front *fronts;
+
 enum step {
     NOTHING,
     PUBLISH,    /* the backend waits for us */
@@ -318,6 +321,24 @@ static void end(struct front *front)
         port_wait(&front->changed, PORT_FOREVER);
 }
 
+static bool is_open(const char *path)
+{
+    const struct front *front = fronts;
+
+    while (front && strcmp(front->path, path) != 0)
+        front = front->next;
+    return front;
+}
+
+static void forget(struct front *front)
+{
+    struct front **at = &fronts;
+
+    while (*at != front)
+        at = &(*at)->next;
+    *at = front->next;
+}
+
 int front_open(struct front *front, const struct front_driver *driver, unsigned number)
 {
     char folder[FRONT_PATH_MAX], text[DECIMAL_MAX + 1];
@@ -328,10 +349,16 @@ int front_open(struct front *front, const struct front_driver *driver, unsigned 
     xenstore_join(folder, sizeof(folder), "device", driver->kind);
     xenstore_join(front->path, sizeof(front->path), folder, decimal_text(number, text));
 
+    if (is_open(front->path))
+        return -EBUSY;
+    front->next = fronts;
+    fronts = front;
     uint64_t state;
     int error = find_backend(front, &state);
-    if (error != -EAGAIN)
+    if (error != -EAGAIN) {
+        forget(front);
         return error == -ENOENT ? -ENODEV : error;
+    }
     xenstore_join(front->backend_watch_path, sizeof(front->backend_watch_path), front->path,
                   "backend");
     front->backend_watch =
@@ -354,6 +381,7 @@ void front_close(struct front *front, uint64_t deadline_ns)
             timed_out = true;
     }
     end(front);
+    forget(front);
 }
 
 void front_fault(struct front *front, const char *what)

@@ -350,6 +350,19 @@ static void a_device_that_is_not_there_is_not_opened(void **state)
     assert_int_equal(fake_xenstored_watches(), 0);
 }
 
+static void a_device_that_is_open_is_not_opened_again(void **state)
+{
+    struct front second = {0};
+
+    (void)state;
+    thing_begin(FRONT_CONNECTED);
+    assert_int_equal(front_open(&second, &thing.driver, 0), -EBUSY);
+    assert_int_equal(front_open(&second, &thing.driver, 1), -ENODEV);
+    end();
+    thing_begin(FRONT_CONNECTED);
+    end();
+}
+
 static void a_backend_id_that_is_none_is_refused(void **state)
 {
     const char *const ids[] = {"", "x", "-1", "0x0", "32752", "65535", "65536", "4294967296"};
@@ -482,6 +495,7 @@ int main(void)
         cmocka_unit_test_setup(a_state_that_cant_be_shown_undoes_the_publish, setup),
         cmocka_unit_test_setup(a_connection_that_cant_be_used_is_given_up, setup),
         cmocka_unit_test_setup(a_device_that_is_not_there_is_not_opened, setup),
+        cmocka_unit_test_setup(a_device_that_is_open_is_not_opened_again, setup),
         cmocka_unit_test_setup(a_backend_id_that_is_none_is_refused, setup),
         cmocka_unit_test_setup(a_backend_path_that_is_none_is_refused, setup),
         cmocka_unit_test_setup(a_backend_that_becomes_none_changes_nothing, setup),

@@ -161,7 +161,8 @@ SPRAT_API char *blkfront_name(unsigned number, char name[BLKFRONT_NAME_MAX]);
  * @param config  NULL for the defaults; copied.
  * @param on_change  called like an event handler (it must not wait) when the link or the geometry
  *                   changed. May be NULL.
- * @return 0; -ENODEV when there is no such disk; -ENOMEM; -EINVAL for a config that can't be.
+ * @return 0; -ENODEV when there is no such disk; -EBUSY when it is open; -ENOMEM; -EINVAL for a
+ *         config that can't be.
  */
 SPRAT_API int blkfront_open(unsigned number, const struct blkfront_config *config,
                             void (*on_change)(void *arg), void *arg, struct blkfront **bf);

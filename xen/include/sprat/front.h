@@ -65,6 +65,7 @@ struct front {
     struct port_queue changed; /**< woken at each change of state */
 
     /* Of front.c. */
+    struct front *next; /**< that is open */
     struct xenstore_watch backend_watch, state_watch;
     char backend_watch_path[FRONT_PATH_MAX + 8], state_watch_path[FRONT_PATH_MAX + 8];
     struct port_work work;
@@ -80,7 +81,7 @@ int front_list(const char *kind, unsigned *numbers, size_t max);
  * Begin a device's life.
  *
  * @param front  zeroed, owned by the caller until front_close() returns.
- * @return 0; -ENODEV when there is no such device; else what xenstore said.
+ * @return 0; -ENODEV when there is no such device; -EBUSY when it is open; else what xenstore said.
  */
 int front_open(struct front *front, const struct front_driver *driver, unsigned number);
 
