@@ -5,7 +5,7 @@ elementclass IP { input -> c :: Classifier(12/0800, -); c[0] -> CheckIPHeader(14
 out :: Queue(512) -> ToDevice(eth0);
 in :: Queue(512) -> ToDevice(eth1);
 flows :: IPRewriter(keep 0 1, drop, MAPPING_CAPACITY 8192, TCP_TIMEOUT 1h, UDP_TIMEOUT 60, REAP_INTERVAL 10);
-pings :: ICMPPingRewriter(keep 0 1, drop, TIMEOUT 30, REAP_INTERVAL 10);
+pings :: ICMPPingRewriter(keep 0 1, drop, TIMEOUT 30, REAP_INTERVAL 10, MAPPING_CAPACITY 512);
 
 FromDevice(eth1) -> a :: IP -> ac :: IPClassifier(tcp or udp, icmp type echo, -);
 ac[0] -> [0] flows [0] -> out;

@@ -70,8 +70,15 @@ class Proxy(MiddleboxTest):
                              / ARP(op=2, sha=self.MAC, spa="10.0.1.7", tha=ANN, tpa="10.0.0.9")]})
 
     def test_other_questions_are_not_its_business(self):
-        self.check(every_ms("eth0", self.WHO.but(arp_tpa="10.0.2.7"), self.WHO.but(arp_op=2),
+        self.check(every_ms("eth0", self.WHO.but(arp_tpa="10.0.2.7"), self.WHO.but(arp_op=3),
                             self.WHO.but(arp_hlen=8), self.WHO.but(arp_protocol=0x86DD)), {})
+
+    def test_hosts_behind_it_may_ask_for_those_in_front(self):
+        asked = Ether(src=BOB) / ARP(sha=BOB, spa="10.0.1.7", tpa="10.0.0.9")
+        answer = Ether(src=ANN, dst=BOB) / ARP(op=2, sha=ANN, spa="10.0.0.9", tha=BOB,
+                                               tpa="10.0.1.7")
+        self.check([*every_ms("eth1", asked), (0.01, "eth0", answer)],
+                   {"eth0": [asked], "eth1": [answer]})  # fmt: skip
 
     def test_a_neighbour_solicitation_is_answered(self):
         me, target = "fd00::9", "fd00:1::7"

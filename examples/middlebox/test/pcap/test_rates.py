@@ -123,8 +123,8 @@ class Scrubber(MiddleboxTest):
         get = self.IN / TCP(sport=4000, dport=80, seq=101, ack=cookie + 1, flags=ACK | PSH) / b"GET"
         page = (from_server / TCP(sport=80, dport=4000, seq=server_seq + 1, ack=104,
                                   flags=ACK | PSH) / b"page")  # fmt: skip
-        to_server = (Ether(src=self.OUT1, dst=self.SERVER)
-                     / IP(src="198.51.100.7", dst="10.0.0.5", id=ANY, ttl=ANY, frag=ANY))  # fmt: skip
+        to_server = Ether(src=self.OUT1, dst=self.SERVER) / IP(
+            src="198.51.100.7", dst="10.0.0.5", id=ANY, ttl=ANY, frag=ANY)  # fmt: skip
         own = {"sport": 4000, "dport": 80, "window": ANY}
         self.check(
             [self.SYN_IN, self.GATEWAY_IS, (0.01, "eth0", ack), (0.02, "eth1", self.SERVER_IS),
