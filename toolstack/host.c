@@ -44,7 +44,6 @@ int host_open(struct host *host, struct fail *fail)
         goto err;
     store_watch(host->store, "@introduceDomain", TOKEN_APPEARED);
     store_watch(host->store, "@releaseDomain", TOKEN_ENDED);
-    store_watch(host->store, DOMAINS_PATH, TOKEN_CHANGED);
     error = store_flush(host->store, fail);
     if (!error)
         error = host_poll(host, store_fd(host->store), SOURCE_STORE, 0, EPOLLIN, fail);
@@ -143,6 +142,12 @@ int host_enter(struct host *host, struct guest *guest, struct fail *fail)
     }
     host->by_domid[guest->domid] = guest;
     host->n_guests++;
+    /*
+     * What changes below /local/domain concerns the guests whose xenstore is served here. It is
+     * not listened to without need: a backend that connects is a hundred changes.
+     */
+    if (!guest->introduced && host->n_served++ == 0)
+        store_watch(host->store, DOMAINS_PATH, TOKEN_CHANGED);
     return 0;
 }
 
@@ -159,6 +164,8 @@ void host_leave(struct host *host, struct guest *guest)
     if (host->by_domid[guest->domid] == guest) {
         host->by_domid[guest->domid] = NULL;
         host->n_guests--;
+        if (!guest->introduced && --host->n_served == 0)
+            store_unwatch(host->store, DOMAINS_PATH, TOKEN_CHANGED);
     }
     leave_port(host, guest->console.port);
     leave_port(host, guest->proxy.port);

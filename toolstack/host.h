@@ -47,6 +47,7 @@ struct host {
     unsigned n_guests;            /* that have a domain, shells too */
     struct host_foreign *foreign; /* domains that others made */
     size_t n_foreign;
+    unsigned n_served;     /* of them, those whose xenstore is served here */
     unsigned n_listed;     /* domains in xenstore since host_make_room() */
     unsigned n_introduced; /* by us, and xenstored's event about it has not come yet */
     bool domains_appeared; /* since foreign[] was brought up to date */
@@ -68,7 +69,10 @@ void host_make_room(struct host *host);
 int host_poll(struct host *host, int fd, enum host_source source, uint32_t number, uint32_t events,
               struct fail *fail);
 
-/** Enter and leave a guest. Its name must be free; a shell has none and is found by domain only. */
+/**
+ * Enter and leave a guest. Its name must be free; a shell has none and is found by domain only.
+ * Requests may wait in the store.
+ */
 int host_enter(struct host *host, struct guest *guest, struct fail *fail);
 void host_name(struct host *host, struct guest *guest);
 void host_leave(struct host *host, struct guest *guest);

@@ -115,5 +115,5 @@ int record_adopt_all(struct host *host, unsigned *n_removed, unsigned *n_adopted
         }
     } while (n == BATCH);
     host->domains_ended = true;
-    return 0;
+    return store_flush(host->store, fail);
 }

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,6 +157,18 @@ static void raise_descriptors(void)
     }
 }
 
+/*
+ * Each answer and each event wakes us. As a batch process we do not take the CPU from xenstored for
+ * it, and find all that it had to say at once: half as many switches between the two.
+ */
+static void wait_for_others(void)
+{
+    struct sched_param param = {0};
+
+    if (sched_setscheduler(0, SCHED_BATCH, &param) < 0)
+        fprintf(stderr, "spratd: no batch scheduling: %s\n", strerror(errno));
+}
+
 /* A guest has asked its xenstore for something. */
 static void work_for(struct guest *guest)
 {
@@ -296,6 +309,7 @@ int main(int argc, char **argv)
     if (error)
         goto err_lock;
     raise_descriptors();
+    wait_for_others();
     error = host_open(&host, &fail);
     if (error)
         goto err_lock;

@@ -55,6 +55,7 @@ static const char *type_name(uint32_t type)
         [XS_READ] = "read",           [XS_WRITE] = "write",      [XS_MKDIR] = "mkdir",
         [XS_RM] = "remove",           [XS_SET_PERMS] = "permit", [XS_WATCH] = "watch",
         [XS_INTRODUCE] = "introduce", [XS_RELEASE] = "release",  [XS_DIRECTORY] = "list",
+        [XS_UNWATCH] = "unwatch",
     };
     return type < sizeof(names) / sizeof(*names) && names[type] ? names[type] : "request";
 }
@@ -235,7 +236,7 @@ void store_permit(struct store *store, const char *permissions, const char *path
     va_end(args);
 }
 
-void store_watch(struct store *store, const char *path, const char *token)
+static void add_watch(struct store *store, uint32_t type, const char *path, const char *token)
 {
     char payload[512];
     size_t path_len = strlen(path) + 1, token_len = strlen(token) + 1;
@@ -246,7 +247,17 @@ void store_watch(struct store *store, const char *path, const char *token)
     }
     memcpy(payload, path, path_len);
     memcpy(payload + path_len, token, token_len);
-    add(store, XS_WATCH, path, payload, path_len + token_len);
+    add(store, type, path, payload, path_len + token_len);
+}
+
+void store_watch(struct store *store, const char *path, const char *token)
+{
+    add_watch(store, XS_WATCH, path, token);
+}
+
+void store_unwatch(struct store *store, const char *path, const char *token)
+{
+    add_watch(store, XS_UNWATCH, path, token);
 }
 
 void store_introduce(struct store *store, uint32_t domid, uint64_t mfn, uint32_t port)

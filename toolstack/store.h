@@ -44,6 +44,7 @@ void store_remove(struct store *store, const char *path, ...) __attribute__((for
 void store_permit(struct store *store, const char *permissions, const char *path, ...)
     __attribute__((format(printf, 3, 4)));
 void store_watch(struct store *store, const char *path, const char *token);
+void store_unwatch(struct store *store, const char *path, const char *token);
 void store_introduce(struct store *store, uint32_t domid, uint64_t mfn, uint32_t port);
 /** Releasing a domain that xenstored does not know is no failure. */
 void store_release(struct store *store, uint32_t domid);

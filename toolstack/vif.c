@@ -50,7 +50,11 @@ static int choose_mac(const struct config_vif *vif, char *text, struct fail *fai
     return 0;
 }
 
-/* The two ends of a device. The frontend's is the guest's to write, the backend's to read. */
+/*
+ * The two ends of a device. The frontend's is the guest's to write, the backend's to read. No more
+ * nodes than netback and the guest read: about each of the backend's, Linux asks xenstored once
+ * more.
+ */
 static int write_nodes(struct host *host, uint32_t domid, unsigned index,
                        const struct config_vif *vif, struct fail *fail)
 {
@@ -70,16 +74,13 @@ static int write_nodes(struct host *host, uint32_t domid, unsigned index,
     store_permit(host->store, own, "%s", front);
     store_write(host->store, back, "%s/backend", front);
     store_write(host->store, "0", "%s/backend-id", front);
-    store_write(host->store, handle, "%s/handle", front);
     store_write(host->store, mac, "%s/mac", front);
-    store_write(host->store, "1", "%s/state", front); /* XenbusStateInitialising */
-    store_mkdir(host->store, "%s", back);
+    store_write(host->store, "1", "%s/state", front);     /* XenbusStateInitialising */
+    store_write(host->store, front, "%s/frontend", back); /* which the guest need not read */
     store_permit(host->store, readable, "%s", back);
-    store_write(host->store, front, "%s/frontend", back);
     store_write(host->store, number, "%s/frontend-id", back);
     store_write(host->store, handle, "%s/handle", back);
     store_write(host->store, mac, "%s/mac", back);
-    store_write(host->store, vif->bridge, "%s/bridge", back);
     store_write(host->store, "/bin/true", "%s/script",
                 back); /* netback refuses to be without one */
     if (*vif->ip)
