@@ -29,7 +29,8 @@ static void copy(const struct blkfront_request *request, uint32_t *at_buffer, si
         if (n > len)
             n = len;
         uint8_t *bytes = (uint8_t *)buffer->bytes + *at_byte;
-        memcpy(to_page ? page : bytes, to_page ? bytes : page, n);
+        if (n) /* an empty buffer may be nowhere */
+            memcpy(to_page ? page : bytes, to_page ? bytes : page, n);
         page += n;
         len -= n;
         *at_byte += n;

@@ -16,16 +16,15 @@
 #include "world.h"
 #include "xenstored.h"
 
-#define HELD_MAX 4096
+#define REFS_MAX 2048 /* four frames of the grant table */
 #define MAPPED   (GTF_reading | GTF_writing)
 #define SECTOR   512u
 
 struct fake_blkback fake_blkback;
 
 static struct {
-    char seen[16]; /* the guest's state that was last acted upon */
-    uint32_t held[HELD_MAX];
-    unsigned n_held;
+    char seen[16];          /* the guest's state that was last acted upon */
+    bool touched[REFS_MAX]; /* grants that were mapped at some time */
     uint8_t disk[FAKE_DISK_BYTES], stable[FAKE_DISK_BYTES];
 } blkback;
 
@@ -39,14 +38,8 @@ static bool check(bool is_so, const char *what)
 
 static void hold(uint32_t ref, uint16_t how)
 {
-    struct grant_entry_v1 *entry = fake_gnttab_entry(ref);
-
-    if (!(entry->flags & MAPPED)) {
-        if (blkback.n_held == HELD_MAX)
-            fake_fail("too many pages are held");
-        blkback.held[blkback.n_held++] = ref;
-    }
-    entry->flags |= how;
+    blkback.touched[ref] = true;
+    fake_gnttab_entry(ref)->flags |= how;
 }
 
 /* The handshake */
@@ -208,10 +201,9 @@ void fake_blkback_detach(void)
     if (!fake_blkback.attached)
         return;
     fake_blkback.attached = false;
-    while (blkback.n_held) {
-        struct grant_entry_v1 *entry = fake_gnttab_entry(blkback.held[--blkback.n_held]);
-        entry->flags &= (uint16_t)~MAPPED;
-    }
+    for (uint32_t ref = 0; ref < REFS_MAX; ref++)
+        if (blkback.touched[ref])
+            fake_gnttab_entry(ref)->flags &= (uint16_t)~MAPPED;
 }
 
 void fake_blkback_cut(void)
@@ -223,7 +215,7 @@ void fake_blkback_cut(void)
 
 uint8_t *fake_blkback_page(uint32_t ref, bool write)
 {
-    if (fake_blkback.careless && ref >= 2048)
+    if (fake_blkback.careless && ref >= REFS_MAX)
         return NULL;
     const struct grant_entry_v1 *entry = fake_gnttab_entry(ref);
     if (!check(entry->flags & GTF_permit_access && entry->domid == 0,
@@ -244,8 +236,10 @@ unsigned fake_blkback_reclaim(void)
 {
     unsigned n = 0;
 
-    while (blkback.n_held) {
-        uint32_t ref = blkback.held[--blkback.n_held];
+    for (uint32_t ref = 0; ref < REFS_MAX; ref++) {
+        if (!blkback.touched[ref])
+            continue;
+        blkback.touched[ref] = false;
         struct grant_entry_v1 *entry = fake_gnttab_entry(ref);
         if (!(entry->flags & GTF_permit_access))
             continue;
