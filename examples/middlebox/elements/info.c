@@ -14,12 +14,13 @@ static int addressinfo_configure(struct element *e, struct conf *c)
     for (unsigned i = 0; i < c->argc; i++) {
         struct str rest = c->argv[i], name = str_word(&rest), value;
         struct text full = {0};
-        int rc = 0;
+        int rc;
 
         if (!rest.len)
             return conf_error(c, c->argv[i], "expected 'NAME ADDRESS...'");
         text_str(&full, prefix);
         text_str(&full, name);
+        rc = full.cut ? -1 : 0;
         while (rc == 0 && (value = str_word(&rest)).len)
             rc = name_add(e->router, (struct str){full.s, full.len}, value, c->errs,
                           conf_pos(c, value.s));

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Memory that runs out: each allocation in turn fails (the linker's --wrap puts these functions in
+ * front of the C library's), and what comes of it is an error message.
+ */
+#include "lab.h"
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *at, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *at, size_t size);
+
+static unsigned long countdown; /* the allocation that fails; 0: none */
+static bool failed;
+
+static bool fails(void)
+{
+    if (!countdown || --countdown)
+        return false;
+    failed = true;
+    return true;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return fails() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *at, size_t size)
+{
+    return fails() ? NULL : __real_realloc(at, size);
+}
+
+/* Load over a running configuration with each allocation failing; the old one must go on. */
+static void load_without_memory(const char *text)
+{
+    unsigned long n = 0;
+    bool again = true;
+
+    while (again) {
+        struct text out = {0};
+        int rc;
+
+        countdown = ++n;
+        failed = false;
+        rc = engine_load(lab.eng, text, strlen(text), &out);
+        countdown = 0;
+        again = failed;
+        if (rc) {
+            lab_receive_hex(0, "0102");
+            lab_expect_hex(1, "0102");
+        } else {
+            lab_load("FromDevice(eth0) -> Queue -> ToDevice(eth1)");
+        }
+        if (rc && !failed)
+            fail_msg("refused: %s", out.s);
+        text_free(&out);
+    }
+    assert_in_range(n, 20, 20000);
+}
+
+/* One element of each kind that allocates, patterns, names, compounds and all. */
+static void a_configuration_without_memory_is_refused(void **state)
+{
+    (void)state;
+    lab_load("FromDevice(eth0) -> Queue -> ToDevice(eth1)");
+    load_without_memory(
+        "AddressInfo(me 10.0.0.1/24 2:0:0:0:0:1); define($x 5);"
+        "elementclass A { $p, __REST__ $r | input -> Print(\"a$p\\<31>\") -> output }"
+        "pat :: IPRewriterPatterns(p 1.2.3.4 1000-2000 - -);"
+        "pool :: PortBlockMapper(192.0.2.1-192.0.2.2, 0, 1);"
+        "rr :: RoundRobinIPMapper(- - 10.0.0.1 - 0 1, - - 10.0.0.2 - 0 1);"
+        "rw :: IPRewriter(pattern p 0 1, drop, pool, rr); pr :: ICMPPingRewriter(keep 0 1, drop);"
+        "FromDevice(eth0) -> A($x) -> A(6, z, y) -> c :: IPClassifier(tcp port 80 or host "
+        "1.2.3.4,"
+        " icmp type echo and not (src net 10.0.0.0/8), (udp ? dst port 53 : ip frag), -);"
+        "c[0] -> [0] rw; c[1] -> [0] pr; c[2] -> [2] rw; c[3] -> [3] rw; Idle -> [1] rw;"
+        "Idle -> [1] pr; pr[0], pr[1] -> ICMPRewriter(rw pr) -> Discard;"
+        "Idle -> [1] aq; rw[0] -> [0] aq :: ARPQuerier(me) -> t :: Tee -> q :: Queue(100) -> d :: "
+        "DRRSched"
+        " -> ToDevice(eth1); t[1] -> Queue -> [1] d; Idle -> Queue -> [2] d;"
+        "rw[1] -> RadixIPLookup(10.0.0.0/8 1.2.3.4 0, 11.0.0.0/8 0, 0.0.0.0/0 0)"
+        " -> StringMatcher(\"abc\", \"abd\", x) -> DNSFilter(ads.example, b.example)"
+        " -> FlowMeter -> SetTimestamp -> IPReassembler -> m :: IPRateMonitor(PACKETS, 1, 50)"
+        " -> SetIPAddress(me) -> ARPResponder(me) -> RED(1, 20, 0.1, QUEUES q) -> Discard;"
+        "s :: EtherSwitch; Idle -> [0] s [0] -> Classifier(12/0800 20/?? 0/0102%f0f0)"
+        " -> Discard; Idle -> [1] s [1] -> IPFilter(allow tcp, deny all) -> LinearIPLookup("
+        "1.0.0.0/8 0) -> Counter(COUNT_CALL 5 stop) -> Discard;"
+        "Idle -> p :: SYNProxy; Idle -> [1] p; p[0], p[1] -> CheckIPHeader(BADSRC 1.2.3.4 5.6.7.8)"
+        " -> Discard;");
+}
+
+static void a_handler_without_memory_fails_and_nothing_is_lost(void **state)
+{
+    static const char *const writes[][2] = {
+        {"f.config", "allow tcp port 80 or host 1.2.3.4, deny all"},
+        {"r.add", "10.0.0.0/8 1.1.1.1 0"},
+        {"r.ctrl", "add 12.0.0.0/8 0\nadd 13.0.0.0/8 0"},
+        {"a.insert", "1.2.3.4 2:2:2:2:2:2"},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(writes) / sizeof(*writes); i++) {
+        unsigned long n = 0;
+        bool again = true;
+
+        while (again) {
+            struct text out = {0};
+
+            lab_load("FromDevice(eth0) -> f :: IPFilter(allow all) -> r :: RadixIPLookup(0/0 0)"
+                     " -> p :: Print -> Discard; Idle -> a :: ARPQuerier(9.9.9.9, 2:0:0:0:0:9)"
+                     " -> Discard; Idle -> [1] a");
+            countdown = ++n;
+            failed = false;
+            enum handler_status status =
+                engine_write(lab.eng, str_of(writes[i][0]), str_of(writes[i][1]), &out);
+            countdown = 0;
+            again = failed && n < 5000;
+            if (!failed && status != HANDLER_OK)
+                fail_msg("%s: status %d, %s", writes[i][0], status, out.s ? out.s : "");
+            text_free(&out);
+            lab_receive_hex(0, "0102030405060708090a0b0c0800 4500");
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LAB_TEST(a_configuration_without_memory_is_refused),
+        LAB_TEST(a_handler_without_memory_fails_and_nothing_is_lost),
+    };
+
+    return cmocka_run_group_tests_name("memory", tests, NULL, NULL);
+}
