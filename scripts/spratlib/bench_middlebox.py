@@ -185,8 +185,8 @@ class Found:
 
     def of(self, case, side, size):
         """Return the Run of these, or None."""
-        return next((run for run in self.runs
-                     if (run.middlebox, run.guest, run.size) == (case, side, size)), None)  # fmt: skip
+        wanted = (case, side, size)
+        return next((r for r in self.runs if (r.middlebox, r.guest, r.size) == wanted), None)
 
 
 def measure(cases, sides, args):
@@ -274,12 +274,13 @@ def measure_engine():
 
 def environment(args, found):
     """Return what the figures depend on, as text."""
-    model = next((line.partition(":")[2].strip() for line in open("/proc/cpuinfo", encoding="utf-8")
-                  if line.startswith("model name")), "unknown")  # fmt: skip
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        models = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    model = models[0] if models else "unknown"
     image = guest_cfg.find("middlebox").with_suffix(".xen")
     lines = [
         f"computer: {model}, {os.cpu_count()} CPUs, Linux {platform.release()}",
-        f"counting machine: {qemu.version()}; an instruction takes {counting.NS_PER_INSTRUCTION} ns",
+        f"counting machine: {qemu.version()}, {counting.NS_PER_INSTRUCTION} ns an instruction",
         *found.facts,
         f"middlebox.xen: {image.stat().st_size} bytes, memory {args.memory} MiB",
         f"Linux guest: dom0's kernel, memory {LINUX_MEMORY_MIB} MiB",
@@ -308,7 +309,8 @@ def print_tables(found, engine):
               f" {ratio(rates)}")  # fmt: skip
     print("\nthe first packet: ms, and instructions of the guest")
     for first in found.firsts:
-        print(f"{first.middlebox:10} {first.guest:6} {first.ns / 1e6:9.2f} {first.instructions:15,}")
+        figures = f"{first.ns / 1e6:9.2f} {first.instructions:15,}"
+        print(f"{first.middlebox:10} {first.guest:6} {figures}")
     if engine:
         print("\nthe engine alone, on this computer: million packets/s, cycles a packet")
     for name, rate, cycles in engine:

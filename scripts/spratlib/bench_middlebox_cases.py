@@ -20,7 +20,8 @@ PORT0, PORT1 = "02:00:00:00:00:01", "02:00:00:00:00:02"  # what routers call the
 
 PACKAGES = ("iproute2", "nftables", "iptables")
 MODULES = (
-    "br_netfilter", "ip_tables", "iptable_filter", "xt_string", "xt_tcpudp", "ts_bm", "vxlan", "sch_drr",
+    "br_netfilter", "ip_tables", "iptable_filter", "xt_string", "xt_tcpudp", "ts_bm", "vxlan",
+    "sch_drr",
 )  # fmt: skip
 
 UP = """

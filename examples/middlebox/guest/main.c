@@ -26,6 +26,7 @@
 #define CONFIG_MAX     (1u << 20)
 #define XENSTORE_MAX   4096
 #define CONFIG_PATH    "data/config"
+#define STATE_PATH     "data/state" /* for the host: it need not read the console */
 #define EXIT_USAGE     2
 
 static void read_file(const char *name, struct text *config)
@@ -95,6 +96,7 @@ int main(int argc, char **argv)
     if (failed)
         return EXIT_FAILURE;
     control_start(engine);
+    xenstore_write(XENSTORE_NO_TX, STATE_PATH, "running");
     say("middlebox: running\n");
 
     while (!engine_stopped(engine)) {
