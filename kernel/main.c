@@ -57,6 +57,18 @@ const char *option_take(const char *name)
     return value;
 }
 
+const char *option_take_any(const char *prefix)
+{
+    for (size_t i = 0; i < options.n; i++) {
+        const char *word = options.words[i] ? options.words[i] + strlen(CMDLINE_OPTION) : "";
+        if (strncmp(word, prefix, strlen(prefix)) != 0)
+            continue;
+        options.words[i] = NULL;
+        return word + strlen(prefix);
+    }
+    return NULL;
+}
+
 void option_refuse_rest(void)
 {
     for (size_t i = 0; i < options.n; i++)

@@ -1,92 +1,110 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Directory streams: the archive's entries below a path, in their order. */
+/* Directory streams: ".", "..", what is mounted there, and what the file system has. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <sprat/compiler.h>
 #include <sprat/file.h>
+#include <sprat/fs.h>
 
-#include "fs.h"
+#define N_DOTS      2
+#define MOUNTS_MAX  16 /* positions for them; more are not told */
+#define FIRST_ENTRY (N_DOTS + MOUNTS_MAX)
 
 struct __dir {
+    int fd;
     struct fs_node node;
-    long position; /* 0 ".", 1 "..", then the entries' indices + 2 */
+    long position; /* 0 ".", 1 "..", mount points, then the file system's positions */
+    struct fs_entry found;
     struct dirent entry;
 };
 
-SPRAT_API DIR *opendir(const char *path)
+SPRAT_API DIR *fdopendir(int fd)
 {
-    DIR *dir = malloc(sizeof(*dir));
+    struct file *file = file_hold(fd);
+    DIR *dir = file ? malloc(sizeof(*dir)) : NULL;
+    int error = !file ? -EBADF : !dir ? -ENOMEM : 0;
 
-    if (!dir)
-        return NULL;
-    int error = fs_resolve(path, 1, &dir->node);
-    if (!error && !fs_is_directory(&dir->node))
+    if (!error && (!fs_node_of(file, &dir->node) || !S_ISDIR(dir->node.mode)))
         error = -ENOTDIR;
+    if (file)
+        file_release(file);
     if (error) {
         free(dir);
         file_result(error);
         return NULL;
     }
+    dir->fd = fd;
     dir->position = 0;
     return dir;
 }
 
-static struct dirent *give(DIR *dir, const char *name, size_t len, const struct cpio_entry *entry)
+SPRAT_API DIR *opendir(const char *path)
 {
-    mode_t mode = entry ? entry->mode : S_IFDIR;
+    int fd = open(path, O_RDONLY | O_DIRECTORY);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 
-    dir->entry.d_ino = entry ? (ino_t)entry->inode : 0;
-    dir->entry.d_type = S_ISREG(mode)   ? DT_REG
-                        : S_ISDIR(mode) ? DT_DIR
-                        : S_ISLNK(mode) ? DT_LNK
-                                        : DT_UNKNOWN;
-    memcpy(dir->entry.d_name, name, len);
-    dir->entry.d_name[len] = '\0';
+    if (fd >= 0 && !dir)
+        close(fd);
+    return dir;
+}
+
+static unsigned char type_of(mode_t mode)
+{
+    return S_ISREG(mode)   ? DT_REG
+           : S_ISDIR(mode) ? DT_DIR
+           : S_ISLNK(mode) ? DT_LNK
+           : S_ISCHR(mode) ? DT_CHR
+                           : DT_UNKNOWN;
+}
+
+static struct dirent *give(DIR *dir, const struct fs_entry *entry)
+{
+    dir->entry.d_ino = (ino_t)entry->id;
+    dir->entry.d_type = type_of(entry->type);
+    memcpy(dir->entry.d_name, entry->name, entry->len);
+    dir->entry.d_name[entry->len] = '\0';
     return &dir->entry;
 }
 
-/* Was the directory that this entry is in given already? By its own entry, or by one before. */
-static int is_known(const struct cpio *cpio, size_t i, size_t len)
+static bool is_hidden(const DIR *dir)
 {
-    const char *path = cpio->entries[i].path;
-    char name[sizeof(((struct fs_node *)0)->path)];
+    const struct fs_entry *found = &dir->found;
 
-    if (i > 0 && strncmp(cpio->entries[i - 1].path, path, len + 1) == 0)
-        return 1;
-    if (len >= sizeof(name))
-        return 1;
-    memcpy(name, path, len);
-    name[len] = '\0';
-    return cpio_find(cpio, name) != NULL;
+    return strcmp(found->name, ".") == 0 || strcmp(found->name, "..") == 0 ||
+           fs_is_mount_point(&dir->node, found->name, found->len);
 }
 
 SPRAT_API struct dirent *readdir(DIR *dir)
 {
-    const struct cpio *cpio = fs_archive();
-    size_t above = strlen(dir->node.path), first = cpio_below(cpio, dir->node.path);
+    static const struct fs_entry dots = {.type = S_IFDIR, .len = 2, .name = ".."};
+    struct fs *fs = dir->node.fs;
 
-    if (dir->position < 2)
-        return give(dir, "..", (size_t)++dir->position, NULL);
+    if (dir->position < N_DOTS) {
+        struct fs_entry entry = dots;
+        entry.len = (size_t)++dir->position;
+        return give(dir, &entry);
+    }
+    while (dir->position < FIRST_ENTRY) {
+        if (fs_mount_point(&dir->node, (unsigned)(dir->position++ - N_DOTS), &dir->found))
+            return give(dir, &dir->found);
+        dir->position = FIRST_ENTRY;
+    }
     for (;;) {
-        size_t i = first + (size_t)dir->position - 2;
-        if (i >= cpio->n)
+        uint64_t at = (uint64_t)(dir->position - FIRST_ENTRY);
+        int result = fs->ops->readdir(fs, dir->node.id, &at, &dir->found);
+        dir->position = (long)at + FIRST_ENTRY;
+        if (result < 0)
+            file_result(result);
+        if (result <= 0)
             return NULL;
-        const char *path = cpio->entries[i].path;
-        if (above && (strncmp(path, dir->node.path, above) != 0 || path[above] != '/'))
-            return NULL;
-        dir->position++;
-        const char *name = path + above + (above ? 1 : 0);
-        size_t len = strcspn(name, "/");
-        if (!len || len > MAXNAMLEN)
-            continue; /* the top itself, or what no struct dirent can hold */
-        if (!name[len])
-            return give(dir, name, len, &cpio->entries[i]);
-        if (!is_known(cpio, i, (size_t)(name - path) + len))
-            return give(dir, name, len, NULL);
+        if (!is_hidden(dir))
+            return give(dir, &dir->found);
     }
 }
 
@@ -105,8 +123,15 @@ SPRAT_API void seekdir(DIR *dir, long position)
     dir->position = position;
 }
 
+SPRAT_API int dirfd(DIR *dir)
+{
+    return dir->fd;
+}
+
 SPRAT_API int closedir(DIR *dir)
 {
+    int result = close(dir->fd);
+
     free(dir);
-    return 0;
+    return result;
 }

@@ -193,14 +193,20 @@ SPRAT_API int dup3(int fd, int to, int flags)
 SPRAT_API int fcntl(int fd, int command, ...)
 {
     struct slot *slot = slot_of(fd);
+    bool locks = command == F_GETLK || command == F_SETLK || command == F_SETLKW;
     va_list args;
 
     va_start(args, command);
-    int arg = va_arg(args, int);
+    struct flock *lock = locks ? va_arg(args, struct flock *) : NULL;
+    int arg = locks ? 0 : va_arg(args, int);
     va_end(args);
 
     if (!slot)
         return (int)file_result(-EBADF);
+    if (locks) {
+        struct file *file = slot->file;
+        return (int)file_result(file->ops->lock ? file->ops->lock(file, command, lock) : -EINVAL);
+    }
     switch (command) {
     case F_DUPFD:
         return (int)file_result(duplicate(fd, arg, 0));

@@ -93,6 +93,57 @@ SPRAT_API ssize_t pread(int fd, void *bytes, size_t len, off_t offset)
     return file_result(result);
 }
 
+SPRAT_API ssize_t pwrite(int fd, const void *bytes, size_t len, off_t offset)
+{
+    struct file *file = file_hold(fd);
+    ssize_t result;
+
+    if (!file)
+        return file_result(-EBADF);
+    if (!may_write(file))
+        result = -EBADF;
+    else if (!file->ops->pwrite)
+        result = -ESPIPE;
+    else if (offset < 0 || len > PTRDIFF_MAX)
+        result = -EINVAL;
+    else
+        result = len ? file->ops->pwrite(file, bytes, len, offset) : 0;
+    file_release(file);
+    return file_result(result);
+}
+
+SPRAT_API int ftruncate(int fd, off_t size)
+{
+    struct file *file = file_hold(fd);
+    int result;
+
+    if (!file)
+        return (int)file_result(-EBADF);
+    if (!may_write(file) || !file->ops->truncate || size < 0)
+        result = -EINVAL;
+    else
+        result = file->ops->truncate(file, size);
+    file_release(file);
+    return (int)file_result(result);
+}
+
+SPRAT_API int fsync(int fd)
+{
+    struct file *file = file_hold(fd);
+
+    if (!file)
+        return (int)file_result(-EBADF);
+    int result = file->ops->sync ? file->ops->sync(file) : -EINVAL;
+    file_release(file);
+    return (int)file_result(result);
+}
+
+/* What data needs to be found is part of the same commit. */
+SPRAT_API int fdatasync(int fd)
+{
+    return fsync(fd);
+}
+
 SPRAT_API off_t lseek(int fd, off_t offset, int whence)
 {
     struct file *file = file_hold(fd);

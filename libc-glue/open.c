@@ -1,23 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Files of the archive as descriptors, and what POSIX does with paths. */
+/* Files and directories of file systems as descriptors. */
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
-#include <stdbool.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <sprat/compiler.h>
 #include <sprat/file.h>
-
-#include "fs.h"
+#include <sprat/fs.h>
 
 struct open_file {
     struct file file;
-    const struct cpio_entry *entry; /* NULL: a directory that the archive does not name */
+    struct fs_node node;
     off_t position;
 };
 
@@ -26,33 +23,13 @@ static struct open_file *of_file(struct file *file)
     return CONTAINER_OF(file, struct open_file, file);
 }
 
-static void describe(const struct cpio_entry *entry, struct stat *st)
-{
-    st->st_nlink = 1;
-    if (!entry) {
-        st->st_mode = S_IFDIR | S_IRUSR | S_IXUSR | S_IRGRP | S_IXGRP | S_IROTH | S_IXOTH;
-        return;
-    }
-    st->st_mode = entry->mode;
-    st->st_ino = (ino_t)entry->inode;
-    st->st_size = (off_t)entry->size;
-    st->st_mtime = (time_t)entry->mtime;
-    st->st_blksize = 4096;
-    st->st_blocks = (blkcnt_t)((entry->size + 511) / 512);
-}
-
 static ssize_t open_file_pread(struct file *file, void *bytes, size_t len, off_t offset)
 {
-    const struct cpio_entry *entry = of_file(file)->entry;
+    const struct fs_node *node = &of_file(file)->node;
 
-    if (!entry || !S_ISREG(entry->mode))
+    if (S_ISDIR(node->mode))
         return -EISDIR;
-    if (offset >= (off_t)entry->size)
-        return 0;
-    size_t left = entry->size - (size_t)offset;
-    len = len < left ? len : left;
-    memcpy(bytes, entry->data + offset, len);
-    return (ssize_t)len;
+    return node->fs->ops->read(node->fs, node->id, bytes, len, (uint64_t)offset);
 }
 
 static ssize_t open_file_read(struct file *file, const struct iovec *iov, int n_iov)
@@ -63,21 +40,71 @@ static ssize_t open_file_read(struct file *file, const struct iovec *iov, int n_
     for (int i = 0; i < n_iov; i++) {
         ssize_t n = open_file_pread(file, iov[i].iov_base, iov[i].iov_len, open_file->position);
         if (n < 0)
-            return n;
+            return done ? done : n;
         open_file->position += n;
         done += n;
+        if ((size_t)n < iov[i].iov_len)
+            break;
     }
     return done;
+}
+
+static ssize_t write_at(struct open_file *open_file, const void *bytes, size_t len,
+                        uint64_t *offset)
+{
+    const struct fs_node *node = &open_file->node;
+    const struct fs_changes *changes = fs_changes(node->fs);
+    int flags = open_file->file.flags;
+
+    if (!changes)
+        return -EROFS;
+    ssize_t n = changes->write(node->fs, node->id, bytes, len, offset, flags & O_APPEND);
+    if (n > 0 && flags & O_SYNC) {
+        int error = node->fs->ops->sync(node->fs);
+        return error ? error : n;
+    }
+    return n;
+}
+
+static ssize_t open_file_write(struct file *file, const struct iovec *iov, int n_iov)
+{
+    struct open_file *open_file = of_file(file);
+    ssize_t done = 0;
+
+    for (int i = 0; i < n_iov; i++) {
+        uint64_t offset = (uint64_t)open_file->position;
+        ssize_t n =
+            iov[i].iov_len ? write_at(open_file, iov[i].iov_base, iov[i].iov_len, &offset) : 0;
+        if (n < 0)
+            return done ? done : n;
+        if (n > 0)
+            open_file->position = (off_t)offset;
+        done += n;
+        if ((size_t)n < iov[i].iov_len)
+            break;
+    }
+    return done;
+}
+
+static ssize_t open_file_pwrite(struct file *file, const void *bytes, size_t len, off_t offset)
+{
+    uint64_t at = (uint64_t)offset;
+
+    return write_at(of_file(file), bytes, len, &at);
 }
 
 static off_t open_file_seek(struct file *file, off_t offset, int whence)
 {
     struct open_file *open_file = of_file(file);
-    off_t from = whence == SEEK_SET   ? 0
-                 : whence == SEEK_CUR ? open_file->position
-                 : whence == SEEK_END ? (off_t)(open_file->entry ? open_file->entry->size : 0)
-                                      : -1;
+    struct stat st;
+    off_t from = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? open_file->position : -1;
 
+    if (whence == SEEK_END) {
+        int error = fs_stat(&open_file->node, &st);
+        if (error)
+            return error;
+        from = st.st_size;
+    }
     if (from < 0 || __builtin_add_overflow(from, offset, &from) || from < 0)
         return -EINVAL;
     open_file->position = from;
@@ -86,193 +113,160 @@ static off_t open_file_seek(struct file *file, off_t offset, int whence)
 
 static int open_file_stat(struct file *file, struct stat *st)
 {
-    describe(of_file(file)->entry, st);
+    return fs_stat(&of_file(file)->node, st);
+}
+
+static int open_file_truncate(struct file *file, off_t size)
+{
+    const struct fs_node *node = &of_file(file)->node;
+    const struct fs_changes *changes = fs_changes(node->fs);
+
+    return changes ? changes->truncate(node->fs, node->id, (uint64_t)size) : -EROFS;
+}
+
+static int open_file_sync(struct file *file)
+{
+    struct fs *fs = of_file(file)->node.fs;
+
+    return fs->ops->sync ? fs->ops->sync(fs) : 0;
+}
+
+/* Locks are between processes, and there is one: nobody is in the way. */
+static int open_file_lock(struct file *file, int command, struct flock *lock)
+{
+    (void)file;
+    if (lock->l_type != F_RDLCK && lock->l_type != F_WRLCK && lock->l_type != F_UNLCK)
+        return -EINVAL;
+    if (command == F_GETLK)
+        lock->l_type = F_UNLCK;
     return 0;
 }
 
 static void open_file_close(struct file *file)
 {
-    free(of_file(file));
+    struct open_file *open_file = of_file(file);
+    struct fs *fs = open_file->node.fs;
+
+    if (fs->ops->release)
+        fs->ops->release(fs, open_file->node.id);
+    free(open_file);
 }
 
 static const struct file_ops open_file_ops = {
     .read = open_file_read,
+    .write = open_file_write,
     .pread = open_file_pread,
+    .pwrite = open_file_pwrite,
     .seek = open_file_seek,
     .stat = open_file_stat,
+    .truncate = open_file_truncate,
+    .sync = open_file_sync,
+    .lock = open_file_lock,
     .close = open_file_close,
 };
 
-static int open_path(const char *path, int flags)
+bool fs_node_of(struct file *file, struct fs_node *node)
 {
-    struct fs_node node;
-    int error = fs_resolve(path, !(flags & O_NOFOLLOW), &node);
+    if (file->ops != &open_file_ops)
+        return false;
+    *node = of_file(file)->node;
+    return true;
+}
 
-    if (error == -ENOENT && flags & O_CREAT)
-        return -EROFS;
-    if (error)
-        return error;
-    if (flags & O_CREAT && flags & O_EXCL)
-        return -EEXIST;
-    if (fs_is_directory(&node) && (flags & O_ACCMODE) != O_RDONLY)
+int fs_open(const struct fs_node *node, int flags, struct file **file)
+{
+    const struct fs_ops *ops = node->fs->ops;
+    bool writes = (flags & O_ACCMODE) != O_RDONLY;
+
+    if (S_ISDIR(node->mode) && (writes || flags & O_TRUNC))
         return -EISDIR;
-    if ((flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC)
-        return -EROFS;
-    if (flags & O_DIRECTORY && !fs_is_directory(&node))
+    if (!S_ISDIR(node->mode) && flags & O_DIRECTORY)
         return -ENOTDIR;
-    if (!fs_is_directory(&node) && !S_ISREG(node.entry->mode))
-        return S_ISLNK(node.entry->mode) ? -ELOOP : -ENXIO;
+    if (S_ISLNK(node->mode))
+        return -ELOOP;
+    if (!S_ISDIR(node->mode) && !S_ISREG(node->mode))
+        return ops->open ? ops->open(node->fs, node->id, flags, file) : -ENXIO;
+    if ((writes || flags & O_TRUNC) && !fs_changes(node->fs))
+        return -EROFS;
     struct open_file *open_file = malloc(sizeof(*open_file));
     if (!open_file)
         return -ENOMEM;
-    file_init(&open_file->file, &open_file_ops, flags & (O_ACCMODE | O_NONBLOCK));
-    open_file->entry = node.entry;
-    open_file->position = 0;
-    int fd = file_install(&open_file->file, 0, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
-    if (fd < 0)
+    int error = ops->hold ? ops->hold(node->fs, node->id) : 0;
+    if (error) {
         free(open_file);
+        return error;
+    }
+    file_init(&open_file->file, &open_file_ops,
+              flags & (O_ACCMODE | O_NONBLOCK | O_APPEND | O_SYNC));
+    open_file->node = *node;
+    open_file->position = 0;
+    *file = &open_file->file;
+    if (!(flags & O_TRUNC))
+        return 0;
+    error = open_file_truncate(*file, 0);
+    if (error)
+        file_release(*file);
+    return error;
+}
+
+/* What open() finds or makes. */
+static int find_or_create(const char *path, int flags, mode_t mode, struct fs_node *node)
+{
+    struct fs_place place;
+    bool follow = !(flags & O_NOFOLLOW) && !(flags & O_CREAT && flags & O_EXCL);
+    int error = fs_resolve(path, follow, node);
+
+    if (!error && flags & O_CREAT && flags & O_EXCL)
+        return -EEXIST;
+    if (error != -ENOENT || !(flags & O_CREAT))
+        return error;
+    error = fs_resolve_place(path, &place);
+    if (error)
+        return error;
+    if (place.slash)
+        return -EISDIR;
+    struct fs *fs = place.dir.fs;
+    const struct fs_changes *changes = fs_changes(fs);
+    if (!changes)
+        return -EROFS;
+    error = changes->create(fs, place.dir.id, place.name, place.len, S_IFREG | (mode & 07777), NULL,
+                            &node->id);
+    node->fs = fs;
+    node->mode = S_IFREG;
+    return error == -EEXIST ? -ENOENT : error; /* a link to what is not there */
+}
+
+static int open_path(const char *path, int flags, mode_t mode)
+{
+    struct fs_node node;
+    struct file *file;
+
+    fs_lock();
+    int error = find_or_create(path, flags, mode, &node);
+    if (!error)
+        error = fs_open(&node, flags, &file);
+    fs_unlock();
+    if (error)
+        return error;
+    int fd = file_install(file, 0, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
+    if (fd < 0)
+        file_release(file);
     return fd;
 }
 
 SPRAT_API int open(const char *path, int flags, ...)
 {
-    return (int)file_result(open_path(path, flags));
+    mode_t mode = 0;
+    va_list args;
+
+    va_start(args, flags);
+    if (flags & O_CREAT)
+        mode = (mode_t)va_arg(args, int);
+    va_end(args);
+    return (int)file_result(open_path(path, flags, mode));
 }
 
-static int stat_path(const char *path, struct stat *st, int follow)
+SPRAT_API int creat(const char *path, mode_t mode)
 {
-    struct fs_node node;
-    int error = fs_resolve(path, follow, &node);
-
-    if (error)
-        return error;
-    *st = (struct stat){0};
-    describe(node.entry, st);
-    return 0;
-}
-
-SPRAT_API int stat(const char *restrict path, struct stat *restrict st)
-{
-    return (int)file_result(stat_path(path, st, true));
-}
-
-SPRAT_API int lstat(const char *restrict path, struct stat *restrict st)
-{
-    return (int)file_result(stat_path(path, st, false));
-}
-
-SPRAT_API int access(const char *path, int mode)
-{
-    struct fs_node node;
-    int error = fs_resolve(path, true, &node);
-
-    return (int)file_result(error ? error : mode & W_OK ? -EROFS : 0);
-}
-
-SPRAT_API ssize_t readlink(const char *restrict path, char *restrict target, size_t size)
-{
-    struct fs_node node;
-    int error = fs_resolve(path, false, &node);
-
-    if (error)
-        return file_result(error);
-    if (!node.entry || !S_ISLNK(node.entry->mode))
-        return file_result(-EINVAL);
-    size = size < node.entry->size ? size : node.entry->size;
-    memcpy(target, node.entry->data, size);
-    return (ssize_t)size;
-}
-
-/* Nothing can be changed. */
-
-static int refuse_change(const char *path)
-{
-    struct fs_node node;
-    int error = fs_resolve(path, false, &node);
-
-    return (int)file_result(error ? error : -EROFS);
-}
-
-SPRAT_API int unlink(const char *path)
-{
-    return refuse_change(path);
-}
-
-SPRAT_API int rmdir(const char *path)
-{
-    return refuse_change(path);
-}
-
-SPRAT_API int rename(const char *from, const char *to)
-{
-    (void)to;
-    return refuse_change(from);
-}
-
-SPRAT_API int link(const char *from, const char *to)
-{
-    (void)to;
-    return refuse_change(from);
-}
-
-SPRAT_API int mkdir(const char *path, mode_t mode)
-{
-    struct fs_node node;
-
-    (void)mode;
-    return (int)file_result(fs_resolve(path, false, &node) ? -EROFS : -EEXIST);
-}
-
-/* Mapping. */
-
-static int map_file(int fd, size_t len, int protection, off_t offset, void **address)
-{
-    struct file *file = file_hold(fd);
-
-    if (!file)
-        return -EBADF;
-    const struct cpio_entry *entry = file->ops == &open_file_ops ? of_file(file)->entry : NULL;
-    file_release(file);
-    if (!entry || !S_ISREG(entry->mode))
-        return -ENODEV;
-    if (protection & (PROT_WRITE | PROT_EXEC))
-        return -EACCES;
-    if (offset < 0 || offset % 4096 || (size_t)offset > entry->size ||
-        len > ((entry->size - (size_t)offset + 4095) & ~4095ul))
-        return -EINVAL;
-    *address = (void *)(uintptr_t)(entry->data + offset);
-    return 0;
-}
-
-SPRAT_API void *mmap(void *address, size_t len, int protection, int flags, int fd, off_t offset)
-{
-    int error = 0;
-
-    if (!len || flags & MAP_FIXED)
-        error = -EINVAL;
-    else if (!(flags & MAP_ANONYMOUS))
-        error = map_file(fd, len, protection, offset, &address);
-    else if (protection & PROT_EXEC)
-        error = -EACCES;
-    else if (!(address = memalign(PAGE_BYTES, len)))
-        error = -ENOMEM;
-    else
-        memset(address, 0, len);
-    return error ? (void *)file_result(error) : address;
-}
-
-/* A file's mapping needs nothing; anonymous memory is given back whole. */
-SPRAT_API int munmap(void *address, size_t len)
-{
-    const struct cpio *cpio = fs_archive();
-
-    (void)len;
-    for (size_t i = 0; i < cpio->n; i++) {
-        const struct cpio_entry *entry = &cpio->entries[i];
-        if ((const char *)address >= entry->data &&
-            (const char *)address <= entry->data + entry->size)
-            return 0;
-    }
-    free(address);
-    return 0;
+    return open(path, O_WRONLY | O_CREAT | O_TRUNC, mode);
 }

@@ -9,6 +9,7 @@
 
 #include <sprat/app.h>
 #include <sprat/compiler.h>
+#include <sprat/fs.h>
 #include <sprat/option.h>
 #include <sprat/port.h>
 #include <sprat/shutdown.h>
@@ -48,6 +49,7 @@ void app_terminate(void)
 
 SPRAT_API void _exit(int status)
 {
+    fs_unmount_all();
     shutdown_exit(status);
 }
 

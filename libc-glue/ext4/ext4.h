@@ -29,7 +29,7 @@ struct ext4;
 
 struct ext4_options {
     bool read_only;
-    unsigned cache_blocks; /**< at least EXT4_CACHE_LEAST */
+    size_t cache_bytes; /**< for blocks in memory; at least EXT4_CACHE_LEAST of them are kept */
     /** There is something to commit; called with the lock held, so it must not wait. Or NULL. */
     void (*on_change)(void *arg);
     void *arg;
@@ -46,8 +46,11 @@ struct ext4_options {
 int ext4_mount(struct disk *disk, const struct ext4_options *options, struct ext4 **fs,
                const char **why);
 
-/** Commit and leave the file system clean. Frees `fs` in any case. */
+/** Commit and leave the file system clean. All other calls fail from now on, with -EIO. */
 int ext4_unmount(struct ext4 *fs);
+
+/** Free an unmounted file system that nobody uses any more. */
+void ext4_free(struct ext4 *fs);
 
 /** All changes so far are on stable storage. */
 int ext4_sync(struct ext4 *fs);

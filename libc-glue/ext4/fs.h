@@ -105,6 +105,8 @@ void inode_touch(struct ext4 *fs, union inode *inode, unsigned times);
 int inode_allocate(struct ext4 *fs, uint32_t dir, uint32_t *ino);
 /** Make a new inode of this type and rights; not written. */
 void inode_init(struct ext4 *fs, union inode *inode, mode_t mode);
+/** It has no blocks so far, and will have them in extents. */
+void inode_use_extents(union inode *inode);
 /** Its last name is gone: free it, now or when nobody holds it any more. */
 int inode_drop(struct ext4 *fs, uint32_t ino, union inode *inode);
 void inode_set_size(union inode *inode, uint64_t size);

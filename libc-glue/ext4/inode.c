@@ -11,10 +11,6 @@
 #define DROP_CHANGES 40    /* and its end, for each step */
 #define ORPHANS_MAX  65536 /* more of them are no list, but damage */
 
-#ifndef UTIME_OMIT
-#define UTIME_OMIT ((1l << 30) - 2l)
-#endif
-
 int inode_read(struct ext4 *fs, uint32_t ino, union inode *inode)
 {
     memset(inode, 0, sizeof(*inode));
@@ -113,6 +109,17 @@ int inode_allocate(struct ext4 *fs, uint32_t dir, uint32_t *ino)
     return 0;
 }
 
+void inode_use_extents(union inode *inode)
+{
+    struct ext3_extent_header header = {
+        .eh_magic = EXT3_EXT_MAGIC,
+        .eh_max = (sizeof(inode->small.i_block) - sizeof(header)) / sizeof(struct ext3_extent),
+    };
+
+    inode->small.i_flags |= EXT4_EXTENTS_FL;
+    memcpy(inode->small.i_block, &header, sizeof(header));
+}
+
 void inode_init(struct ext4 *fs, union inode *inode, mode_t mode)
 {
     memset(inode, 0, sizeof(*inode));
@@ -120,7 +127,7 @@ void inode_init(struct ext4 *fs, union inode *inode, mode_t mode)
     if (EXT2_INODE_SIZE(fs->fs->super) > EXT2_GOOD_OLD_INODE_SIZE)
         inode->large.i_extra_isize = sizeof(inode->large) - EXT2_GOOD_OLD_INODE_SIZE;
     if (ext2fs_has_feature_extents(fs->fs->super) && !S_ISLNK(mode))
-        inode->small.i_flags |= EXT4_EXTENTS_FL;
+        inode_use_extents(inode);
     inode_touch(fs, inode, INODE_ATIME | INODE_MTIME | INODE_CTIME);
     if (has_extra(fs, inode)) {
         inode->large.i_crtime = inode->small.i_ctime;

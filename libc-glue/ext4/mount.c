@@ -144,7 +144,10 @@ static int load(struct ext4 *fs, const struct ext2_super_block *super, const cha
 
     if (super->s_feature_incompat & EXT4_FEATURE_INCOMPAT_64BIT)
         n_blocks |= (uint64_t)super->s_blocks_count_hi << 32;
-    int error = cache_init(&fs->cache, fs->disk, block_bytes, n_blocks, fs->options.cache_blocks);
+    size_t n_cached = fs->options.cache_bytes / block_bytes;
+    if (n_cached < EXT4_CACHE_LEAST)
+        n_cached = EXT4_CACHE_LEAST;
+    int error = cache_init(&fs->cache, fs->disk, block_bytes, n_blocks, (unsigned)n_cached);
     if (error)
         return error;
     io_init(fs);
@@ -301,7 +304,7 @@ static int mount(struct ext4 *fs, const char **why)
     return start_writing(fs, why);
 }
 
-static void destroy(struct ext4 *fs)
+void ext4_free(struct ext4 *fs)
 {
     meta_destroy(fs);
     journal_close(&fs->journal);
@@ -324,8 +327,6 @@ int ext4_mount(struct disk *disk, const struct ext4_options *options, struct ext
         return -ENOMEM;
     (*fs)->disk = disk;
     (*fs)->options = *options;
-    if (options->cache_blocks < EXT4_CACHE_LEAST)
-        (*fs)->options.cache_blocks = EXT4_CACHE_LEAST;
     pthread_mutex_init(&(*fs)->lock, NULL);
     int error = mount(*fs, why);
     if (error) {
@@ -333,7 +334,7 @@ int ext4_mount(struct disk *disk, const struct ext4_options *options, struct ext
             *why = error == -ENOMEM ? "there is not enough memory: give the guest more"
                    : error == -EIO  ? "the disk failed"
                                     : "the journal could not be replayed; " WANTS_E2FSCK;
-        destroy(*fs);
+        ext4_free(*fs);
         *fs = NULL;
     }
     return error;
@@ -355,8 +356,8 @@ int ext4_unmount(struct ext4 *fs)
         if (!error)
             error = meta_write_super(fs);
     }
+    fs->dead = true;
     pthread_mutex_unlock(&fs->lock);
-    destroy(fs);
     return error;
 }
 

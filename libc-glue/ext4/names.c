@@ -158,7 +158,7 @@ static int make_inode(struct ext4 *fs, uint32_t dir, uint32_t ino, mode_t mode, 
     if (is_fast)
         memcpy(inode.small.i_block, target, len);
     else if (target && ext2fs_has_feature_extents(fs->fs->super))
-        inode.small.i_flags |= EXT4_EXTENTS_FL;
+        inode_use_extents(&inode);
     ext2fs_inode_alloc_stats2(fs->fs, ino, 1, is_dir);
     ext2fs_clear_block_uninit(fs->fs, group); /* as Linux does */
     meta_group_changed(fs, group);

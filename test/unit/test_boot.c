@@ -105,6 +105,9 @@ static void take_options(int argc, char **argv, char **env)
     assert_string_equal(option_take("twice"), "2");
     assert_null(option_take("i"));
     assert_null(option_take("ipv6"));
+    assert_string_equal(option_take_any("disk."), "xvda=/a");
+    assert_string_equal(option_take_any("disk."), "b");
+    assert_null(option_take_any("disk."));
     option_refuse_rest();
 }
 
@@ -112,7 +115,8 @@ static void the_layers_take_their_options(void **state)
 {
     (void)state;
     fake_build(&(struct fake_guest){
-        .cmdline = "sprat.flag sprat.twice=1 sprat.ip=10.0.0.2/24 sprat.twice=2 go sprat.ip=1"});
+        .cmdline = "sprat.flag sprat.twice=1 sprat.ip=10.0.0.2/24 sprat.twice=2 "
+                   "sprat.disk.xvda=/a sprat.disk.b go sprat.ip=1"});
     fake_app = take_options;
     assert_int_equal(fake_run_guest(kernel_main), FAKE_RETURNED);
     fake_settle();

@@ -11,6 +11,14 @@
  */
 const char *option_take(const char *name);
 
+/**
+ * Take an option of a family, whose names begin alike: of "sprat.disk.xvda=/data" and "disk." this
+ * is "xvda=/data".
+ *
+ * @return what follows the prefix, of the first that was not taken yet; NULL when there is none.
+ */
+const char *option_take_any(const char *prefix);
+
 /** Say of each option that nobody took that it means nothing here. Once, before main(). */
 void option_refuse_rest(void);
 

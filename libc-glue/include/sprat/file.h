@@ -17,6 +17,7 @@
 #include <sprat/port.h>
 
 struct file;
+struct flock;
 struct stat;
 
 /** What a kind can do. What may be NULL is said to fail with the error named. */
@@ -30,8 +31,15 @@ struct file_ops {
     ssize_t (*write)(struct file *file, const struct iovec *iov, int n_iov);
     /** Read at an offset, the position untouched. NULL: ESPIPE. */
     ssize_t (*pread)(struct file *file, void *bytes, size_t len, off_t offset);
+    ssize_t (*pwrite)(struct file *file, const void *bytes, size_t len, off_t offset);
     /** Set the position. NULL: ESPIPE. */
     off_t (*seek)(struct file *file, off_t offset, int whence);
+    /** Make it so long. NULL: EINVAL. */
+    int (*truncate)(struct file *file, off_t size);
+    /** All that was written is on stable storage. NULL: EINVAL. */
+    int (*sync)(struct file *file);
+    /** fcntl()'s F_GETLK, F_SETLK or F_SETLKW. NULL: EINVAL. */
+    int (*lock)(struct file *file, int command, struct flock *lock);
     /** Describe; `st` is all zero. Never NULL. */
     int (*stat)(struct file *file, struct stat *st);
     /** What is true now of POLLIN, POLLOUT, POLLERR, POLLHUP, ... NULL: always readable and

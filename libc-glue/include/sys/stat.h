@@ -5,6 +5,13 @@
 #ifndef _SPRAT_SYS_STAT_H
 #define _SPRAT_SYS_STAT_H
 
+#ifndef UTIME_NOW
+#define UTIME_NOW  (-2l) /**< in tv_nsec: the time of the call */
+#define UTIME_OMIT (-1l) /**< leave it as it is */
+#endif
+
 int lstat(const char *__restrict path, struct stat *__restrict st);
+int futimens(int fd, const struct timespec *times);
+int utimensat(int dir, const char *path, const struct timespec *times, int flags);
 
 #endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Mapping files for reading, and anonymous memory. */
+#include <errno.h>
+#include <malloc.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <sprat/compiler.h>
+#include <sprat/file.h>
+#include <sprat/fs.h>
+#include <sprat/port.h>
+
+#include "archive.h"
+
+/* A copy of what the file holds now; what follows its end is zero. */
+static int map_copy(const struct fs_node *node, size_t len, off_t offset, void **address)
+{
+    char *copy = memalign(PAGE_BYTES, len);
+    size_t done = 0;
+    ssize_t n = 1;
+
+    if (!copy)
+        return -ENOMEM;
+    while (n > 0 && done < len) {
+        n = node->fs->ops->read(node->fs, node->id, copy + done, len - done,
+                                (uint64_t)offset + done);
+        done += n > 0 ? (size_t)n : 0;
+    }
+    if (n < 0) {
+        free(copy);
+        return (int)n;
+    }
+    memset(copy + done, 0, len - done);
+    *address = copy;
+    return 0;
+}
+
+static int map_node(const struct fs_node *node, size_t len, int protection, int flags, off_t offset,
+                    void **address)
+{
+    struct stat st;
+
+    if (!S_ISREG(node->mode))
+        return -ENODEV;
+    const void *bytes = node->fs->ops->map ? node->fs->ops->map(node->fs, node->id) : NULL;
+    if (protection & PROT_EXEC || (protection & PROT_WRITE && (bytes || flags & MAP_SHARED)))
+        return -EACCES;
+    int error = fs_stat(node, &st);
+    if (error)
+        return error;
+    if (offset < 0 || offset % PAGE_BYTES || offset > st.st_size ||
+        len > (((size_t)(st.st_size - offset) + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1)))
+        return -EINVAL;
+    if (!bytes)
+        return map_copy(node, len, offset, address);
+    *address = (char *)(uintptr_t)bytes + offset;
+    return 0;
+}
+
+static int map_file(int fd, size_t len, int protection, int flags, off_t offset, void **address)
+{
+    struct file *file = file_hold(fd);
+    struct fs_node node;
+
+    if (!file)
+        return -EBADF;
+    int error = fs_node_of(file, &node) ? map_node(&node, len, protection, flags, offset, address)
+                                        : -ENODEV;
+    file_release(file);
+    return error;
+}
+
+SPRAT_API void *mmap(void *address, size_t len, int protection, int flags, int fd, off_t offset)
+{
+    int error = 0;
+
+    if (!len || flags & MAP_FIXED)
+        error = -EINVAL;
+    else if (!(flags & MAP_ANONYMOUS))
+        error = map_file(fd, len, protection, flags, offset, &address);
+    else if (protection & PROT_EXEC)
+        error = -EACCES;
+    else if (!(address = memalign(PAGE_BYTES, len)))
+        error = -ENOMEM;
+    else
+        memset(address, 0, len);
+    return error ? (void *)file_result(error) : address;
+}
+
+/* The archive's files stay where they are; other mappings are given back whole. */
+SPRAT_API int munmap(void *address, size_t len)
+{
+    (void)len;
+    if (!archive_holds(address))
+        free(address);
+    return 0;
+}

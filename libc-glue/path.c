@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Mount points, and following paths over them. */
+#include <sprat/fs.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sprat/compiler.h>
+
+#include "archive.h"
+
+#define LINKS_MAX 8   /* followed in one path */
+#define DEPTH_MAX 64  /* directories in one path */
+#define REST_MAX  512 /* bytes of what is left of a path behind a symbolic link */
+
+struct mount {
+    struct mount *next; /* the one before it */
+    struct fs *fs;
+    struct fs_node dir; /* where it is; of no file system: the root */
+    size_t len;
+    char name[];
+};
+
+static struct mount *mounts; /* the last one first */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+void fs_lock(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+void fs_unlock(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+static const struct mount *mount_at(const struct fs_node *dir, const char *name, size_t len)
+{
+    for (const struct mount *mount = mounts; mount; mount = mount->next)
+        if (mount->dir.fs == dir->fs && mount->dir.id == dir->id && mount->len == len &&
+            memcmp(mount->name, name, len) == 0)
+            return mount;
+    return NULL;
+}
+
+bool fs_is_mount_point(const struct fs_node *dir, const char *name, size_t len)
+{
+    return mount_at(dir, name, len);
+}
+
+bool fs_mount_point(const struct fs_node *dir, unsigned n, struct fs_entry *entry)
+{
+    const struct mount *mount = mounts;
+
+    for (; mount; mount = mount->next)
+        if (mount->dir.fs == dir->fs && mount->dir.id == dir->id && n-- == 0)
+            break;
+    if (!mount)
+        return false;
+    entry->id = mount->fs->root;
+    entry->type = S_IFDIR;
+    entry->len = mount->len;
+    memcpy(entry->name, mount->name, mount->len + 1);
+    return true;
+}
+
+int fs_stat(const struct fs_node *node, struct stat *st)
+{
+    *st = (struct stat){0};
+    return node->fs->ops->stat(node->fs, node->id, st);
+}
+
+const struct fs_changes *fs_changes(const struct fs *fs)
+{
+    return fs->read_only ? NULL : fs->ops->changes;
+}
+
+static int complete(struct fs_node *node)
+{
+    struct stat st;
+    int error = fs_stat(node, &st);
+
+    node->mode = st.st_mode;
+    return error;
+}
+
+static int root_node(struct fs_node *node)
+{
+    static const struct fs_node nowhere;
+    const struct mount *mount = mount_at(&nowhere, "", 0);
+
+    node->fs = mount ? mount->fs : archive_fs();
+    node->id = node->fs->root;
+    return complete(node);
+}
+
+static int descend(const struct fs_node *dir, const char *name, size_t len, struct fs_node *node)
+{
+    const struct mount *mount = mount_at(dir, name, len);
+
+    if (len > FS_NAME_MAX)
+        return -ENAMETOOLONG;
+    node->fs = mount ? mount->fs : dir->fs;
+    node->id = mount ? mount->fs->root : 0;
+    int error = mount ? 0 : dir->fs->ops->lookup(dir->fs, dir->id, name, len, &node->id);
+    return error ? error : complete(node);
+}
+
+/* A path that is being followed. */
+struct walk {
+    struct fs_node at[DEPTH_MAX]; /* from the root on: what ".." leads back to */
+    unsigned depth;
+    unsigned n_links;
+    const char *path;    /* what is left */
+    char rest[REST_MAX]; /* where it is, behind a symbolic link */
+};
+
+/* The walk stands at a symbolic link: what it says comes before what is left. */
+static int follow(struct walk *walk, const struct fs_node *link)
+{
+    char target[REST_MAX];
+    size_t left = strlen(walk->path);
+
+    if (++walk->n_links > LINKS_MAX)
+        return -ELOOP;
+    ssize_t len = link->fs->ops->readlink(link->fs, link->id, target, sizeof(target));
+    if (len < 0)
+        return (int)len;
+    if (len == 0)
+        return -ENOENT;
+    if ((size_t)len + left >= sizeof(walk->rest))
+        return -ENAMETOOLONG;
+    memmove(walk->rest + len, walk->path, left + 1);
+    memcpy(walk->rest, target, (size_t)len);
+    walk->path = walk->rest;
+    if (walk->rest[0] == '/')
+        walk->depth = 1;
+    return 0;
+}
+
+/*
+ * Take one name off the path. @return its length; 0 at the end; -errno.
+ * *slash: something that can only be a directory was there before the end.
+ */
+static ssize_t take_name(struct walk *walk, const char **name, bool *slash)
+{
+    *slash = *walk->path == '/';
+    walk->path += strspn(walk->path, "/");
+    *name = walk->path;
+    size_t len = strcspn(walk->path, "/");
+    walk->path += len;
+    return (ssize_t)len;
+}
+
+static bool is_last(const struct walk *walk)
+{
+    return walk->path[strspn(walk->path, "/")] == '\0';
+}
+
+static bool is_dots(const char *name, ssize_t len)
+{
+    return name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.'));
+}
+
+/* Go to `name`, which is not the place that is looked for. */
+static int go(struct walk *walk, const char *name, ssize_t len, bool follow_it)
+{
+    struct fs_node *here = &walk->at[walk->depth - 1];
+
+    if (!S_ISDIR(here->mode))
+        return -ENOTDIR;
+    if (is_dots(name, len)) {
+        walk->depth -= len == 2 && walk->depth > 1;
+        return 0;
+    }
+    if (walk->depth == DEPTH_MAX)
+        return -ENAMETOOLONG;
+    int error = descend(here, name, (size_t)len, here + 1);
+    if (error)
+        return error;
+    if (S_ISLNK(here[1].mode) && follow_it)
+        return follow(walk, here + 1);
+    walk->depth++;
+    return 0;
+}
+
+static struct walk *begin_walk(const char *path, int *error)
+{
+    struct walk *walk = malloc(sizeof(*walk)); /* too large for small stacks */
+
+    *error = *path ? walk ? root_node(&walk->at[0]) : -ENOMEM : -ENOENT;
+    if (*error) {
+        free(walk);
+        return NULL;
+    }
+    walk->depth = 1;
+    walk->n_links = 0;
+    walk->path = path;
+    return walk;
+}
+
+int fs_resolve(const char *path, bool follow_last, struct fs_node *node)
+{
+    struct walk *walk;
+    const char *name;
+    bool slash;
+    int error;
+
+    walk = begin_walk(path, &error);
+    while (walk) {
+        ssize_t len = take_name(walk, &name, &slash);
+        *node = walk->at[walk->depth - 1];
+        if (slash && !S_ISDIR(node->mode))
+            error = -ENOTDIR;
+        if (error || !len)
+            break;
+        error = go(walk, name, len, follow_last || !is_last(walk) || *walk->path);
+        if (error)
+            break;
+    }
+    free(walk);
+    return error;
+}
+
+/* The last name of a path with symbolic links in the middle is not changed by them. */
+int fs_resolve_place(const char *path, struct fs_place *place)
+{
+    struct walk *walk;
+    const char *name;
+    bool slash;
+    int error;
+
+    walk = begin_walk(path, &error);
+    while (walk) {
+        ssize_t len = take_name(walk, &name, &slash);
+        struct fs_node *here = &walk->at[walk->depth - 1];
+        if (!len) { /* the root itself */
+            error = -EBUSY;
+            break;
+        }
+        if (!is_last(walk)) {
+            error = go(walk, name, len, true);
+            if (error)
+                break;
+            continue;
+        }
+        if (!S_ISDIR(here->mode))
+            error = -ENOTDIR;
+        else if (len > FS_NAME_MAX)
+            error = -ENAMETOOLONG;
+        else if (is_dots(name, len) || fs_is_mount_point(here, name, (size_t)len))
+            error = -EBUSY;
+        if (error)
+            break;
+        place->dir = *here;
+        place->len = (size_t)len;
+        place->slash = *walk->path == '/';
+        memcpy(place->name, name, (size_t)len);
+        place->name[len] = '\0';
+        break;
+    }
+    free(walk);
+    return error;
+}
+
+int fs_mount(struct fs *fs, const char *path)
+{
+    struct fs_place place = {0};
+    int error = path[0] == '/' ? 0 : -EINVAL;
+
+    if (!error && path[strspn(path, "/")])
+        error = fs_resolve_place(path, &place);
+    else if (!error && mount_at(&place.dir, "", 0))
+        error = -EBUSY;
+    if (error)
+        return error;
+    struct mount *mount = malloc(sizeof(*mount) + place.len + 1);
+    if (!mount)
+        return -ENOMEM;
+    *mount = (struct mount){.next = mounts, .fs = fs, .dir = place.dir, .len = place.len};
+    memcpy(mount->name, place.name, place.len + 1);
+    mounts = mount;
+    return 0;
+}
+
+SPRAT_API void sync(void)
+{
+    for (const struct mount *mount = mounts; mount; mount = mount->next)
+        if (mount->fs->ops->sync)
+            mount->fs->ops->sync(mount->fs);
+}
+
+void fs_unmount_all(void)
+{
+    while (mounts) {
+        struct mount *mount = mounts;
+        mounts = mount->next;
+        if (mount->fs->ops->unmount)
+            mount->fs->ops->unmount(mount->fs);
+        free(mount);
+    }
+}
