@@ -15,4 +15,14 @@ set(_sprat_lwip_files
     core/ipv6/ip6_addr.c core/ipv6/ip6_frag.c core/ipv6/mld6.c core/ipv6/nd6.c
     netif/ethernet.c)
 list(TRANSFORM _sprat_lwip_files PREPEND src/)
-sprat_source_package(lwip ${_sprat_lwip_files})
+
+# lwIP's own unit tests (test/guest/lwip), and what only they need.
+set(_sprat_lwip_tests core/test_def.c core/test_mem.c core/test_netif.c core/test_pbuf.c
+    core/test_timers.c dhcp/test_dhcp.c etharp/test_etharp.c ip4/test_ip4.c ip6/test_ip6.c
+    tcp/tcp_helper.c tcp/test_tcp.c tcp/test_tcp_oos.c udp/test_udp.c)
+list(TRANSFORM _sprat_lwip_tests PREPEND test/unit/)
+list(APPEND _sprat_lwip_tests src/core/stats.c)
+
+sprat_source_package(lwip ${_sprat_lwip_files} ${_sprat_lwip_tests})
+list(TRANSFORM _sprat_lwip_tests PREPEND ${lwip_DIR}/ OUTPUT_VARIABLE lwip_TESTS)
+list(REMOVE_ITEM lwip_FILES ${lwip_TESTS})

@@ -14,10 +14,10 @@ TIMEOUT_S = 120
 class Posix(unittest.TestCase):
     """Each prints "all passed" and ends with status 0."""
 
-    def run_guest(self, name):
+    def run_guest(self, name, folder="."):
         """Run the guest test-NAME."""
         done = subprocess.run(
-            [ROOT / "scripts/sprat", "run", BUILD / f"test/guest/test-{name}.cfg"],
+            [ROOT / "scripts/sprat", "run", BUILD / f"test/guest/{folder}/test-{name}.cfg"],
             capture_output=True, text=True, check=False, timeout=TIMEOUT_S,
         )  # fmt: skip
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
@@ -38,6 +38,10 @@ class Posix(unittest.TestCase):
     def test_sockets(self):
         """Sockets over the loopback interface."""
         self.run_guest("sockets")
+
+    def test_lwip(self):
+        """lwIP's own unit tests, with the guest's options."""
+        self.run_guest("lwip", folder="lwip")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lwIP's unit tests include it; there is nothing to say. */

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/** The guest's options for lwIP, and what its unit tests can't do without. */
+#ifndef TEST_LWIPOPTS_H
+#define TEST_LWIPOPTS_H
+
+#include "../../../libc-glue/lwip/port/lwipopts.h"
+
+#define LWIP_TESTMODE 1
+#define htons(x)      __builtin_bswap16(x)
+
+/* They look at what is counted. */
+#undef LWIP_STATS
+#define LWIP_STATS 1
+#define MEM_STATS  1
+#define MEMP_STATS 1
+#define MIB2_STATS 1
+
+/* They count the memory of lwIP's timers, and test these; a guest has its own (timers.c). */
+#undef LWIP_TIMERS_CUSTOM
+#define LWIP_TIMERS_CUSTOM 0
+
+/* They are told of a wrong free, instead of being ended by it. */
+#define LWIP_MEM_ILLEGAL_FREE(message)
+
+/* They test these; nothing in a guest uses them. */
+#undef ETHARP_SUPPORT_STATIC_ENTRIES
+#define ETHARP_SUPPORT_STATIC_ENTRIES  1
+#define LWIP_NETIF_EXT_STATUS_CALLBACK 1
+
+/* They refuse to be compiled with it, as it allocates when it starts. */
+#undef LWIP_DNS
+#undef LWIP_ND6_RDNSS_MAX_DNS_SERVERS
+#define LWIP_DNS                       0
+#define LWIP_ND6_RDNSS_MAX_DNS_SERVERS 0
+
+/* They make arrays of these sizes, which in a guest depend on its memory, and expect a pool's
+ * buffer to hold one segment; a guest takes nothing from a pool. */
+#undef TCP_MSS
+#undef TCP_WND
+#undef TCP_SND_BUF
+#undef PBUF_POOL_BUFSIZE
+#define TCP_MSS           536
+#define PBUF_POOL_BUFSIZE 608
+#define TCP_WND           (10 * TCP_MSS)
+#define TCP_SND_BUF       (12 * TCP_MSS)
+
+/* Those of DHCP count the questions whether an address is in use, which a guest leaves out. */
+#undef DHCP_DOES_ARP_CHECK
+#define DHCP_DOES_ARP_CHECK 1
+
+#endif
