@@ -185,10 +185,8 @@ static unsigned take_pages(struct blkfront *bf, struct blkfront_part *part, unsi
     struct blkfront_page **last = &part->pages;
     unsigned n = 0;
 
-    if (n_pages > BLKIF_MAX_SEGMENTS_PER_REQUEST)
-        part->list = blkfront_page_take(bf, true);
-    if (!part->list && n_pages > BLKIF_MAX_SEGMENTS_PER_REQUEST)
-        n_pages = BLKIF_MAX_SEGMENTS_PER_REQUEST;
+    if (n_pages > BLKIF_MAX_SEGMENTS_PER_REQUEST && !(part->list = blkfront_page_take(bf, true)))
+        return 0;
     while (n < n_pages && (*last = blkfront_page_take(bf, part->operation == BLKIF_OP_WRITE))) {
         last = &(*last)->next;
         n++;
@@ -218,7 +216,9 @@ static unsigned pages_wanted(const struct blkfront *bf, size_t left)
         return (unsigned)wanted;
     if (bf->n_parts && room < WORTH_SENDING)
         return 0;
-    return room > BLKIF_MAX_SEGMENTS_PER_REQUEST + 1 ? room - 1 : room;
+    if (room > BLKIF_MAX_SEGMENTS_PER_REQUEST + 1)
+        return room - 1;
+    return room < BLKIF_MAX_SEGMENTS_PER_REQUEST ? room : BLKIF_MAX_SEGMENTS_PER_REQUEST;
 }
 
 static bool send_data(struct blkfront_queue *queue, struct blkfront_request *request)

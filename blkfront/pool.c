@@ -9,6 +9,7 @@
  */
 #include "disk.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -85,7 +86,8 @@ unsigned blkfront_pool_room(const struct blkfront *bf)
 
 struct blkfront_page *blkfront_page_take(struct blkfront *bf, bool read_only)
 {
-    if (!bf->free_pages && (bf->n_pages >= bf->config.pages_max || add_page(bf)))
+    assert(blkfront_pool_room(bf)); /* nobody takes more than that */
+    if (!bf->free_pages && add_page(bf))
         return NULL;
     struct blkfront_page *page = bf->free_pages;
     if (!bf->transport.persistent &&

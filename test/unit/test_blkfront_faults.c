@@ -126,6 +126,26 @@ static void an_id_answered_twice_closes_the_disk(void **state)
     assert_int_equal(other.n_done, 1); /* what came before the lie is good */
 }
 
+static void an_answer_behind_a_lie_is_not_taken(void **state)
+{
+    struct one other;
+
+    (void)state;
+    one_submit(&other, BLKFRONT_READ, 0, memory + 8192, 512);
+    fake_blkback_put(0, 60000, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+    fake_blkback_put(0, block.id, BLKIF_OP_WRITE, BLKIF_RSP_ERROR);
+    fake_blkback_push(0);
+    settle();
+    assert_has(fake_log_text(), "id not in flight");
+    assert_int_equal(one.n_done + other.n_done, 0);
+    fake_blkback.idle = false;
+    fake_blkback_state(XenbusStateInitWait);
+    settle();
+    assert_int_equal(one.request.status, 0);
+    assert_int_equal(other.request.status, 0);
+    block_down(0);
+}
+
 static void an_answer_to_another_operation_closes_the_disk(void **state)
 {
     (void)state;
@@ -404,6 +424,7 @@ int main(void)
         cmocka_unit_test_setup(an_id_out_of_range_closes_the_disk, taken),
         cmocka_unit_test_setup(an_id_not_in_flight_closes_the_disk, taken),
         cmocka_unit_test_setup(an_id_answered_twice_closes_the_disk, taken),
+        cmocka_unit_test_setup(an_answer_behind_a_lie_is_not_taken, taken),
         cmocka_unit_test_setup(an_answer_to_another_operation_closes_the_disk, taken),
         cmocka_unit_test_setup(the_name_of_an_indirect_request_is_no_operation, taken),
         cmocka_unit_test_setup(a_status_that_is_none_closes_the_disk, taken),

@@ -314,6 +314,21 @@ static void a_barrier_stands_in_for_a_flush_that_is_refused(void **state)
     block_down(0);
 }
 
+static void a_flush_that_is_refused_is_an_error_without_a_barrier(void **state)
+{
+    (void)state;
+    fake_blkback.idle = false;
+    block_down(0);
+    block_again();
+    fake_blkback_key("feature-barrier", "0");
+    block_up_as(NULL);
+    fake_blkback.status = BLKIF_RSP_EOPNOTSUPP;
+    assert_int_equal(do_one(BLKFRONT_FLUSH, 0, NULL, 0), -EOPNOTSUPP);
+    assert_int_equal(blkfront_stats(bf)->sent, 1);
+    fake_blkback.status = BLKIF_RSP_OKAY;
+    block_down(0);
+}
+
 static void without_a_cache_there_is_nothing_to_flush(void **state)
 {
     struct one one;
@@ -478,6 +493,7 @@ int main(void)
         cmocka_unit_test_setup(a_write_with_fua_that_failed_is_not_flushed, idle_up),
         cmocka_unit_test_setup(a_barrier_flushes_where_there_is_nothing_else, idle_up),
         cmocka_unit_test_setup(a_barrier_stands_in_for_a_flush_that_is_refused, idle_up),
+        cmocka_unit_test_setup(a_flush_that_is_refused_is_an_error_without_a_barrier, idle_up),
         cmocka_unit_test_setup(without_a_cache_there_is_nothing_to_flush, idle_up),
         cmocka_unit_test_setup(discards_go_to_the_backend, idle_up),
         cmocka_unit_test_setup(a_callback_may_submit_its_request_again, idle_up),
