@@ -19,9 +19,12 @@ set(middlebox_engine
     engine/optimise.c
     engine/packet.c
     engine/parse.c
+    engine/parse_chain.c
+    engine/parse_item.c
     engine/rate.c
     engine/router.c
     engine/sched.c
+    engine/scope.c
     engine/table.c
     engine/text.c
     engine/value.c
