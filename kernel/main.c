@@ -129,11 +129,15 @@ void kernel_main(void)
     app_start(cmdline.argc, cmdline.argv, cmdline.env);
 }
 
-/* <sprat/port.h>, where it is no more than another name. */
+/* <sprat/port.h>, where it is little more than another name. */
 
 void *port_pages_alloc(size_t n_pages)
 {
-    return page_alloc(n_pages, 1);
+    void *pages = page_alloc(n_pages, 1);
+
+    if (pages && page_stale(pages))
+        memset(pages, 0, n_pages * PAGE_BYTES);
+    return pages;
 }
 
 void port_pages_free(void *pages)

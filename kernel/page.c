@@ -32,6 +32,7 @@ static struct {
     pfn_t frontier; /* below: mapped, and their bits exist */
     size_t n_free;  /* below the frontier */
     pfn_t hint;     /* no page below is free */
+    pfn_t stale;    /* no page from here on was ever given back: it is as Xen gave it */
     bool growing;
 } page;
 
@@ -83,6 +84,17 @@ static void take(pfn_t pfn, size_t n)
     page.n_free -= n;
     if (pfn == page.hint)
         page.hint = pfn + n;
+}
+
+/* A run is free again. */
+static void give_back(pfn_t pfn, size_t n)
+{
+    mark(pfn, n, false);
+    page.n_free += n;
+    if (pfn < page.hint)
+        page.hint = pfn;
+    if (pfn + n > page.stale)
+        page.stale = pfn + n;
 }
 
 /* Pages up to `end`, from the frontier on, are mapped now and free. */
@@ -235,10 +247,7 @@ void page_trim(void *pages, size_t n_pages)
     size_t n = page_run(pages);
 
     assert(n_pages && n_pages <= n);
-    mark(end, n - n_pages, false);
-    page.n_free += n - n_pages;
-    if (end < page.hint)
-        page.hint = end;
+    give_back(end, n - n_pages);
 }
 
 void page_free(void *pages)
@@ -249,10 +258,12 @@ void page_free(void *pages)
     if (!n || pfn == 0)
         port_panic("page %p is freed, but no allocation starts there", pages);
     *first_word(pfn) &= ~bit_of(pfn);
-    mark(pfn, n, false);
-    page.n_free += n;
-    if (pfn < page.hint)
-        page.hint = pfn;
+    give_back(pfn, n);
+}
+
+bool page_stale(const void *pages)
+{
+    return mmu_pfn(pages) < page.stale;
 }
 
 bool page_used(const void *address)

@@ -45,7 +45,7 @@ void *port_pages_alloc(size_t n_pages)
         if (port.pages_left != UINT_MAX)
             port.pages_left -= (unsigned)n_pages;
         ASAN_UNPOISON_MEMORY_REGION(mmu_va(FIRST_PAGE + first), n_pages * PAGE_BYTES);
-        return mmu_va(FIRST_PAGE + first);
+        return memset(mmu_va(FIRST_PAGE + first), 0, n_pages * PAGE_BYTES);
     }
     return NULL;
 }

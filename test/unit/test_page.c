@@ -13,6 +13,7 @@
 #include <sprat/compiler.h>
 #include <sprat/mmu.h>
 #include <sprat/page.h>
+#include <sprat/port.h>
 
 #include "kernel.h"
 #include "machine.h"
@@ -274,6 +275,40 @@ static void a_run_of_no_pages_is_our_mistake(void **state)
     assert_has(fake_log_text(), "assertion failed");
 }
 
+static void assert_nothing_in(const char *page)
+{
+    for (size_t i = 0; i < PAGE_BYTES; i++)
+        assert_int_equal(page[i], 0);
+}
+
+static void pages_that_others_see_hold_nothing_old(void **state)
+{
+    (void)state;
+    fake_build(&(struct fake_guest){0});
+    page_init();
+    char *freed = pages(2), *kept = pages(2);
+    memset(freed, 0xaa, 2 * PAGE_BYTES);
+    memset(kept, 0xaa, 2 * PAGE_BYTES);
+    page_free(freed);
+    page_trim(kept, 1);
+    assert_ptr_equal(port_pages_alloc(2), freed);
+    assert_nothing_in(freed);
+    assert_nothing_in(freed + PAGE_BYTES);
+    assert_ptr_equal(port_pages_alloc(1), kept + PAGE_BYTES);
+    assert_nothing_in(kept + PAGE_BYTES);
+}
+
+static void pages_that_were_never_used_are_not_touched(void **state)
+{
+    (void)state;
+    fake_build(&(struct fake_guest){0});
+    page_init();
+    char *next = pages(1) + PAGE_BYTES;
+    next[5] = 'x'; /* as Xen left it */
+    assert_ptr_equal(port_pages_alloc(1), next);
+    assert_int_equal(next[5], 'x');
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +329,8 @@ int main(void)
         cmocka_unit_test(the_builders_pages_cant_be_freed),
         cmocka_unit_test(an_address_outside_the_memory_cant_be_freed),
         cmocka_unit_test(a_run_of_no_pages_is_our_mistake),
+        cmocka_unit_test(pages_that_others_see_hold_nothing_old),
+        cmocka_unit_test(pages_that_were_never_used_are_not_touched),
     };
     return RUN_TESTS(tests);
 }

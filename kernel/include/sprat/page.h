@@ -38,4 +38,7 @@ bool page_used(const void *address);
 size_t page_total(void);
 size_t page_free_count(void);
 
+/** May these pages, which were just allocated, hold what the guest had in them before? */
+bool page_stale(const void *pages);
+
 #endif

@@ -20,7 +20,8 @@ struct arch_regs;
 #define PORT_FOREVER UINT64_MAX /**< a deadline that never comes */
 
 /**
- * Allocate pages that follow one another, not zeroed, mapped readable and writable.
+ * Allocate pages that follow one another, mapped readable and writable. They hold nothing that the
+ * guest had in them before: another domain may see them.
  *
  * @return NULL when there are none. Callable anywhere; the caller owns them.
  */
