@@ -138,6 +138,13 @@ static void append_piece(struct netfront_queue *queue, struct netbuf *buf)
     queue->rx_first->total += buf->len;
 }
 
+/* What the guest has not offered to take, an honest backend does not send. */
+static bool is_offered(const struct netfront *nf, const struct netbuf *packet)
+{
+    return !nf->config.no_offload ||
+           (!packet->piece && packet->gso == NETBUF_GSO_NONE && packet->csum != NETBUF_CSUM_BLANK);
+}
+
 static struct netbuf *end_packet(struct netfront_queue *queue)
 {
     struct netbuf *packet = queue->rx_first;
@@ -203,7 +210,7 @@ static int take_response(struct netfront_queue *queue, int waiting, struct netbu
         append_piece(queue, buf);
     }
     if (!(response.flags & NETRXF_more_data)) {
-        if (queue->rx_first->total == 0)
+        if (queue->rx_first->total == 0 || !is_offered(queue->nf, queue->rx_first))
             queue->rx_broken = true;
         *done = end_packet(queue);
     }

@@ -423,6 +423,46 @@ static void pieces_still_mapped_at_the_end_are_lost_alone(void **state)
     assert_fault_and(2, "tx id not in flight");
 }
 
+static int up_without_offload(void **state)
+{
+    if (net_setup(state))
+        return -1;
+    net_open_as(&(struct netfront_config){.no_offload = true});
+    return 0;
+}
+
+static void assert_dropped_alone(void)
+{
+    assert_true(fake_netback_deliver(0, 60, NETRXF_data_validated, 0, 0));
+    fake_netback_rx_push(0);
+    assert_int_equal(receive(), 1);
+    assert_bytes(packets[0], 60);
+    free_packets(1);
+    assert_int_equal(netfront_stats(nf)->rx_errors, 1);
+    assert_no_fault();
+}
+
+static void without_offload_a_packet_of_two_pieces_is_dropped(void **state)
+{
+    (void)state;
+    assert_true(fake_netback_deliver(0, PAGE_BYTES + 1, 0, 0, 0));
+    assert_dropped_alone();
+}
+
+static void without_offload_a_packet_of_many_segments_is_dropped(void **state)
+{
+    (void)state;
+    assert_true(fake_netback_deliver(0, 3000, 0, XEN_NETIF_GSO_TYPE_TCPV4, 1000));
+    assert_dropped_alone();
+}
+
+static void without_offload_a_blank_checksum_is_dropped(void **state)
+{
+    (void)state;
+    assert_true(fake_netback_deliver(0, 60, NETRXF_csum_blank, 0, 0));
+    assert_dropped_alone();
+}
+
 static void an_event_storm_finds_nothing_to_do(void **state)
 {
     (void)state;
@@ -467,6 +507,11 @@ int main(void)
         cmocka_unit_test_setup(a_second_null_answer_closes_the_device, up),
         cmocka_unit_test_setup(a_tx_page_still_mapped_is_never_used_again, up),
         cmocka_unit_test_setup(pieces_still_mapped_at_the_end_are_lost_alone, up),
+        cmocka_unit_test_setup(without_offload_a_packet_of_two_pieces_is_dropped,
+                               up_without_offload),
+        cmocka_unit_test_setup(without_offload_a_packet_of_many_segments_is_dropped,
+                               up_without_offload),
+        cmocka_unit_test_setup(without_offload_a_blank_checksum_is_dropped, up_without_offload),
         cmocka_unit_test_setup(an_event_storm_finds_nothing_to_do, up),
     };
     return RUN_TESTS(tests);

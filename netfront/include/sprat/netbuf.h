@@ -13,7 +13,7 @@
 #include <sprat/compiler.h>
 
 #define NETBUF_BYTES    PAGE_BYTES /**< room in a buffer, headroom included */
-#define NETBUF_HEADROOM 256 /**< in front of the data of a new or received packet's first piece */
+#define NETBUF_HEADROOM 256 /**< in front of a new packet's data; a received one may have none */
 
 /** What is known of a packet's checksum. */
 enum netbuf_csum {

@@ -28,8 +28,9 @@ enum netfront_link {
 struct netfront_stats {
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
     uint64_t rx_dropped; /**< packets that the guest had no memory for */
-    uint64_t
-        rx_errors; /**< packets that the backend announced and could not deliver, or malformed */
+    /** Packets that the backend announced and could not deliver, or that can't be, or were not
+     * offered to be taken. */
+    uint64_t rx_errors;
     uint64_t tx_errors;   /**< packets that the backend could not send */
     uint64_t faults;      /**< lies of the backend: each closed the connection */
     uint64_t connections; /**< how often the backend has connected */
@@ -39,7 +40,8 @@ struct netfront_stats {
 struct netfront_config {
     unsigned rx_buffers; /**< pages posted for receiving, over all queues; 0 is 64 */
     unsigned queues_max; /**< 0 is 1 */
-    bool no_offload; /**< the user fills in and checks every checksum, and takes no large packets */
+    /** The user fills in and checks every checksum, and takes packets of one piece only. */
+    bool no_offload;
 };
 
 /** What the backend agreed to; valid while the link is up. */
