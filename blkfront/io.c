@@ -216,9 +216,7 @@ static unsigned pages_wanted(const struct blkfront *bf, size_t left)
         return (unsigned)wanted;
     if (bf->n_parts && room < WORTH_SENDING)
         return 0;
-    if (room > BLKIF_MAX_SEGMENTS_PER_REQUEST + 1)
-        return room - 1;
-    return room < BLKIF_MAX_SEGMENTS_PER_REQUEST ? room : BLKIF_MAX_SEGMENTS_PER_REQUEST;
+    return room - 1; /* with nothing under way, there are more than a few */
 }
 
 static bool send_data(struct blkfront_queue *queue, struct blkfront_request *request)

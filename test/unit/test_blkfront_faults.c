@@ -270,9 +270,11 @@ static void requests_under_way_are_sent_again_in_order(void **state)
     for (unsigned i = 0; i < 100; i++)
         done += many[i].n_done;
     assert_int_equal(done, 5);
+    uint64_t start = clock_monotonic();
     fake_blkback_detach();
     fake_blkback_state(XenbusStateClosed);
     settle();
+    assert_true(clock_monotonic() - start < 1000000000ull); /* nobody will answer */
     assert_int_equal(blkfront_link(bf), BLKFRONT_DOWN);
     assert_int_equal(gnttab_used(), 0);
     fake_blkback_state(XenbusStateInitWait);
@@ -291,6 +293,31 @@ static void requests_under_way_are_sent_again_in_order(void **state)
         assert_pattern(fake_blkback.disk + i * 8192, i * 99, 4096);
     }
     assert_int_equal(one.n_done, 1);
+    block_down(0);
+}
+
+static void a_flush_waits_for_the_writes_before_it_again(void **state)
+{
+    struct one flush;
+
+    (void)state;
+    one_submit(&flush, BLKFRONT_FLUSH, 0, NULL, 0);
+    fake_blkback_detach();
+    fake_blkback_state(XenbusStateClosed);
+    settle();
+    fake_blkback_state(XenbusStateInitWait);
+    settle();
+    assert_true(fake_blkback_take(0, &block));
+    assert_int_equal(block.operation, BLKIF_OP_WRITE);
+    struct fake_block second;
+    assert_false(fake_blkback_take(0, &second));
+    fake_blkback_answer(0, &block);
+    settle();
+    assert_true(fake_blkback_take(0, &second));
+    assert_int_equal(second.operation, BLKIF_OP_FLUSH_DISKCACHE);
+    fake_blkback_answer(0, &second);
+    settle();
+    assert_int_equal(one.n_done + flush.n_done, 2);
     block_down(0);
 }
 
@@ -433,6 +460,7 @@ int main(void)
         cmocka_unit_test_setup(an_event_storm_finds_nothing_to_do, taken),
         cmocka_unit_test_setup(what_is_read_is_looked_at_once, taken),
         cmocka_unit_test_setup(requests_under_way_are_sent_again_in_order, taken),
+        cmocka_unit_test_setup(a_flush_waits_for_the_writes_before_it_again, taken),
         cmocka_unit_test_setup(a_backend_that_closes_is_waited_for_while_it_answers, taken),
         cmocka_unit_test_setup(a_backend_that_closes_and_answers_no_more_is_left, taken),
         cmocka_unit_test_setup(a_backend_that_lies_while_it_is_waited_for_is_left_at_once, taken),

@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The handshake: what the backend offers, what it may not, a new size, and the ends of it. */
+/* The handshake: what the backend offers, what it may not, and the ends of it. */
 #include "block.h"
 
 #include <xen/event_channel.h>
 
 #include <sprat/compiler.h>
-
-static unsigned n_changes;
-
-static void changed(void *arg)
-{
-    (void)arg;
-    n_changes++;
-}
 
 static void assert_refused(const char *why)
 {
@@ -106,9 +98,13 @@ static void an_offer_is_taken_as_far_as_it_can_be_used(void **state)
         block_down(0);
         block_again();
     }
+    fake_blkback_key("discard-alignment", "4294967808");
+    fake_blkback_key("discard-granularity", "4294971392");
     fake_blkback_key("feature-max-indirect-segments", "60000");
     block_up_as(&(struct blkfront_config){.pages_max = 2000});
     assert_int_equal(blkfront_transport(bf)->segments, 512); /* one page of them */
+    assert_int_equal(blkfront_geometry(bf)->discard_alignment, 0);
+    assert_int_equal(blkfront_geometry(bf)->discard_granularity, 512);
     block_down(0);
 }
 
@@ -196,100 +192,6 @@ static void a_disk_for_reading_takes_no_writes(void **state)
     assert_int_equal(do_one(BLKFRONT_READ, 0, memory, 512), 0);
     assert_int_equal(do_one(BLKFRONT_FLUSH, 0, NULL, 0), 0);
     assert_int_equal(fake_blkback.n_writes + fake_blkback.n_discards, 0);
-    block_down(0);
-}
-
-/* A new size */
-
-static void resize(const char *sectors)
-{
-    fake_blkback_key("sectors", sectors);
-    fake_blkback_state(XenbusStateConnected);
-    settle();
-}
-
-static void a_disk_grows_and_shrinks_while_it_runs(void **state)
-{
-    (void)state;
-    assert_int_equal(blkfront_open(FAKE_VBD_NUMBER, NULL, changed, NULL, &bf), 0);
-    settle();
-    unsigned before = n_changes;
-    assert_int_equal(do_one(BLKFRONT_WRITE, 1 << 20, memory, 512), -ERANGE);
-    fake_blkback.bytes = 2 << 20;
-    resize("4096");
-    assert_int_equal(n_changes, before + 1);
-    assert_int_equal(blkfront_geometry(bf)->bytes, 2 << 20);
-    assert_int_equal(do_one(BLKFRONT_WRITE, 1 << 20, memory, 512), 0);
-    resize("4096");
-    assert_int_equal(n_changes, before + 1);
-    fake_blkback.bytes = 1 << 19;
-    resize("1024");
-    assert_int_equal(n_changes, before + 2);
-    assert_int_equal(do_one(BLKFRONT_WRITE, 1 << 20, memory, 512), -ERANGE);
-    assert_int_equal(do_one(BLKFRONT_WRITE, 0, memory, 512), 0);
-    assert_int_equal(blkfront_stats(bf)->connections, 1);
-    block_down(0);
-}
-
-static void requests_that_wait_are_checked_against_the_new_size(void **state)
-{
-    struct one first[32], later;
-
-    (void)state;
-    block_up_as(NULL);
-    fake_blkback.idle = true;
-    for (unsigned i = 0; i < 32; i++)
-        one_submit(&first[i], BLKFRONT_READ, 0, memory, 512);
-    one_submit(&later, BLKFRONT_READ, 1 << 19, memory, 512);
-    resize("1024");
-    fake_blkback_serve();
-    settle();
-    assert_int_equal(first[31].request.status, 0);
-    assert_int_equal(later.request.status, -ERANGE);
-    fake_blkback.idle = false;
-    block_down(0);
-}
-
-static void features_that_change_are_not_looked_at_until_the_next_connection(void **state)
-{
-    (void)state;
-    block_up_as(NULL);
-    fake_blkback_key("feature-persistent", "0");
-    fake_blkback_key("feature-max-indirect-segments", "11");
-    fake_blkback_key("info", "4");
-    resize("2048");
-    assert_true(blkfront_transport(bf)->persistent && blkfront_transport(bf)->indirect);
-    assert_false(blkfront_geometry(bf)->read_only);
-    assert_int_equal(do_one(BLKFRONT_WRITE, 0, memory, 1 << 20), 0);
-    block_down(0);
-}
-
-static void a_new_size_that_cant_be_is_a_fault(void **state)
-{
-    const char *const sizes[] = {"0", "x", NULL, "18446744073709551615"};
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(sizes) + 1; i++) {
-        block_up_as(NULL);
-        if (i == ARRAY_LEN(sizes))
-            fake_blkback_key("sector-size", "4096");
-        resize(i < ARRAY_LEN(sizes) ? sizes[i] : "2048");
-        assert_has(fake_log_text(), "backend fault: the disk's new size or sector size can't be");
-        assert_int_equal(blkfront_link(bf), BLKFRONT_DOWN);
-        assert_int_equal(blkfront_stats(bf)->faults, 1);
-        block_down(0);
-        block_again();
-    }
-}
-
-static void a_new_size_that_is_not_told_is_none(void **state)
-{
-    (void)state;
-    block_up_as(NULL);
-    fake_xenstored.refuse_type = XS_READ;
-    fake_xenstored.refuse = "EACCES";
-    resize("4096");
-    assert_int_equal(blkfront_link(bf), BLKFRONT_UP);
     block_down(0);
 }
 
@@ -383,16 +285,19 @@ static void each_step_that_fails_leaves_nothing(void **state)
 
 static void closing_waits_for_what_is_under_way(void **state)
 {
-    struct one one;
+    static struct one many[100]; /* more than the ring holds */
 
     (void)state;
     block_up_as(NULL);
-    fill(memory, 0, 1 << 20);
-    one_submit(&one, BLKFRONT_WRITE, 0, memory, 1 << 20);
+    fill(memory, 0, sizeof(many) / sizeof(many[0]) * 4096);
+    for (unsigned i = 0; i < 100; i++)
+        one_submit(&many[i], BLKFRONT_WRITE, i * 4096ull, memory + i * 4096ull, 4096);
     block_down(0);
-    assert_int_equal(one.n_done, 1);
-    assert_int_equal(one.request.status, 0);
-    assert_pattern(fake_blkback.disk, 0, 1 << 20);
+    for (unsigned i = 0; i < 100; i++) {
+        assert_int_equal(many[i].n_done, 1);
+        assert_int_equal(many[i].request.status, 0);
+    }
+    assert_pattern(fake_blkback.disk, 0, 100 * 4096);
 }
 
 static void closing_ends_requests_that_nobody_answers(void **state)
@@ -417,8 +322,8 @@ static struct one again;
 static void submit_once_more(struct blkfront_request *request)
 {
     one_done(request);
-    if (again.n_done == 0)
-        one_submit(&again, BLKFRONT_READ, 0, memory, 512);
+    one_submit(&again, BLKFRONT_READ, 0, memory, 512);
+    assert_int_equal(again.n_done, 0); /* that comes after this one */
 }
 
 static void a_disk_that_is_gone_ends_all_requests(void **state)
@@ -465,12 +370,6 @@ int main(void)
         cmocka_unit_test_setup(a_sector_size_that_cant_be_is_refused, block_setup),
         cmocka_unit_test_setup(large_sectors_are_what_a_request_is_made_of, block_setup),
         cmocka_unit_test_setup(a_disk_for_reading_takes_no_writes, block_setup),
-        cmocka_unit_test_setup(a_disk_grows_and_shrinks_while_it_runs, block_setup),
-        cmocka_unit_test_setup(requests_that_wait_are_checked_against_the_new_size, block_setup),
-        cmocka_unit_test_setup(features_that_change_are_not_looked_at_until_the_next_connection,
-                               block_setup),
-        cmocka_unit_test_setup(a_new_size_that_cant_be_is_a_fault, block_setup),
-        cmocka_unit_test_setup(a_new_size_that_is_not_told_is_none, block_setup),
         cmocka_unit_test_setup(a_disk_that_is_not_there_is_not_opened, block_setup),
         cmocka_unit_test_setup(a_config_that_cant_be_is_refused, block_setup),
         cmocka_unit_test_setup(waiting_for_the_link_ends_when_it_is_up_or_never_will_be,
