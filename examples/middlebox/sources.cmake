@@ -3,15 +3,19 @@
 set(middlebox_engine
     engine/arena.c
     engine/args.c
+    engine/call.c
     engine/classify.c
     engine/connect.c
     engine/control.c
     engine/element.c
+    engine/expand.c
     engine/flatten.c
+    engine/global.c
     engine/handler.c
     engine/ipemit.c
     engine/ipexpr.c
     engine/ipnames.c
+    engine/ipprim.c
     engine/lex.c
     engine/merge.c
     engine/names.c

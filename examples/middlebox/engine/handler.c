@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Handlers: every element's fields and tables, what all elements have (name, class, config, ports,
- * handlers), and the global ones.
+ * An element's handlers: its fields and tables, and what all elements have (name, class, config,
+ * ports, handlers).
  */
 #include <stdlib.h>
 
 #include "handler.h"
 #include "router.h"
-
-struct call {
-    struct element *target;
-    struct str name, value; /* both in one allocation, `text` */
-    char *text;
-    unsigned budget; /* guards against handlers that call each other */
-};
 
 /* ---- finding ---- */
 
@@ -240,9 +233,8 @@ static int read_handlers(struct hcall *c)
 
 /* ---- calls ---- */
 
-/* A call of a handler that is known to be there, or -1 with its kind of failure in *status. */
-static int call_element(struct element *e, struct str name, struct hcall *c, bool write,
-                        enum handler_status *status)
+int handler_call(struct element *e, struct str name, struct hcall *c, bool write,
+                 enum handler_status *status)
 {
     const struct field *f = find_field(e, name, write ? F_WR : F_RD);
     const struct handler *h = find_handler(e->cls->handlers, e, name, &c->index);
@@ -291,7 +283,7 @@ static int call_element(struct element *e, struct str name, struct hcall *c, boo
     return -1;
 }
 
-static struct element *element_by(const struct router *r, const char *from, struct str name)
+struct element *handler_element(const struct router *r, const char *from, struct str name)
 {
     struct element *e = router_find_near(r, from, name);
     uint64_t number;
@@ -302,8 +294,7 @@ static struct element *element_by(const struct router *r, const char *from, stru
     return e;
 }
 
-/* "element.handler": cut at the last dot. False: there is no dot. */
-static bool split_name(struct str name, struct str *elem, struct str *handler)
+bool handler_split(struct str name, struct str *elem, struct str *handler)
 {
     for (uint32_t i = name.len; i-- > 0;) {
         if (name.s[i] == '.') {
@@ -313,218 +304,4 @@ static bool split_name(struct str name, struct str *elem, struct str *handler)
         }
     }
     return false;
-}
-
-struct call *call_new(struct element *e, struct str text)
-{
-    struct str rest = text, name = str_word(&rest), elem, handler;
-    struct hcall c = {0};
-    enum handler_status status;
-    struct element *target = NULL;
-    struct call *call;
-
-    if (split_name(name, &elem, &handler)) {
-        target = element_by(e->router, e->name, elem);
-        if (!target)
-            return NULL;
-        call_element(target, handler, &c, true, &status);
-        if (status != HANDLER_OK)
-            return NULL;
-    } else if (!str_is(name, "stop")) {
-        return NULL;
-    }
-    call = calloc(1, sizeof(*call));
-    if (!call)
-        return NULL;
-    call->text = str_dup(text);
-    if (!call->text) {
-        free(call);
-        return NULL;
-    }
-    call->target = target;
-    call->name.len = name.len - (target ? elem.len + 1 : 0);
-    call->name.s = call->text + (name.s - text.s) + (target ? elem.len + 1 : 0);
-    call->value = (struct str){call->text + (rest.s - text.s), rest.len};
-    return call;
-}
-
-void call_free(struct call *c)
-{
-    if (c)
-        free(c->text);
-    free(c);
-}
-
-struct str call_text(const struct call *c)
-{
-    return str_of(c->text);
-}
-
-void call_run(struct call *call, struct element *e)
-{
-    struct errs errs = {.src = call->value};
-    struct hcall c = {.arg = call->value, .errs = &errs};
-    enum handler_status status;
-
-    if (!call->target) {
-        router_stop(e->router);
-        return;
-    }
-    if (call->budget) /* the handler came back to us */
-        return;
-    call->budget = 1;
-    call_element(call->target, call->name, &c, true, &status);
-    call->budget = 0;
-    if (status != HANDLER_OK)
-        element_log(e, "calling %s failed: %s", call->text, errs.out.s ? errs.out.s : "");
-    text_free(&errs.out);
-}
-
-/* ---- global handlers ---- */
-
-static int global_read(struct engine *eng, struct str name, struct text *out)
-{
-    const struct router *r = eng->router;
-
-    if (str_is(name, "version")) {
-        text_addf(out, "sprat-1");
-    } else if (str_is(name, "classes")) {
-        for (unsigned i = 0; i < class_count; i++)
-            text_addf(out, "%s\n", class_table[i]->name);
-    } else if (!r) {
-        return -1;
-    } else if (str_is(name, "config")) {
-        text_addf(out, "%s", r->source);
-    } else if (str_is(name, "list")) {
-        text_addf(out, "%u\n", r->n_elems);
-        for (unsigned i = 0; i < r->n_elems; i++)
-            text_addf(out, "%s\n", r->elems[i]->name);
-    } else if (str_is(name, "flatconfig")) {
-        for (unsigned i = 0; i < r->n_elems; i++) {
-            const struct element *e = r->elems[i];
-
-            text_addf(out, "%s :: %s%s%s%s;\n", e->name, e->cls_name, *e->config ? "(" : "",
-                      e->config, *e->config ? ")" : "");
-        }
-        for (unsigned i = 0; i < r->n_elems; i++) {
-            const struct element *e = r->elems[i];
-
-            for (unsigned o = 0; o < e->n_out; o++) {
-                if (e->out[o].is_push)
-                    text_addf(out, "%s [%u] -> [%u] %s;\n", e->name, o, e->out[o].port,
-                              e->out[o].peer->name);
-            }
-            for (unsigned k = 0; k < e->n_in; k++) {
-                if (!e->in[k].is_push)
-                    text_addf(out, "%s [%u] -> [%u] %s;\n", e->in[k].peer->name, e->in[k].port, k,
-                              e->name);
-            }
-        }
-    } else if (str_is(name, "requirements")) {
-        text_addf(out, "%s", r->requirements);
-    } else if (str_is(name, "packages")) {
-        /* nothing is loaded at run time */
-    } else if (str_is(name, "driver")) {
-        text_addf(out, "%s", r->stopped ? "false" : "true");
-    } else if (str_is(name, "looped")) {
-        text_addf(out, "%llu", (unsigned long long)r->flow.looped);
-    } else if (str_is(name, "handlers")) {
-        text_addf(out,
-                  "version\tr\nclasses\tr\nconfig\trw\nhotconfig\tw\nlist\tr\nflatconfig\tr\n"
-                  "requirements\tr\npackages\tr\ndriver\tr\nlooped\tr\nstop\tw\nhandlers\tr\n");
-    } else {
-        return -1;
-    }
-    return 0;
-}
-
-static const char *const global_writes[] = {"config", "hotconfig", "stop"};
-
-static bool is_global_write(struct str name)
-{
-    for (unsigned i = 0; i < sizeof(global_writes) / sizeof(*global_writes); i++) {
-        if (str_is(name, global_writes[i]))
-            return true;
-    }
-    return false;
-}
-
-static enum handler_status call_by_name(struct engine *eng, struct str name, struct hcall *c,
-                                        bool write)
-{
-    struct str elem, handler;
-    enum handler_status status;
-    struct element *e;
-
-    if (!eng->router)
-        return HANDLER_NO_ROUTER;
-    if (!split_name(name, &elem, &handler))
-        return HANDLER_NO_HANDLER;
-    e = element_by(eng->router, "", elem);
-    if (!e)
-        return HANDLER_NO_ELEMENT;
-    call_element(e, handler, c, write, &status);
-    return status;
-}
-
-enum handler_status engine_read(struct engine *eng, struct str name, struct str param,
-                                struct text *out)
-{
-    struct errs errs = {.src = param};
-    struct hcall c = {.arg = param, .out = out, .errs = &errs};
-    enum handler_status status;
-
-    if (global_read(eng, name, out) == 0)
-        return HANDLER_OK;
-    if (is_global_write(name))
-        return HANDLER_NOT_READABLE;
-    status = call_by_name(eng, name, &c, false);
-    if (status == HANDLER_FAILED) {
-        text_free(out);
-        text_add(out, errs.out.s, errs.out.len);
-    }
-    text_free(&errs.out);
-    return status;
-}
-
-enum handler_status engine_write(struct engine *eng, struct str name, struct str value,
-                                 struct text *out)
-{
-    struct errs errs = {.src = value};
-    struct hcall c = {.arg = str_trim(value), .errs = &errs};
-    enum handler_status status = HANDLER_OK;
-    struct text none = {0};
-
-    if (is_global_write(name)) {
-        if (str_is(name, "stop")) {
-            if (!eng->router)
-                return HANDLER_NO_ROUTER;
-            router_stop(eng->router);
-            return HANDLER_OK;
-        }
-        return engine_load(eng, value.s, value.len, out) == 0 ? HANDLER_OK : HANDLER_FAILED;
-    }
-    errs.src = c.arg;
-    if (global_read(eng, name, &none) == 0)
-        status = HANDLER_NOT_WRITABLE;
-    else
-        status = call_by_name(eng, name, &c, true);
-    text_free(&none);
-    text_add(out, errs.out.s ? errs.out.s : "", errs.out.len);
-    text_free(&errs.out);
-    return status;
-}
-
-enum handler_status engine_check_handler(struct engine *eng, struct str name, bool write)
-{
-    struct hcall c = {0};
-    struct text none = {0};
-    bool readable = global_read(eng, name, &none) == 0;
-
-    text_free(&none);
-    if (write ? is_global_write(name) : readable)
-        return HANDLER_OK;
-    if (readable || is_global_write(name))
-        return write ? HANDLER_NOT_WRITABLE : HANDLER_NOT_READABLE;
-    return call_by_name(eng, name, &c, write);
 }
