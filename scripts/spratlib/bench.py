@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Measure what guests cost, to the last digit."""
 
-from spratlib import bench_block, bench_boot, bench_cost, bench_launch, bench_middlebox
+from spratlib import bench_block, bench_boot, bench_cost, bench_launch, bench_middlebox, bench_net
 
 
 def add_arguments(parser):
@@ -16,6 +16,8 @@ def add_arguments(parser):
     bench_block.add_arguments(block)
     middlebox = measures.add_parser("middlebox", help="what middleboxes cost, beside Linux")
     bench_middlebox.add_arguments(middlebox)
+    net = measures.add_parser("net", help="what network services reach, beside Linux")
+    bench_net.add_arguments(net)
 
 
 def main(args):

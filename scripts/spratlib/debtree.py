@@ -12,7 +12,7 @@ import json
 import pathlib
 import shutil
 
-from spratlib import lab, packages, paths
+from spratlib import dom0, lab, packages, paths
 from spratlib.errors import SpratError
 
 # What maintainer scripts and services want, and a program's run does not.
@@ -24,6 +24,7 @@ NOT_WANTED = frozenset((
 UNPACKED = ("bin/*", "sbin/*", "lib/*", "lib64/*", "etc/*",
             "usr/bin/*", "usr/sbin/*", "usr/lib/*", "usr/lib64/*", "usr/share/nginx/*")  # fmt: skip
 TREES_KEPT = 6
+LOADER = "ld-linux-x86-64.so.2"
 
 
 def make(names, report, extra=()):
@@ -77,26 +78,21 @@ def place(path):
     return f"usr/{path}" if top in ("bin", "sbin", "lib", "lib64") else path
 
 
-def library_folders(root):
-    """Return the folders of a tree that have shared libraries, for a loader's --library-path."""
-    found = {path.parent for path in root.rglob("*.so*") if path.is_file() or path.is_symlink()}
-    standard = [root / folder for folder in ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu")]
-    return [folder for folder in standard if folder in found]
+def loader_of(root):
+    """Return the path of a tree's loader."""
+    places = ("lib/x86_64-linux-gnu", "lib64", "usr/lib64", "usr/lib/x86_64-linux-gnu")
+    for place_of in places:
+        if (root / place_of / LOADER).exists():
+            return (root / place_of / LOADER).resolve()
+    raise SpratError(f"the tree {root} has no {LOADER}")
 
 
-def command(root, program):
-    """Return the start of a command line that runs `program` of a tree, wherever that lies.
-
-    @param program  its path in the tree ("usr/bin/wrk")
-    """
-    loaders = [path for path in (root / "lib64/ld-linux-x86-64.so.2",
-                                 root / "usr/lib64/ld-linux-x86-64.so.2",
-                                 root / "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2")
-               if path.exists()]  # fmt: skip
-    if not loaders or not (root / program).exists():
-        raise SpratError(f"the tree {root} lacks {program} or its loader")
-    folders = ":".join(str(folder) for folder in library_folders(root))
-    return [str(loaders[-1].resolve()), "--library-path", folders, str(root / program)]
+def alone(root, programs):
+    """Return {name: path} of programs of a tree with their libraries and their loader, to be put
+    into one folder, where `LOADER --library-path FOLDER FOLDER/PROGRAM` runs one."""
+    paths_of = {name: root / program_path(root, name) for name in programs}
+    libraries = dom0.libraries_of(list(paths_of.values()), root)
+    return {**libraries, **paths_of, LOADER: loader_of(root)}
 
 
 def program_path(root, name):

@@ -31,7 +31,7 @@ import secrets
 import shutil
 import subprocess
 
-from spratlib import agent, cpio, debtree, dom0, elf, guest_cfg, lab, packages, paths
+from spratlib import cpio, debtree, dom0, elf, guest_cfg, guestconsole, lab, paths
 from spratlib.errors import SpratError
 from spratlib.modules import Modules
 
@@ -96,24 +96,8 @@ done
 exec poweroff -f
 """
 
-# In dom0: wait until xenconsoled has given the guest a terminal, and for its first sign of life.
-FOLLOW = f"""
-node=/local/domain/$1/console/tty
-fifo=/tmp/linuxguest-$1
-mkfifo "$fifo" || exit 1
-xenstore-watch "$node" >"$fifo" &
-watcher=$!
-trap 'kill $watcher; rm -f "$fifo"' EXIT
-while read -r _; do
-    tty=$(xenstore-read "$node" 2>/dev/null) && [ -n "$tty" ] && break
-done <"$fifo"
-exec 4<>"$tty"
-while IFS= read -r line <&4; do
-    printf '%s\\n' "$line"
-    case $line in *{READY}*) exit 0 ;; esac
-done
-exit 1
-"""
+# In dom0: wait for the first sign of life of guest $1.
+FOLLOW = f'set -- "$1" {READY}\n{guestconsole.FOLLOW}'
 
 # In dom0: pass on a command ($2: nonce, $3: the command), print what it prints, end as it does.
 ASK = """

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What network services reach, beside a Linux PV guest with servers from Debian's packages.
+
+In a machine that counts instructions instead of time (see `sprat bench cost`), ordinary clients in
+dom0 load a Sprat guest and then a Linux guest that does the same. Client, dom0, Xen and guest share
+the machine's one CPU, so a rate says what all of them take together; beside it stands the guest's
+own CPU time for each request (or packet, or MiB), Xen's work for it included, and what one CPU of
+its own would let the guest serve. Forwarding is that of `sprat bench middlebox router`.
+
+In the folder --output: net.csv, environment.txt, and plots.
+"""
+
+import argparse
+import csv
+import dataclasses
+import os
+import pathlib
+import platform
+
+from spratlib import bench_middlebox, bench_net_cases, bench_net_plots, counting, debtree
+from spratlib import guest_cfg, guestconsole, lab, lab_cli, linuxguest, paths, qemu, run
+from spratlib.bench_net_cases import CASES, CLIENT_PACKAGES, CLIENTS, SERVER_PACKAGES
+from spratlib.errors import SpratError, UsageError
+
+SIDES = ("sprat", "linux")
+FORWARD = "forward"
+LAB_MEMORY_MIB, DOM0_MEMORY_MIB = 3072, 1024  # the files are in dom0's memory
+LINUX_MEMORY_MIB = 256
+COLUMNS = ("case", "guest", "of", "rate_s", "guest_cpu_ns", "capacity_s", "latency_us")
+
+# What is done for one case and guest. The client leaves how many requests there were, the ns that
+# they took, and the client's own word on latency in us, or "-".
+SCRIPT = """
+export PATH=/bench/bin:$PATH
+complain() { while read -r line; do say "error $*: $line"; done <"$errors"; }
+errors=/tmp/errors
+limit=30
+cpu() { lab-dominfo "$1" | sed -n 's/^cpu-ns //p'; }
+up() { # GUEST: started, and heard
+    xl create -q -e -p "$1.cfg" >"$errors" 2>&1 || return 1
+    domid=$(xl domid "$1")
+    case $1 in
+    *-client) return 0 ;;
+    esac
+    lab-dominfo unpause "$domid" >"$errors" 2>&1 || return 1
+    case $1 in
+    *-linux)
+        sh follow "$domid" >"$errors" 2>&1 &&
+            sh ask "$domid" bench "$(cat "$1.commands")" >"$errors" 2>&1 ;;
+    *) timeout "$limit" sh wait "$domid" serving >"$errors" 2>&1 ;;
+    esac
+}
+measure() { # CASE SIDE GUEST
+    warm_$1 >"$errors" 2>&1 || { complain "$1 $2"; return; }
+    before=$(cpu "$domid")
+    load_$1 "$3" >/tmp/report 2>"$errors" || { complain "$1 $2"; return; }
+    after=$(cpu "$domid")
+    say "run $1 $2 $((after - before)) $(cat /tmp/report)"
+}
+"""
+
+
+def add_arguments(parser):
+    parser.description = __doc__
+    known = ", ".join([*(case.name for case in CASES), FORWARD])
+    parser.add_argument("names", nargs="*", metavar="CASE", help=f"of {known} (default: all)")
+    parser.add_argument("--seconds", type=lab_cli.positive, default=1, metavar="S",
+                        help="the machine's time for each figure (default: %(default)s)")
+    parser.add_argument("--output", metavar="DIR", help="default: bench/net in the build folder")
+    parser.set_defaults(act=main)
+
+
+def main(args):
+    names = args.names or [*(case.name for case in CASES), FORWARD]
+    cases = [case for case in CASES if case.name in names]
+    unknown = set(names) - {case.name for case in CASES} - {FORWARD}
+    if unknown:
+        raise UsageError(f"there is no case {', '.join(unknown)}; sprat bench net --help has them")
+    output = pathlib.Path(args.output) if args.output else paths.build_folder() / "bench/net"
+    output.mkdir(parents=True, exist_ok=True)
+    found = Found()
+    if cases:
+        measure(cases, args.seconds, found)
+    if FORWARD in names:
+        measure_forward(found)
+    (output / "environment.txt").write_text(environment(args, found))
+    write_csv(output / "net.csv", found.runs)
+    print_table(found)
+    bench_net_plots.draw(output, found.runs)
+    print(f"The figures and plots are in {output}")
+    if found.errors:
+        raise SpratError("\n".join(["not all could be measured:", *found.errors]))
+    return 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One case by one guest: a line of net.csv."""
+
+    case: str
+    guest: str
+    of: str  # what is counted
+    rate_s: float  # through the machine's one CPU
+    guest_cpu_ns: int  # for each
+    latency_us: float | None = None
+
+    @property
+    def capacity_s(self):
+        """What one CPU of its own would let the guest serve in a second."""
+        return 1e9 / self.guest_cpu_ns
+
+    def row(self):
+        """Return its line of net.csv."""
+        latency = "" if self.latency_us is None else f"{self.latency_us:.1f}"
+        return (self.case, self.guest, self.of, f"{self.rate_s:.1f}", self.guest_cpu_ns,
+                f"{self.capacity_s:.1f}", latency)  # fmt: skip
+
+
+class Found:
+    """What the machine tells, line by line."""
+
+    def __init__(self):
+        self.runs, self.facts, self.errors = [], [], []
+
+    def take_line(self, text, elapsed_s):
+        """Take a line that the script tells."""
+        kind, _, rest = text.partition(" ")
+        if kind == "error":
+            self.errors.append(rest)
+        elif kind == "fact":
+            self.facts.append(rest)
+        elif kind == "run":
+            self.take_run(*rest.split())
+            lab_cli.report(f"{elapsed_s:4.0f} s: {rest}")
+
+    def take_run(self, case, side, cpu_ns, count="0", took_ns="0", latency_us="-"):
+        """Take a case's figures: how much CPU time the guest had, how many, in which time."""
+        count, took_ns = float(count), float(took_ns)
+        if count <= 0 or took_ns <= 0:
+            self.errors.append(f"{case} {side}: the client did nothing")
+            return
+        of = next(one.of for one in CASES if one.name == case)
+        latency = None if latency_us == "-" else float(latency_us)
+        self.runs.append(Run(case, side, of, count * 1e9 / took_ns, round(int(cpu_ns) / count),
+                             latency))  # fmt: skip
+
+    def of(self, case, side):
+        """Return the Run of these, or None."""
+        return next((one for one in self.runs if (one.case, one.guest) == (case, side)), None)
+
+
+def measure(cases, seconds, found):
+    """Run all cases in a counting machine."""
+    image = linuxguest.prepare(lab_cli.report, packages=SERVER_PACKAGES, modules=linuxguest.NET,
+                               files=bench_net_cases.server_files())  # fmt: skip
+    tree = debtree.make(CLIENT_PACKAGES, lab_cli.report)
+    options = lab.Options(memory=LAB_MEMORY_MIB, dom0_memory=DOM0_MEMORY_MIB, smp=1)
+    counting.run(options, lambda archive: add_files(archive, cases, image, tree),
+                 script(cases, seconds), found.take_line)  # fmt: skip
+
+
+def add_files(archive, cases, linux_image, tree):
+    """Add guests, clients and what they need to the machine's files."""
+    here = linuxguest.Image(pathlib.Path("/bench/vmlinux"), pathlib.Path("/bench/initramfs"))
+    archive.file(str(here.kernel), linux_image.kernel.read_bytes())
+    archive.file(str(here.initramfs), linux_image.initramfs.read_bytes())
+    archive.file("/bench/all-linux.cfg", linuxguest.cfg_text(
+        "all-linux", here, memory_mib=LINUX_MEMORY_MIB, vifs=["bridge=xenbr0"]).encode())
+    for name, commands in (("all-linux", bench_net_cases.SERVE),
+                           ("download", bench_net_cases.DOWNLOAD)):  # fmt: skip
+        archive.file(f"/bench/{name}.commands", linuxguest.encoded(commands))
+    for name, text in (("follow", linuxguest.FOLLOW), ("ask", linuxguest.ASK),
+                       ("wait", guestconsole.FOLLOW),
+                       ("queries", bench_net_cases.QUERIES)):  # fmt: skip
+        archive.file(f"/bench/{name}", text.encode())
+    for name, path in debtree.alone(tree, CLIENTS).items():
+        archive.file(f"/bench/lib/{name}", path.read_bytes(), 0o755)
+    for name in CLIENTS:
+        archive.file(f"/bench/bin/{name}", (
+            f"#!/bin/sh\nexec /bench/lib/{debtree.LOADER} --library-path /bench/lib"
+            f' /bench/lib/{name} "$@"\n').encode(), 0o755)  # fmt: skip
+    for name, case in {case.guest: case for case in cases}.items():
+        guest = run.Guest(case.image)
+        archive.file(f"/bench/{name}.xen", guest.kernel.read_bytes())
+        archive.file(f"/bench/{name}.cfg", sprat_cfg(guest, case).encode())
+
+
+def sprat_cfg(guest, case):
+    """Return the cfg of a case's Sprat guest in the machine."""
+    lines = [line for line in guest.cfg.read_text().splitlines()
+             if not line.startswith(("name", "extra", "kernel", "uuid"))]  # fmt: skip
+    extra = " ".join([*bench_net_cases.ADDRESS_WORDS, *case.words])
+    return "\n".join([*lines, f'name = "{case.guest}"', f'kernel = "/bench/{case.guest}.xen"',
+                      f"extra = {guest_cfg.quote(extra)}", ""])  # fmt: skip
+
+
+def script(cases, seconds):
+    """Return what is done in the machine."""
+    lines = [SCRIPT, f"seconds={seconds}", f"address={bench_net_cases.ADDRESS}",
+             bench_net_cases.CLIENT_FUNCTIONS]  # fmt: skip
+    guests = dict.fromkeys(case.guest for case in cases)
+    for guest in guests:
+        lines.append(f"if up {guest}; then")
+        lines += [f"    measure {case.name} sprat {guest}" for case in cases if case.guest == guest]
+        lines += [f"else complain {guest}; fi", f"xl destroy {guest}"]
+    lines.append("if up all-linux; then")
+    lines += [f"    measure {case.name} linux all-linux" for case in cases]
+    lines += ["else complain all-linux; fi", "xl destroy all-linux",
+              'say "fact dom0: Linux $(uname -r), one CPU with its guests"',
+              'say "fact Xen: $(xl info | sed -n "s/^xen_version *: //p")"']  # fmt: skip
+    return "\n".join(lines)
+
+
+def measure_forward(found):
+    """Have the middleboxes' benchmark measure the router."""
+    args = argparse.Namespace(count=2000, window=128, memory=2)
+    case = next(case for case in bench_middlebox.CASES if case.name == "router")
+    case = dataclasses.replace(case, sizes=(64,))
+    forwarded = bench_middlebox.measure([case], SIDES, args)
+    found.errors += forwarded.errors
+    for one in forwarded.runs:
+        found.runs.append(Run(FORWARD, one.guest, "packet of 64 bytes", one.packets_s,
+                              one.instructions * counting.NS_PER_INSTRUCTION))  # fmt: skip
+
+
+def environment(args, found):
+    """Return what the figures depend on, as text."""
+    model = next((line.partition(":")[2].strip() for line in open("/proc/cpuinfo", encoding="utf-8")
+                  if line.startswith("model name")), "unknown")  # fmt: skip
+    lines = [
+        f"computer: {model}, {os.cpu_count()} CPUs, Linux {platform.release()}",
+        f"counting machine: {qemu.version()};"
+        f" an instruction takes {counting.NS_PER_INSTRUCTION} ns",
+        *found.facts,
+        f"Linux guest: dom0's kernel, memory {LINUX_MEMORY_MIB} MiB; {' '.join(SERVER_PACKAGES)}",
+        f"clients in dom0: {' '.join(CLIENT_PACKAGES)}; {args.seconds} s for each figure",
+    ]
+    for name in dict.fromkeys(case.image for case in CASES):
+        guest = run.Guest(name)
+        size = guest.kernel.stat().st_size
+        lines.append(f"{name}.xen: {size} bytes, memory {guest.memory_mib} MiB")
+    return "\n".join([*lines, ""])
+
+
+def write_csv(path, runs):
+    """Write what was found as CSV."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(COLUMNS)
+        table.writerows(one.row() for one in runs)
+
+
+def print_table(found):
+    """Print what was found, Sprat beside Linux."""
+    print(f"{'':9} {'':20} {'all on one CPU, per s':>30}   {'guest CPU time, ns':>30}")
+    print(f"{'':9} {'':20} {'sprat':>11} {'linux':>11} {'times':>6}"
+          f"   {'sprat':>11} {'linux':>11} {'times':>6}")  # fmt: skip
+    for name in dict.fromkeys(one.case for one in found.runs):
+        sprat, linux = (found.of(name, side) for side in SIDES)
+        one = sprat or linux
+        rates = columns(sprat and sprat.rate_s, linux and linux.rate_s, False)
+        costs = columns(sprat and sprat.guest_cpu_ns, linux and linux.guest_cpu_ns, True)
+        print(f"{name:9} {one.of:20} {rates}   {costs}")
+        if one.latency_us is not None:
+            waits = columns(sprat and sprat.latency_us, linux and linux.latency_us, True)
+            print(f"{'':9} {'us there and back':20} {waits}")
+
+
+def columns(sprat, linux, less_is_better):
+    """Return two figures, and how many times better Sprat's is."""
+    times = ""
+    if sprat and linux:
+        times = f"{linux / sprat if less_is_better else sprat / linux:.2f}"
+    texts = ["" if value is None else f"{value:,.0f}" for value in (sprat, linux)]
+    return f"{texts[0]:>11} {texts[1]:>11} {times:>6}"

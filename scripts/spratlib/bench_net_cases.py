@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The cases of `sprat bench net`: clients in dom0, servers in a Linux guest, Sprat's guests."""
+
+import dataclasses
+
+from spratlib import paths
+
+ADDRESS, DOM0 = "10.0.0.2", "10.0.0.1"
+ADDRESS_WORDS = (f"sprat.ip={ADDRESS}/24", "sprat.ip6=off")
+SERVER_PACKAGES = ("nginx", "nsd", "iperf", "iproute2")
+CLIENT_PACKAGES = ("wrk", "dnsperf", "iperf")
+CLIENTS = ("wrk", "dnsperf", "iperf")
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One kind of traffic; client functions of its name are in CLIENT_FUNCTIONS."""
+
+    name: str
+    image: str  # Sprat's
+    of: str  # what is counted
+    words: tuple = ()  # of the guest's command line
+    paused: bool = False  # the guest is the client: it is let go when dom0's server is there
+
+    @property
+    def guest(self):
+        """What the guest is called; cases with one share it."""
+        return f"{self.image}-client" if self.paused else self.image
+
+
+CASES = (
+    Case("ping", "dns", "ping"),
+    Case("dns", "dns", "query"),
+    Case("http", "httpd", "request"),
+    Case("upload", "iperf", "MiB by TCP to it"),
+    Case("download", "iperf", "MiB by TCP from it", (DOM0, "1"), True),
+)
+
+# For each case, warm_ lets both sides know each other (and caches fill), load_ prints how many, in
+# how many ns, and a latency in us or "-". iperf's CSV line ends in bytes and bits per second; what
+# it was given to do is done, so the time is what follows from both.
+CLIENT_FUNCTIONS = r"""
+from_csv() { # the last line counts: it is the whole test's
+    awk -F, '$8 > 0 { count = $8 / 1048576; ns = $8 * 8e9 / $9 }
+             END { if (!ns) exit 1; printf "%.3f %.0f -\n", count, ns }'
+}
+warm_ping() { ping -q -c 2 "$address"; }
+load_ping() {
+    ping -q -A -c 200 "$address" >/tmp/ping || return
+    awk '/round-trip/ { split($4, ms, "/"); us = ms[2] * 1000
+                        printf "200 %.0f %.1f\n", us * 200 * 1000, us }' /tmp/ping
+}
+warm_dns() { dnsperf -s "$address" -d queries -l 1 -c 4 -q 8 -Q 100; }
+load_dns() {
+    dnsperf -s "$address" -d queries -l "$seconds" -c 4 -q 64 >/tmp/dnsperf || return
+    awk '/Queries completed/ { count = $3 } /Run time/ { s = $4 }
+         /Average Latency/ { us = $4 * 1e6 }
+         END { if (!s) exit 1; printf "%d %.0f %.1f\n", count, s * 1e9, us }' /tmp/dnsperf
+}
+warm_http() { wrk -t 1 -c 4 -d 1 "http://$address:80/"; }
+load_http() {
+    wrk -t 1 -c 32 -d "$seconds" "http://$address:80/" >/tmp/wrk || return
+    ! grep -E 'Socket errors|Non-2xx' /tmp/wrk >&2 || return
+    awk '/requests in/ { count = $1 } /Requests\/sec/ { rate = $2 }
+         END { if (!rate) exit 1; printf "%d %.0f -\n", count, count * 1e9 / rate }' /tmp/wrk
+}
+warm_upload() { iperf -c "$address" -n 1M -y C; }
+load_upload() { iperf -c "$address" -n 32M -y C >/tmp/iperf && from_csv </tmp/iperf; }
+warm_download() { ping -q -c 1 -W 0 "$address"; true; }
+load_download() { # GUEST
+    iperf -s -P 1 -y C >/tmp/iperf &
+    server=$!
+    until grep -q ':1389 .* 0A ' /proc/net/tcp; do kill -0 $server || return; done
+    if [ "$1" = all-linux ]; then
+        timeout "$limit" sh ask "$domid" bench "$(cat download.commands)" || return
+    else
+        lab-dominfo unpause "$domid" && timeout "$limit" sh wait "$domid" "sent " || return
+    fi >&2
+    wait $server
+    from_csv </tmp/iperf
+}
+"""
+QUERIES = "".join(f"{name}.example.org {kind}\n" for name, kind in (
+    ("www", "A"), ("api", "A"), ("mail", "A"), ("ns1", "AAAA"), ("nothing", "A"), ("x.dyn", "A"),
+    ("note", "TXT"), ("host.sub", "A"), ("mail", "AAAA"), ("a.b.c", "A"),
+)) + "example.org MX\n"  # fmt: skip
+
+# In the Linux guest: as few processes and as little work for a request as they can be told.
+NGINX = b"""user root root;
+worker_processes 1;
+error_log /dev/null;
+events { worker_connections 1024; multi_accept on; }
+http {
+    access_log off; sendfile on; tcp_nopush on; tcp_nodelay on;
+    open_file_cache max=100; keepalive_requests 1000000;
+    types { text/html html; text/css css; }
+    server { listen 80 backlog=511; root /www; index index.html; }
+}
+"""
+NSD = b"""server:
+    server-count: 1
+    zonesdir: "/zones"
+    database: ""
+    username: ""
+    logfile: "/tmp/nsd.log"
+    pidfile: "/tmp/nsd.pid"
+    xfrdfile: "/tmp/xfrd.state"
+    zonelistfile: "/tmp/zone.list"
+    rrl-ratelimit: 0
+    minimal-responses: yes
+    verbosity: 0
+remote-control:
+    control-enable: no
+zone:
+    name: example.org
+    zonefile: example.org.zone
+"""
+SERVE = f"""set -e
+ip addr add {ADDRESS}/24 dev eth0
+ip link set eth0 up
+nginx
+nsd -c /etc/nsd/nsd.conf
+iperf -s -D >/tmp/iperf.log 2>&1
+"""
+
+
+DOWNLOAD = f"iperf -c {DOM0} -n 32M -y C"
+
+
+def server_files():
+    """Return the Linux guest's files: configurations, and what Sprat's guests serve as well."""
+    pages = paths.REPOSITORY / "examples/httpd/www"
+    files = {f"www/{path.name}": path.read_bytes() for path in sorted(pages.iterdir())}
+    zone = paths.REPOSITORY / "examples/dns/zones/example.org.zone"
+    return {**files, "zones/example.org.zone": zone.read_bytes(),
+            "etc/nginx/nginx.conf": NGINX, "etc/nsd/nsd.conf": NSD}  # fmt: skip
