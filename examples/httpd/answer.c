@@ -114,7 +114,7 @@ static void begin(struct connection *connection, int status)
 {
     connection->answering = true;
     connection->out_at = connection->out_len = 0;
-    connection->body = NULL;
+    connection->body = "";
     connection->body_len = 0;
     add(connection, "HTTP/1.1 %d %s\r\nServer: sprat\r\nDate: %s\r\n", status, reason_of(status),
         date());

@@ -21,6 +21,7 @@ static int on_begin(http_parser *parser)
     connection->url_len = connection->name_len = 0;
     connection->name_ended = connection->has_host = connection->complete = false;
     connection->header = HEADER_NONE;
+    connection->deadline_s = connection->now_s + REQUEST_S;
     for (int i = 0; i < HEADERS; i++)
         connection->values[i][0] = '\0';
     return 0;
@@ -87,6 +88,12 @@ static int on_value(http_parser *parser, const char *at, size_t len)
     return 0;
 }
 
+/* What is no request for a file is refused before the rest of it has come. */
+static int on_headers(http_parser *parser)
+{
+    return parser->method == HTTP_GET || parser->method == HTTP_HEAD ? 0 : -1;
+}
+
 static int on_complete(http_parser *parser)
 {
     struct connection *connection = of(parser);
@@ -102,6 +109,7 @@ static const http_parser_settings settings = {
     .on_url = on_url,
     .on_header_field = on_name,
     .on_header_value = on_value,
+    .on_headers_complete = on_headers,
     .on_message_complete = on_complete,
 };
 
@@ -113,7 +121,7 @@ struct connection *connection_new(int fd, time_t now_s)
         return NULL;
     memset(connection, 0, offsetof(struct connection, out));
     connection->fd = fd;
-    connection->active_s = now_s;
+    connection->deadline_s = now_s + IDLE_S;
     connection->answering = false;
     http_parser_init(&connection->parser, HTTP_REQUEST);
     connection->parser.data = connection;
@@ -142,11 +150,12 @@ static void parse(struct connection *connection)
     }
     if (error == HPE_OK && !parser->upgrade)
         return;
-    int status = error == HPE_CB_url            ? 414
-                 : error == HPE_HEADER_OVERFLOW ? 431
-                 : error == HPE_INVALID_METHOD  ? 501
-                 : error == HPE_INVALID_VERSION ? 505
-                                                : 400;
+    int status = error == HPE_CB_url                ? 414
+                 : error == HPE_CB_headers_complete ? 405
+                 : error == HPE_HEADER_OVERFLOW     ? 431
+                 : error == HPE_INVALID_METHOD      ? 501
+                 : error == HPE_INVALID_VERSION     ? 505
+                                                    : 400;
     answer_error(connection, status);
 }
 
@@ -183,32 +192,35 @@ static int send_some(struct connection *connection)
     return 1;
 }
 
+static time_t time_for(const struct connection *connection)
+{
+    return (time_t)(IDLE_S + (connection->out_len + connection->body_len) / RATE_MIN);
+}
+
 bool connection_work(struct connection *connection, time_t now_s, short *events)
 {
     bool over;
 
+    connection->now_s = now_s;
     for (;;) {
         if (connection->answering) {
             int sent = send_some(connection);
             if (sent < 0)
                 return false;
-            connection->active_s = now_s;
             *events = POLLOUT;
             if (!sent)
                 return true;
             connection->answering = false;
+            connection->deadline_s = now_s + IDLE_S;
             if (!connection->keep_alive)
                 return false;
         }
-        if (connection->in_at == connection->in_len) {
-            if (!fill(connection, &over)) {
-                *events = POLLIN;
-                return !over;
-            }
-            /* A request must be there as a whole in time, so its first bytes alone buy none. */
-            if (!connection->parser.nread)
-                connection->active_s = now_s;
+        if (connection->in_at == connection->in_len && !fill(connection, &over)) {
+            *events = POLLIN;
+            return !over;
         }
         parse(connection);
+        if (connection->answering)
+            connection->deadline_s = now_s + time_for(connection);
     }
 }

@@ -12,14 +12,18 @@
 #define URL_MAX    1024 /* bytes of a request's target; more is 414 */
 #define VALUE_MAX  128  /* of a header that matters; a longer one is as if it were not there */
 #define IN_BYTES   2048
-#define HEADER_MAX 512 /* of an answer; a redirection's has the target in it as well */
+#define IDLE_S     20   /* between two requests */
+#define REQUEST_S  20   /* from a request's first byte to its last */
+#define RATE_MIN   1024 /* bytes a second: who takes an answer slower than that is cut off */
+#define HEADER_MAX 512  /* of an answer; a redirection's has the target in it as well */
 
 /** The headers that matter. */
 enum header { HEADER_NONE, HEADER_RANGE, HEADER_IF_RANGE, HEADER_IF_NONE_MATCH, HEADERS };
 
 struct connection {
     int fd;
-    time_t active_s; /**< when it last brought or took something */
+    time_t now_s;      /**< the time of this turn */
+    time_t deadline_s; /**< it is closed then, whatever it does until */
     http_parser parser;
 
     /* The request. */
@@ -46,7 +50,8 @@ struct connection *connection_new(int fd, time_t now_s);
 void connection_free(struct connection *connection);
 
 /**
- * Read, answer and write what is possible without waiting.
+ * Read, answer and write what is possible without waiting. Each step that a client takes has its
+ * time: a few bytes now and then keep no connection open.
  *
  * @param events  receives what to poll for.
  * @return false when it is over: close it.

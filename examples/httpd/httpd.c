@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,13 +23,19 @@
 
 #define PORT         80
 #define BACKLOG      255
-#define IDLE_S       20 /* a connection that brings nothing for so long is closed */
 #define SWEEP_MS     1000
 #define ACCEPT_BURST 64
+#define COST         6144 /* bytes of a connection's, besides its struct: what TCP keeps for it */
+#define SHARE        2    /* connections may take this part of the memory */
+#define PAGES_LOW    64   /* free ones, below which no connection is added for nothing */
+#define TELL_S       10   /* between two lines about what was dropped */
 
 static struct pollfd *fds; /* [0] listens; the others belong to connections[i] */
 static struct connection **connections;
 static nfds_t n, room;
+static nfds_t most; /* connections that there is memory for */
+static unsigned long n_dropped;
+static time_t told_s;
 
 static int make_room(void)
 {
@@ -63,6 +70,35 @@ static void close_at(nfds_t i)
     connections[i] = connections[n];
 }
 
+/* The one whose time is over first makes room: it has done least with it. */
+static void drop_one(void)
+{
+    nfds_t first = 1;
+
+    for (nfds_t i = 2; i < n; i++)
+        if (connections[i]->deadline_s < connections[first]->deadline_s)
+            first = i;
+    if (first < n)
+        close_at(first);
+    n_dropped++;
+}
+
+static void tell(time_t now)
+{
+    static unsigned long told;
+
+    if (n_dropped == told || now - told_s < TELL_S)
+        return;
+    told = n_dropped;
+    told_s = now;
+    printf("httpd: %lu connections dropped so far, to make room for others\n", n_dropped);
+}
+
+static bool is_full(void)
+{
+    return n > most || (n > 1 && sysconf(_SC_AVPHYS_PAGES) < PAGES_LOW);
+}
+
 /* @return 0 when there was none. */
 static int accept_one(int listener)
 {
@@ -70,10 +106,13 @@ static int accept_one(int listener)
 
     if (fd < 0)
         return 0;
+    if (is_full())
+        drop_one();
     struct connection *connection =
         n < room || make_room() == 0 ? connection_new(fd, now_s()) : NULL;
     if (!connection) {
         close(fd); /* no memory for one more */
+        n_dropped++;
         return 1;
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -82,12 +121,12 @@ static int accept_one(int listener)
     return 1;
 }
 
-static void close_idle(void)
+static void close_late(void)
 {
     time_t now = now_s();
 
     for (nfds_t i = n; i-- > 1;)
-        if (now - connections[i]->active_s > IDLE_S)
+        if (now > connections[i]->deadline_s)
             close_at(i);
 }
 
@@ -120,6 +159,8 @@ int main(int argc, char **argv)
     in_port_t port = argc > 1 ? port_of(argv[1]) : PORT;
     time_t swept_s = 0;
 
+    most = (nfds_t)sysconf(_SC_AVPHYS_PAGES) * (nfds_t)sysconf(_SC_PAGESIZE) / SHARE /
+           (sizeof(struct connection) + COST);
     if (make_room()) {
         perror("httpd");
         return EXIT_FAILURE;
@@ -137,7 +178,8 @@ int main(int argc, char **argv)
                 break;
         if (now != swept_s) {
             swept_s = now;
-            close_idle();
+            close_late();
+            tell(now);
         }
     }
 }
