@@ -22,6 +22,7 @@ static void keep(struct socket *socket, struct pbuf *p, const ip_addr_t *from, u
     if (!socket->read_shut && socket->dgram.queued + cost <= socket->dgram.queued_max)
         datagram = malloc(sizeof(*datagram));
     if (!datagram) {
+        net_drop(NET_DROP_UNREAD);
         pbuf_free(p);
         return;
     }

@@ -71,7 +71,7 @@ static bool inspect_ip6(struct span span)
     return headers_fit(span, IP6H_NEXTH(ip));
 }
 
-bool inspect_frame(const struct pbuf *p)
+static bool is_sound(const struct pbuf *p)
 {
     const struct eth_hdr *eth = p->payload;
     struct span span = {(const uint8_t *)p->payload + SIZEOF_ETH_HDR, p->len - SIZEOF_ETH_HDR};
@@ -88,4 +88,12 @@ bool inspect_frame(const struct pbuf *p)
     default:
         return true;
     }
+}
+
+bool inspect_frame(const struct pbuf *p)
+{
+    if (is_sound(p))
+        return true;
+    net_drop(NET_DROP_MALFORMED);
+    return false;
 }

@@ -113,6 +113,7 @@ static void run(void *arg)
         /* What a timer sent may wait for an address, and that for another timer. */
         if (interface_flush_all() || received)
             net_timers_start();
+        net_look_after_memory();
         if (!net.started_waiting_over)
             port_wake(&net.ready);
         if (received || net.kicked)

@@ -63,6 +63,24 @@ void net_timers_start(void);
 /** Names are being asked for: DNS's timer is needed. */
 void net_names_pending(int change);
 
+/* flood.c */
+
+enum net_drop {
+    NET_DROP_MALFORMED, /**< frames */
+    NET_DROP_HALF_OPEN, /**< connections that were never completed */
+    NET_DROP_BACKLOG,   /**< requests for a connection, where complete ones wait to be accepted */
+    NET_DROP_UNREAD,    /**< datagrams */
+    NET_DROP_ENDED,     /**< connections in TIME_WAIT, when memory was short */
+    NET_DROP_EARLY,     /**< connections' segments that came before others, likewise */
+    NET_DROPS,
+};
+
+/** Count something that was dropped; the log tells, now and then. */
+void net_drop(enum net_drop what);
+
+/** Each turn of the network thread: make room when memory is short; tell what was dropped. */
+void net_look_after_memory(void);
+
 /* inspect.c */
 
 /** May lwIP see this frame, whose headers are in its first piece? */

@@ -10,6 +10,13 @@
 #define LWIP_HOOK_TCP_ISN net_isn
 u32_t net_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote, u16_t remote_port);
 
+/** Called for each segment to a listener, before lwIP looks at it. See flood.c. */
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, ...)                                               \
+    ((pcb)->state == LISTEN ? net_listener_segment((const struct tcp_pcb_listen *)(pcb), header)   \
+                            : ERR_OK)
+struct tcp_hdr;
+err_t net_listener_segment(const struct tcp_pcb_listen *listener, const struct tcp_hdr *header);
+
 /** Called for each segment that goes out, its header complete. See tso.c. */
 #define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(p, header, pcb, options) net_segment_out(pcb, options)
 u32_t *net_segment_out(const struct tcp_pcb *pcb, u32_t *options);
