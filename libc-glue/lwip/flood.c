@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * More than there is room for: what gives way, and what is said about it.
+ *
+ * A connection that is not complete has a place in its listener's backlog until its peer answers.
+ * When all places are taken by those whose peers never will, a new one takes the place of the
+ * oldest: an honest peer answers long before it is its turn. When the guest's last pages are
+ * needed, connections that are over and only remembered are forgotten first, then data that came
+ * before what it continues: their senders have it still.
+ */
+#include "net.h"
+#include "net_hooks.h"
+
+#include "lwip/priv/tcp_priv.h"
+
+#include <sprat/clock.h>
+#include <sprat/page.h>
+#include <sprat/port.h>
+
+#define PAGES_LOW     40             /* that are free: what netfront needs to go on, twice */
+#define TELL_NS       10000000000ull /* between two lines in the log */
+#define SHED_AGAIN_NS 100000000u
+
+static struct {
+    unsigned long n[NET_DROPS];
+    bool untold;
+    uint64_t tell_ns, shed_ns; /* not before */
+} drops;
+
+void net_drop(enum net_drop what)
+{
+    drops.n[what]++;
+    drops.untold = true;
+}
+
+static void tell(void)
+{
+    uint64_t now_ns = clock_monotonic();
+
+    if (now_ns < drops.tell_ns)
+        return;
+    drops.untold = false;
+    drops.tell_ns = now_ns + TELL_NS;
+    port_log("net: dropped so far: %lu malformed frames, %lu half-open connections, %lu requests "
+             "for a connection that nobody accepts, %lu datagrams that nobody reads; for want of "
+             "memory %lu ended connections, %lu early segments",
+             drops.n[NET_DROP_MALFORMED], drops.n[NET_DROP_HALF_OPEN], drops.n[NET_DROP_BACKLOG],
+             drops.n[NET_DROP_UNREAD], drops.n[NET_DROP_ENDED], drops.n[NET_DROP_EARLY]);
+}
+
+/* The newest is first in the list: the second half goes. */
+static void forget_ended(void)
+{
+    unsigned n = 0, at = 0;
+
+    for (const struct tcp_pcb *pcb = tcp_tw_pcbs; pcb; pcb = pcb->next)
+        n++;
+    for (struct tcp_pcb *pcb = tcp_tw_pcbs, *next; pcb; pcb = next) {
+        next = pcb->next;
+        if (at++ < n / 2)
+            continue;
+        tcp_abandon(pcb, 0);
+        net_drop(NET_DROP_ENDED);
+    }
+}
+
+static void forget_early(void)
+{
+    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next) {
+        if (!pcb->ooseq)
+            continue;
+        tcp_free_ooseq(pcb);
+        net_drop(NET_DROP_EARLY);
+    }
+}
+
+static void shed(void)
+{
+    uint64_t now_ns = clock_monotonic();
+
+    if (now_ns < drops.shed_ns)
+        return;
+    drops.shed_ns = now_ns + SHED_AGAIN_NS;
+    forget_ended();
+    forget_early();
+}
+
+void net_look_after_memory(void)
+{
+    if (page_free_count() < PAGES_LOW)
+        shed();
+    if (drops.untold)
+        tell();
+}
+
+err_t net_listener_segment(const struct tcp_pcb_listen *listener, const struct tcp_hdr *header)
+{
+    struct tcp_pcb *oldest = NULL;
+
+    if (!(TCPH_FLAGS(header) & TCP_SYN) || listener->accepts_pending < listener->backlog)
+        return ERR_OK;
+    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
+        if (pcb->state == SYN_RCVD && pcb->listener == listener)
+            oldest = pcb; /* new ones are put first */
+    net_drop(oldest ? NET_DROP_HALF_OPEN : NET_DROP_BACKLOG);
+    if (oldest)
+        tcp_abandon(oldest, 0);
+    return ERR_OK; /* without room, lwIP does not hear it */
+}
