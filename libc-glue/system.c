@@ -42,6 +42,28 @@ SPRAT_API int getpagesize(void)
     return PAGE_BYTES;
 }
 
+/* There are no users: all is done as root. */
+
+SPRAT_API uid_t getuid(void)
+{
+    return 0;
+}
+
+SPRAT_API uid_t geteuid(void)
+{
+    return 0;
+}
+
+SPRAT_API gid_t getgid(void)
+{
+    return 0;
+}
+
+SPRAT_API gid_t getegid(void)
+{
+    return 0;
+}
+
 /* Until the host ends the guest, or a SIGTERM handler of the program's does. */
 SPRAT_API int pause(void)
 {

@@ -357,12 +357,8 @@ int journal_checkpoint(struct journal *journal, struct cache *cache)
     return error ? error : empty_log(journal);
 }
 
-int journal_stop(struct journal *journal, struct cache *cache)
+int journal_stop(struct journal *journal)
 {
-    int error = journal_checkpoint(journal, cache);
-
-    if (error)
-        return error;
     journal->super.start = 0;
     return journal_write_super(journal);
 }

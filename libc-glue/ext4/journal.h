@@ -67,8 +67,8 @@ bool journal_is_full(const struct journal *journal);
 /** Write what the log has to its place and empty the log. Nothing may be dirty. */
 int journal_checkpoint(struct journal *journal, struct cache *cache);
 
-/** Checkpoint, and leave it as a journal that needs no recovery. */
-int journal_stop(struct journal *journal, struct cache *cache);
+/** After a checkpoint: leave it as a journal that needs no recovery. */
+int journal_stop(struct journal *journal);
 
 /* Between journal.c and recover.c. */
 uint64_t journal_place(const struct journal *journal, uint32_t block);

@@ -135,12 +135,15 @@ static int read_super(struct disk *disk, bool read_only, struct ext2_super_block
     return check_state(super, read_only, why);
 }
 
-/* Open it with libext2fs, on an empty cache. */
+/*
+ * Open it with libext2fs, on an empty cache. Checksums are not looked at: before the recovery a
+ * block may be half of an old one and half of a new one (its places are right in either).
+ */
 static int load(struct ext4 *fs, const struct ext2_super_block *super, const char **why)
 {
     unsigned block_bytes = 1024u << super->s_log_block_size;
     uint64_t n_blocks = super->s_blocks_count;
-    int flags = EXT2_FLAG_64BITS | EXT2_FLAG_SKIP_MMP | (fs->read_only ? 0 : EXT2_FLAG_RW);
+    int flags = EXT2_FLAG_64BITS | EXT2_FLAG_SKIP_MMP | EXT2_FLAG_IGNORE_CSUM_ERRORS;
 
     if (super->s_feature_incompat & EXT4_FEATURE_INCOMPAT_64BIT)
         n_blocks |= (uint64_t)super->s_blocks_count_hi << 32;
@@ -157,13 +160,22 @@ static int load(struct ext4 *fs, const struct ext2_super_block *super, const cha
         *why = fs_error_text(code);
         return code == EXT2_ET_NO_MEMORY ? -ENOMEM : code == EIO ? -EIO : -EINVAL;
     }
-    code = ext2fs_check_desc(fs->fs);
-    if (code) {
-        *why = fs_error_text(code);
-        return -EINVAL;
-    }
     fs->scratch = malloc(2 * (size_t)block_bytes);
     return fs->scratch ? 0 : -ENOMEM;
+}
+
+/* From now on, what is read must be right. */
+static int check_loaded(struct ext4 *fs, const char **why)
+{
+    fs->fs->flags &= ~EXT2_FLAG_IGNORE_CSUM_ERRORS;
+    if (!ext2fs_verify_csum_type(fs->fs, fs->fs->super) ||
+        !ext2fs_superblock_csum_verify(fs->fs, fs->fs->super))
+        return refuse(why, -EINVAL, "its superblock's checksum is wrong; " WANTS_E2FSCK);
+    errcode_t code = ext2fs_check_desc(fs->fs);
+    if (!code)
+        return 0;
+    *why = fs_error_text(code);
+    return code == EXT2_ET_NO_MEMORY ? -ENOMEM : -EINVAL;
 }
 
 static void unload(struct ext4 *fs)
@@ -246,6 +258,34 @@ static int recover(struct ext4 *fs, struct ext2_super_block *super, const char *
     return error ? error : open_journal(fs, why);
 }
 
+/*
+ * The superblock has two sectors, and a cut can leave one of them old. So it goes through the
+ * journal, too, when it says that the journal is in use, or is not any more.
+ */
+static int put_super(struct ext4 *fs)
+{
+    fs->changed = true;
+    int error = tx_commit(fs);
+    return error ? error : journal_checkpoint(&fs->journal, &fs->cache);
+}
+
+static int start_journal(struct ext4 *fs)
+{
+    struct ext2_super_block *super = fs->fs->super;
+
+    int error = journal_start(&fs->journal, ext2fs_has_feature_64bit(super),
+                              ext2fs_has_feature_metadata_csum(super), fs->n_blocks_max);
+    fs->n_blocks_max = fs->journal.n_blocks_max;
+    ext2fs_set_feature_journal_needs_recovery(super);
+    return error ? error : put_super(fs);
+}
+
+static int start_without_journal(struct ext4 *fs)
+{
+    fs->fs->super->s_state &= (uint16_t)~EXT2_VALID_FS;
+    return meta_write_super(fs);
+}
+
 static int start_writing(struct ext4 *fs, const char **why)
 {
     struct ext2_super_block *super = fs->fs->super;
@@ -261,16 +301,7 @@ static int start_writing(struct ext4 *fs, const char **why)
     fs->n_blocks_max = fs->cache.n_max / 2;
     super->s_mtime = (uint32_t)time(NULL);
     super->s_mnt_count++;
-    if (fs->has_journal)
-        ext2fs_set_feature_journal_needs_recovery(super);
-    else
-        super->s_state &= (uint16_t)~EXT2_VALID_FS;
-    error = meta_write_super(fs);
-    if (!error && fs->has_journal) {
-        error = journal_start(&fs->journal, ext2fs_has_feature_64bit(super),
-                              ext2fs_has_feature_metadata_csum(super), fs->n_blocks_max);
-        fs->n_blocks_max = fs->journal.n_blocks_max;
-    }
+    error = fs->has_journal ? start_journal(fs) : start_without_journal(fs);
     if (!error)
         error = inode_free_orphans(fs);
     if (error == -EIO && !*why)
@@ -292,11 +323,12 @@ static int mount(struct ext4 *fs, const char **why)
     error = load(fs, &super, why);
     if (!error && fs->has_journal)
         error = open_journal(fs, why);
-    if (error)
-        return error;
-    if (fs->has_journal && (super.s_feature_incompat & EXT3_FEATURE_INCOMPAT_RECOVER ||
-                            !journal_is_empty(&fs->journal)))
+    if (!error && fs->has_journal &&
+        (super.s_feature_incompat & EXT3_FEATURE_INCOMPAT_RECOVER ||
+         !journal_is_empty(&fs->journal)))
         error = recover(fs, &super, why);
+    if (!error)
+        error = check_loaded(fs, why);
     if (error || fs->options.read_only)
         return error;
     fs->read_only = false;
@@ -346,15 +378,16 @@ int ext4_unmount(struct ext4 *fs)
 
     pthread_mutex_lock(&fs->lock);
     int error = fs->dead ? -EIO : fs->read_only ? 0 : inode_free_unlinked(fs);
-    if (!error)
-        error = fs->read_only ? 0 : tx_commit(fs);
     if (!error && !fs->read_only) {
-        if (fs->has_journal)
-            error = journal_stop(&fs->journal, &fs->cache);
+        error = tx_commit(fs);
         ext2fs_clear_feature_journal_needs_recovery(super);
         super->s_state |= EXT2_VALID_FS;
-        if (!error)
+        if (!error && fs->has_journal)
+            error = put_super(fs);
+        else if (!error)
             error = meta_write_super(fs);
+        if (!error && fs->has_journal)
+            error = journal_stop(&fs->journal);
     }
     fs->dead = true;
     pthread_mutex_unlock(&fs->lock);

@@ -34,8 +34,10 @@ static void write_sectors(struct simdisk *sim, uint64_t offset, const uint8_t *b
     for (size_t at = 0; at < len; at += sector_bytes) {
         uint8_t *copy = must(malloc(sector_bytes));
         memcpy(copy, sim->bytes + offset + at, sector_bytes);
-        *add_event(sim) = (struct simdisk_event){
-            .what = SIMDISK_WRITE, .sector = (offset + at) / sector_bytes, .bytes = copy};
+        *add_event(sim) = (struct simdisk_event){.what = SIMDISK_WRITE,
+                                                 .sector = (offset + at) / sector_bytes,
+                                                 .request = sim->n_writes,
+                                                 .bytes = copy};
     }
 }
 
@@ -175,8 +177,20 @@ uint64_t simdisk_random(uint64_t *state)
     return z ^ z >> 31;
 }
 
-uint8_t *simdisk_cut(const struct simdisk *sim, size_t n_events, unsigned keep, uint64_t *random)
+/* The same for all sectors of a piece that one request wrote. */
+static bool is_kept(const struct simdisk *sim, const struct simdisk_event *event, unsigned keep,
+                    uint32_t piece_bytes, uint64_t seed)
 {
+    uint64_t piece = event->sector / (piece_bytes / sim->disk.sector_bytes);
+    uint64_t state = seed ^ event->request << 32 ^ piece * 0x9e3779b97f4a7c15;
+
+    return (simdisk_random(&state) & 0xff) < keep;
+}
+
+uint8_t *simdisk_cut(const struct simdisk *sim, size_t n_events, unsigned keep,
+                     uint32_t piece_bytes, uint64_t *random)
+{
+    uint64_t seed = simdisk_random(random);
     uint32_t sector_bytes = sim->disk.sector_bytes;
     uint8_t *bytes = must(malloc(sim->disk.bytes));
     size_t n_flushed = n_events;
@@ -187,7 +201,7 @@ uint8_t *simdisk_cut(const struct simdisk *sim, size_t n_events, unsigned keep, 
     for (size_t i = 0; i < n_events; i++) {
         const struct simdisk_event *event = &sim->events[i];
         if (event->what == SIMDISK_WRITE &&
-            (i < n_flushed || (simdisk_random(random) & 0xff) < keep))
+            (i < n_flushed || is_kept(sim, event, keep, piece_bytes, seed)))
             memcpy(bytes + event->sector * sector_bytes, event->bytes, sector_bytes);
     }
     return bytes;

@@ -16,7 +16,8 @@
 /** A write of one sector, or a flush, or a mark of the test's. */
 struct simdisk_event {
     enum { SIMDISK_WRITE, SIMDISK_FLUSH, SIMDISK_MARK } what;
-    uint64_t sector; /**< a mark: its number */
+    uint64_t sector;  /**< a mark: its number */
+    uint64_t request; /**< which one it was part of */
     uint8_t *bytes;
 };
 
@@ -47,12 +48,14 @@ void simdisk_mark(struct simdisk *sim, uint64_t n);
 
 /**
  * The medium after a cut behind the first `n_events` of what was recorded: what was flushed, and of
- * what was not each sector with a chance of `keep` in 256.
+ * what was not each piece with a chance of `keep` in 256.
  *
+ * @param piece_bytes  what the medium writes whole or not at all: a sector, or several.
  * @param random  state of the generator, changed.
  * @return bytes from malloc(), as many as the disk has.
  */
-uint8_t *simdisk_cut(const struct simdisk *sim, size_t n_events, unsigned keep, uint64_t *random);
+uint8_t *simdisk_cut(const struct simdisk *sim, size_t n_events, unsigned keep,
+                     uint32_t piece_bytes, uint64_t *random);
 /** The highest mark among the first `n_events`, 0 when there is none. */
 uint64_t simdisk_marked(const struct simdisk *sim, size_t n_events);
 
