@@ -23,6 +23,7 @@ enum step {
     DISCONNECT, /* it leaves, or never should have been where it is */
     RELEASE,    /* it let go */
     RESTART,    /* it waits for us again */
+    ASK,        /* it has closed, and starts again when it is shown that we do */
     OFFER,      /* it is connected, as before; when it says so once more, it offers something new */
 };
 
@@ -31,7 +32,7 @@ enum step {
  * Initialised, Connected, Closing, Closed, Reconfiguring, Reconfigured.
  */
 static const uint8_t steps[FRONT_STATES][BACKEND_STATES] = {
-    [FRONT_INITIALISING] = {NOTHING, NOTHING, PUBLISH, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING,
+    [FRONT_INITIALISING] = {NOTHING, NOTHING, PUBLISH, NOTHING, NOTHING, NOTHING, ASK, NOTHING,
                             NOTHING},
     [FRONT_PUBLISHED] = {DISCONNECT, NOTHING, NOTHING, NOTHING, CONNECT, DISCONNECT, DISCONNECT,
                          NOTHING, NOTHING},
@@ -39,8 +40,7 @@ static const uint8_t steps[FRONT_STATES][BACKEND_STATES] = {
                          DISCONNECT, NOTHING, NOTHING},
     [FRONT_CLOSING] = {RELEASE, RELEASE, RELEASE, NOTHING, NOTHING, NOTHING, RELEASE, NOTHING,
                        NOTHING},
-    [FRONT_CLOSED] = {NOTHING, RESTART, RESTART, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING,
-                      NOTHING},
+    [FRONT_CLOSED] = {NOTHING, RESTART, RESTART, NOTHING, NOTHING, NOTHING, ASK, NOTHING, NOTHING},
     [FRONT_GONE] = {NOTHING},
 };
 
@@ -96,6 +96,7 @@ static void step_publish(struct front *front)
         step_disconnect(front);
         return;
     }
+    front->asked = false;
     enter(front, FRONT_PUBLISHED);
 }
 
@@ -122,6 +123,19 @@ static void step_restart(struct front *front)
     show_state(front, XenbusStateInitialising);
 }
 
+/*
+ * Its device was closed (by us, or it sees late that we have), and is there still. One that is taken
+ * away is not online: nothing may be written then in a folder that the toolstack removes.
+ */
+static bool step_ask(struct front *front)
+{
+    if (front->faulty || front->asked || front_backend_number(front, "online", 0) != 1)
+        return false;
+    step_restart(front);
+    front->asked = true;
+    return true;
+}
+
 static bool take_step(struct front *front, enum step step, bool fired)
 {
     switch (step) {
@@ -142,6 +156,8 @@ static bool take_step(struct front *front, enum step step, bool fired)
     case RESTART:
         step_restart(front);
         return true;
+    case ASK:
+        return step_ask(front);
     case OFFER:
         if (fired && front->driver->offered)
             front->driver->offered(front);

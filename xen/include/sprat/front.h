@@ -6,7 +6,8 @@
  *           ^ | | | +------disconnect()--------+ backend closes, lies, or is gone | v
  *        CLOSED <--------release()------------ CLOSING               backend let go
  *
- * A backend that starts again finds the frontend in CLOSED and takes it through the same steps. All
+ * A backend that starts again finds the frontend in CLOSED and takes it through the same steps; one
+ * that has closed and stays (it is "online") is asked to, unless it was left for a fault. All
  * of a driver's functions run in the worker thread, so they may ask xenstore; none runs twice at a
  * time.
  */
@@ -72,6 +73,7 @@ struct front {
     bool faulty, closing, watched, looking;
     bool backend_left; /**< the state in which it was disconnected */
     bool state_fired;  /**< the backend wrote its state since it was last read */
+    bool asked;        /**< a backend that has closed to start again */
 };
 
 /** Numbers of the devices of a kind that the toolstack gave. @return how many, or -errno. */
