@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Disks of real guests, behind Linux' blkback: what dom0 finds on them, and what comes and goes."""
+
+import contextlib
+import shlex
+import struct
+import unittest
+
+from support import BUILD, console, dom0, eventually, sprat
+
+MIB = 2**20
+SIZE = 4 * MIB
+XVDA = 51712
+MASK = 2**64 - 1
+
+
+def pattern(seed, size=SIZE):
+    """Return what test-disk writes with this seed."""
+    words = []
+    for place in range(1, size // 8 + 1):
+        x = (place * 0x9E3779B97F4A7C15 + seed * 0xBF58476D1CE4E5B9) & MASK
+        words.append(x ^ x >> 29)
+    return struct.pack(f"<{len(words)}Q", *words)
+
+
+class Disk:
+    """A loop device of dom0 over a file there. Use it in a `with`."""
+
+    def __init__(self, name, size=SIZE):
+        self.file = f"/tmp/{name}.img"
+        self.name, self.size, self.device = name, size, None
+
+    def __enter__(self):
+        self.device = dom0(
+            f"modprobe loop; truncate -s {self.size} {self.file} && device=$(losetup -f) &&"
+            f" losetup $device {self.file} && echo $device").strip()  # fmt: skip
+        return self
+
+    def __exit__(self, *_):
+        dom0(f"losetup -d {self.device}; rm {self.file}")
+
+    def fill(self, data):
+        """Put data on it."""
+        path = self._shared(data)
+        dom0(f"dd if={path} of={self.device} bs=1M 2>/dev/null && sync")
+        path.unlink()
+
+    def holds(self, data):
+        """Is that what is on it?"""
+        path = self._shared(data)
+        same = dom0(f"cmp -s {path} {self.file} && echo same || true").strip() == "same"
+        path.unlink()
+        return same
+
+    def _shared(self, data):
+        path = BUILD / f"test-{self.name}.bin"  # dom0 sees the build folder
+        path.write_bytes(data)
+        return path
+
+
+@contextlib.contextmanager
+def guest(name, arguments, *disks, image="test-disk"):
+    """A guest that runs; it is destroyed in the end. Yields what waits for a text on its console."""
+    specs = ", ".join(f"'{spec}'" for spec in disks)
+    words = ["xl", "create", "-q", "-e", f"{BUILD}/test/guest/{image}.cfg", f'name="{name}"',
+             f"disk=[{specs}]", "max_grant_frames=8", f'extra="{arguments}"']  # fmt: skip
+    dom0(f"rm -f /var/log/xen/console/guest-{name}.log; {shlex.join(words)}")
+    try:
+        yield lambda text: eventually(lambda: text in console(name))
+    except AssertionError as error:
+        raise AssertionError(f"{error}; the guest says:\n{console(name)}") from None
+    finally:
+        dom0(f"xl destroy {name} 2>/dev/null || true")
+
+
+class Data(unittest.TestCase):
+    """What a guest writes is on the disk, and the other way round."""
+
+    def test_what_each_side_writes_the_other_reads(self):
+        with Disk("data") as disk:
+            disk.fill(pattern(1))
+            words = "xvda size verify:1 write:2 verify:2"
+            with guest("disk-data", words, f"phy:{disk.device},xvda,w") as wait:
+                wait("all passed")
+                said = console("disk-data")
+            self.assertIn(f"{SIZE} bytes in sectors of 512", said)
+            self.assertTrue(disk.holds(pattern(2)))
+
+    def test_what_is_discarded_is_gone(self):
+        with Disk("discard") as disk:
+            disk.fill(pattern(3))
+            with guest("disk-discard", "xvda discard:1048576", f"phy:{disk.device},xvda,w") as wait:
+                wait("discard:1048576: 0")
+                wait("all passed")
+            left = pattern(3)
+            self.assertTrue(disk.holds(left[:MIB] + bytes(65536) + left[MIB + 65536 :]))
+
+    def test_a_file_system_call_is_a_request(self):
+        with Disk("posix", 8 * MIB) as disk, Disk("second") as second:
+            disks = f"phy:{disk.device},xvda,w", f"phy:{second.device},xvdb,r"
+            with guest("disk-posix", "", *disks, image="test-blkdev") as wait:
+                wait("all passed")
+
+
+class Errors(unittest.TestCase):
+    """Disks that can't do what is asked for."""
+
+    def test_a_disk_for_reading_takes_no_writes(self):
+        with Disk("readonly") as disk:
+            words = "xvda size at:0"
+            with guest("disk-ro", words, f"phy:{disk.device},xvda,r") as wait:
+                wait("all passed")
+                said = console("disk-ro")
+            self.assertIn("read-only", said)
+            self.assertIn("write 30\n", said.replace("\r", ""))  # EROFS
+            self.assertIn("read 0\n", said.replace("\r", ""))
+
+    def test_sectors_that_fail_are_errors_and_others_are_not(self):
+        with Disk("eio") as disk:
+            table = (f"0 2048 linear {disk.device} 0\\n2048 8 error\\n"
+                     f"2056 6136 linear {disk.device} 2056")
+            dom0(f"modprobe dm-mod; printf '{table}\\n' | DM_DISABLE_UDEV=1 dmsetup create sprat-eio")
+            try:
+                words = "xvda at:0 at:1048576 at:1052672"
+                with guest("disk-eio", words, "phy:/dev/mapper/sprat-eio,xvda,w") as wait:
+                    wait("all passed")
+                    said = console("disk-eio").replace("\r", "")
+            finally:
+                dom0("DM_DISABLE_UDEV=1 dmsetup remove --retry sprat-eio")
+            numbers = [line.split()[1] for line in said.splitlines()
+                       if line.startswith(("write ", "read "))]  # fmt: skip
+            self.assertEqual(numbers, ["0", "0", "5", "5", "0", "0"])  # EIO
+
+
+class Changes(unittest.TestCase):
+    """What happens to disks while a guest has them."""
+
+    def test_a_disk_grows_while_it_is_in_use(self):
+        with Disk("grow") as disk:
+            words = f"xvda size write:1 grown:{2 * SIZE} write:2 verify:2"
+            with guest("disk-grow", words, f"phy:{disk.device},xvda,w") as wait:
+                wait(f"waiting for {2 * SIZE} bytes")
+                dom0(f"truncate -s {2 * SIZE} {disk.file} && losetup -c {disk.device}")
+                wait("all passed")
+            self.assertTrue(disk.holds(pattern(2, 2 * SIZE)))
+
+    def test_a_disk_comes_and_goes(self):
+        with Disk("first", MIB) as first, Disk("plugged") as second:
+            second.fill(pattern(4))
+            words = "xvda appear:xvdb verify:4 write:5 gone"
+            with guest("disk-plug", words, f"phy:{first.device},xvda,w") as wait:
+                wait("waiting for xvdb")
+                dom0(f"xl block-attach disk-plug phy:{second.device},xvdb,w")
+                wait("waiting for its end")
+                dom0("xl block-detach disk-plug xvdb")
+                wait("all passed")
+            self.assertTrue(second.holds(pattern(5)))
+
+    def test_a_backend_that_starts_again_is_given_all_that_it_had(self):
+        with Disk("restart", MIB) as disk:
+            # Each request takes 50 ms, so that there are always some under way.
+            dom0(f"modprobe dm-delay; echo '0 2048 delay {disk.device} 0 50' |"
+                 " DM_DISABLE_UDEV=1 dmsetup create sprat-slow")  # fmt: skip
+            driver = "/sys/bus/xen-backend/drivers/vbd"
+            try:
+                with guest("disk-restart", "xvda churn:3 write:9",
+                           "phy:/dev/mapper/sprat-slow,xvda,w") as wait:  # fmt: skip
+                    device = f"vbd-$(xl domid disk-restart)-{XVDA}"
+                    for connection in (1, 2):
+                        wait(f"churning on connection {connection}")
+                        dom0(f"echo {device} >{driver}/unbind; echo {device} >{driver}/bind")
+                    wait("all passed")
+                    said = console("disk-restart")
+            finally:
+                dom0("DM_DISABLE_UDEV=1 dmsetup remove --retry sprat-slow")
+            self.assertNotIn("resent 0 ", said)
+            self.assertIn("faults 0 ", said)
+            self.assertTrue(disk.holds(pattern(9, MIB)))
+
+
+if __name__ == "__main__":
+    unittest.main()
