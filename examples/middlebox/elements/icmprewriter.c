@@ -71,41 +71,30 @@ static void rewrite(struct icmprewriter *r, struct packet *p, struct ip_hdr *ip,
         packet_set_dst_ip(p, to->dst);
 }
 
-static void icmprewriter_push(struct element *e, unsigned port, struct packet *batch)
+static unsigned icmprewriter_route(struct element *e, unsigned port, struct packet *p)
 {
     struct icmprewriter *r = (struct icmprewriter *)e;
-    struct splitter split;
+    struct ip_hdr *ip = packet_ip(p);
+    uint8_t *icmp = NULL;
+    struct rwentry *w = NULL;
+    struct flowid f, to;
+    uint32_t len = 0;
 
     (void)port;
-    split_init(&split);
-    while (batch) {
-        struct packet *p = batch;
-        struct ip_hdr *ip = packet_ip(p);
-        uint8_t *icmp = NULL;
-        struct rwentry *w = NULL;
-        struct flowid f, to;
-        uint32_t len = 0;
-
-        batch = p->next;
-        p->next = NULL;
-        if (ip && ip->proto == IPPROTO_ICMP)
-            icmp = ip_transport(p, ip, 8 + 20, &len);
-        if (icmp &&
-            (icmp[0] == 3 || icmp[0] == 4 || icmp[0] == 5 || icmp[0] == 11 || icmp[0] == 12) &&
-            quoted_reply((struct ip_hdr *)(icmp + 8), len - 8, &f)) {
-            for (unsigned i = 0; i < r->n && !w; i++)
-                w = rewriter_find(r->maps[i], &f);
-        }
-        if (!w) {
-            r->drops++;
-            split_add(e, &split, 1, p);
-            continue;
-        }
-        to = rwentry_result(w);
-        rewrite(r, p, ip, icmp, len, &to);
-        split_add(e, &split, 0, p);
+    if (ip && ip->proto == IPPROTO_ICMP)
+        icmp = ip_transport(p, ip, 8 + 20, &len);
+    if (icmp && (icmp[0] == 3 || icmp[0] == 4 || icmp[0] == 5 || icmp[0] == 11 || icmp[0] == 12) &&
+        quoted_reply((struct ip_hdr *)(icmp + 8), len - 8, &f)) {
+        for (unsigned i = 0; i < r->n && !w; i++)
+            w = rewriter_find(r->maps[i], &f);
     }
-    split_flush(e, &split);
+    if (!w) {
+        r->drops++;
+        return 1;
+    }
+    to = rwentry_result(w);
+    rewrite(r, p, ip, icmp, len, &to);
+    return 0;
 }
 
 static const struct field fields[] = {
@@ -123,5 +112,5 @@ const struct element_class class_ICMPRewriter = {
     .fields = fields,
     .configure = icmprewriter_configure,
     .cleanup = icmprewriter_cleanup,
-    .push = icmprewriter_push,
+    .route = icmprewriter_route,
 };

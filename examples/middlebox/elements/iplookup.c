@@ -242,28 +242,19 @@ static void lookup_cleanup(struct element *e)
     free(((struct lookup *)e)->nodes);
 }
 
-static void lookup_push(struct element *e, unsigned port, struct packet *batch)
+static unsigned lookup_route(struct element *e, unsigned port, struct packet *p)
 {
     struct lookup *l = (struct lookup *)e;
-    struct splitter split;
+    const struct route *r = find(l, be32_to_host(packet_dst_ip(p)));
 
     (void)port;
-    split_init(&split);
-    while (batch) {
-        struct packet *p = batch;
-        const struct route *r = find(l, be32_to_host(packet_dst_ip(p)));
-
-        batch = p->next;
-        if (!r) {
-            l->drops++;
-            packet_kill(p);
-            continue;
-        }
-        if (r->gw)
-            packet_set_dst_ip(p, r->gw);
-        split_add(e, &split, (unsigned)r->port, p);
+    if (!r) {
+        l->drops++;
+        return ROUTE_DROP;
     }
-    split_flush(e, &split);
+    if (r->gw)
+        packet_set_dst_ip(p, r->gw);
+    return (unsigned)r->port;
 }
 
 static int read_table(struct hcall *c)
@@ -394,7 +385,7 @@ static const struct handler static_handlers[] = {
         .handlers = handlers_,                                                                     \
         .configure = lookup_configure,                                                             \
         .cleanup = lookup_cleanup,                                                                 \
-        .push = lookup_push,                                                                       \
+        .route = lookup_route,                                                                     \
     }
 
 LOOKUP_CLASS(RadixIPLookup, handlers);

@@ -16,10 +16,16 @@ struct meter {
     unsigned n;
 };
 
+/* Bandwidth...: bytes, where the others count packets. */
+static bool counts_bytes(const struct element *e)
+{
+    return e->cls->name[0] == 'B';
+}
+
 static int meter_configure(struct element *e, struct conf *c)
 {
     struct meter *m = (struct meter *)e;
-    bool bytes = e->cls->name[0] == 'B';
+    bool bytes = counts_bytes(e);
 
     if (!c->argc)
         return conf_error(c, (struct str){NULL, 0}, "a RATE is missing");
@@ -46,27 +52,18 @@ static void meter_cleanup(struct element *e)
     free(((struct meter *)e)->limits);
 }
 
-static void meter_push(struct element *e, unsigned port, struct packet *batch)
+static unsigned meter_route(struct element *e, unsigned port, struct packet *p)
 {
     struct meter *m = (struct meter *)e;
-    bool bytes = e->cls->name[0] == 'B';
-    struct splitter split;
+    unsigned i = 0;
+    uint64_t now;
 
     (void)port;
-    split_init(&split);
-    while (batch) {
-        struct packet *p = batch;
-        unsigned i = 0;
-        uint64_t now;
-
-        batch = p->next;
-        rate_add(&m->rate, now_ns(e), bytes ? p->len : 1);
-        now = rate_get(&m->rate, now_ns(e));
-        while (i < m->n && now >= m->limits[i])
-            i++;
-        split_add(e, &split, i, p);
-    }
-    split_flush(e, &split);
+    rate_add(&m->rate, now_ns(e), counts_bytes(e) ? p->len : 1);
+    now = rate_get(&m->rate, now_ns(e));
+    while (i < m->n && now >= m->limits[i])
+        i++;
+    return i;
 }
 
 #define METER_CLASS(id)                                                                            \
@@ -78,7 +75,7 @@ static void meter_push(struct element *e, unsigned port, struct packet *batch)
         .flags = CLASS_ARGS,                                                                       \
         .configure = meter_configure,                                                              \
         .cleanup = meter_cleanup,                                                                  \
-        .push = meter_push,                                                                        \
+        .route = meter_route,                                                                      \
     }
 
 METER_CLASS(Meter);
@@ -104,21 +101,12 @@ static int splitter_configure(struct element *e, struct conf *c)
     return 0;
 }
 
-static void splitter_push(struct element *e, unsigned port, struct packet *batch)
+static unsigned splitter_route(struct element *e, unsigned port, struct packet *p)
 {
     struct splitter_ *s = (struct splitter_ *)e;
-    bool bytes = e->cls->name[0] == 'B';
-    struct splitter split;
 
     (void)port;
-    split_init(&split);
-    while (batch) {
-        struct packet *p = batch;
-
-        batch = p->next;
-        split_add(e, &split, !bucket_take(&s->bucket, bytes ? p->len : 1, now_ns(e)), p);
-    }
-    split_flush(e, &split);
+    return !bucket_take(&s->bucket, counts_bytes(e) ? p->len : 1, now_ns(e));
 }
 
 static const struct field packet_fields[] = {
@@ -144,7 +132,7 @@ static const struct field byte_fields[] = {
         .fields = fields_,                                                                         \
         .configure = splitter_configure,                                                           \
         .changed = splitter_changed,                                                               \
-        .push = splitter_push,                                                                     \
+        .route = splitter_route,                                                                   \
     }
 
 SPLITTER_CLASS(RatedSplitter, packet_fields);

@@ -39,10 +39,9 @@ static uint8_t *flow_of_packet(const struct rewriter *r, const struct packet *p,
     return t;
 }
 
-/* Which output does this packet leave by? CLASSIFY-style: an output that does not exist
- * drops it. */
-static unsigned translate(struct rewriter *r, struct packet *p, unsigned input)
+static unsigned rewriter_route(struct element *e, unsigned input, struct packet *p)
 {
+    struct rewriter *r = (struct rewriter *)e;
     const struct spec *s = &r->specs[input];
     struct ip_hdr *ip = packet_ip(p);
     struct rwentry *w;
@@ -54,7 +53,7 @@ static unsigned translate(struct rewriter *r, struct packet *p, unsigned input)
         if (s->kind == SPEC_PASS)
             return s->outputs[0];
         r->drops++;
-        return UINT32_MAX;
+        return ROUTE_DROP;
     }
     w = rewriter_find(r, &f);
     /* requests go forward, replies backward: a reply alone makes no flow */
@@ -65,12 +64,12 @@ static unsigned translate(struct rewriter *r, struct packet *p, unsigned input)
             return s->outputs[0];
         if (s->kind == SPEC_DROP || (is_ping(r) && t[0] != 8)) {
             r->drops++;
-            return UINT32_MAX;
+            return ROUTE_DROP;
         }
         w = rewriter_begin(r, &f, input);
         if (!w) {
             r->drops++;
-            return UINT32_MAX;
+            return ROUTE_DROP;
         }
     }
     rewriter_note(r, w, t, len);
@@ -79,23 +78,6 @@ static unsigned translate(struct rewriter *r, struct packet *p, unsigned input)
     if (r->dst_anno)
         packet_set_dst_ip(p, to.dst);
     return w->output;
-}
-
-static void rewriter_push(struct element *e, unsigned port, struct packet *batch)
-{
-    struct splitter split;
-
-    split_init(&split);
-    while (batch) {
-        struct packet *p = batch;
-        unsigned output;
-
-        batch = p->next;
-        p->next = NULL;
-        output = translate((struct rewriter *)e, p, port);
-        split_add(e, &split, output, p);
-    }
-    split_flush(e, &split);
 }
 
 /* ---- life ---- */
@@ -351,7 +333,7 @@ static const struct field udp_fields[] = {
         .start = rewriter_start,                                                                   \
         .cleanup = rewriter_cleanup,                                                               \
         .take_state = rewriter_take_state,                                                         \
-        .push = rewriter_push,                                                                     \
+        .route = rewriter_route,                                                                   \
         .family = "rewriter",                                                                      \
     }
 

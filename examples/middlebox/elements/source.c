@@ -30,6 +30,11 @@ static void wake(struct element *e, struct timer *t)
     element_wake_pullers(e);
 }
 
+static bool is_rated(const struct source *s)
+{
+    return s->e.cls->name[0] == 'R';
+}
+
 static uint32_t packet_length(const struct source *s)
 {
     return s->length >= 0 ? (uint32_t)s->length : s->data.len;
@@ -58,7 +63,7 @@ static int source_configure(struct element *e, struct conf *c)
         return conf_error(c, (struct str){NULL, 0}, "END_CALL and STOP exclude each other");
     if (s->bandwidth)
         s->rate = s->bandwidth / (packet_length(s) ? packet_length(s) : 1);
-    if (e->cls->name[0] == 'R') {
+    if (is_rated(s)) {
         bucket_set(&s->bucket, s->rate, 0, 20 * NSEC_PER_MSEC, 1, now_ns(e));
         s->bucket.level_ns = s->bucket.level_ns > 0; /* one packet at once, then at the rate */
     }
@@ -108,37 +113,6 @@ static struct packet *make_batch(struct source *s, unsigned n)
     return batch;
 }
 
-static bool infinite_run(struct element *e)
-{
-    struct source *s = (struct source *)e;
-    struct packet *batch;
-
-    if (!s->active || !output_is_push(e, 0))
-        return false;
-    if (limited(s))
-        return finish(s);
-    if (element_stores_full(e))
-        return false;
-    batch = make_batch(s, s->burst ? s->burst : 1);
-    if (batch)
-        element_push(e, 0, batch);
-    return true;
-}
-
-static struct packet *infinite_pull(struct element *e, unsigned port, unsigned max)
-{
-    struct source *s = (struct source *)e;
-
-    (void)port;
-    if (!s->active)
-        return NULL;
-    if (limited(s)) {
-        finish(s);
-        return NULL;
-    }
-    return make_batch(s, max);
-}
-
 /* How many packets the rate allows now, up to max; arranges to come back when there are none. */
 static unsigned due(struct source *s, unsigned max)
 {
@@ -152,7 +126,7 @@ static unsigned due(struct source *s, unsigned max)
     return n;
 }
 
-static bool rated_run(struct element *e)
+static bool source_run(struct element *e)
 {
     struct source *s = (struct source *)e;
     struct packet *batch;
@@ -162,14 +136,16 @@ static bool rated_run(struct element *e)
         return false;
     if (limited(s))
         return finish(s);
-    n = due(s, BURST);
+    if (!is_rated(s) && element_stores_full(e))
+        return false;
+    n = is_rated(s) ? due(s, BURST) : s->burst ? s->burst : 1;
     batch = make_batch(s, n);
     if (batch)
         element_push(e, 0, batch);
     return n;
 }
 
-static struct packet *rated_pull(struct element *e, unsigned port, unsigned max)
+static struct packet *source_pull(struct element *e, unsigned port, unsigned max)
 {
     struct source *s = (struct source *)e;
 
@@ -180,7 +156,7 @@ static struct packet *rated_pull(struct element *e, unsigned port, unsigned max)
         finish(s);
         return NULL;
     }
-    return make_batch(s, due(s, max));
+    return make_batch(s, is_rated(s) ? due(s, max) : max);
 }
 
 static void timed_fire(struct element *e, struct timer *t)
@@ -297,8 +273,8 @@ const struct element_class class_InfiniteSource = {
     .handlers = handlers,
     .configure = source_configure,
     .changed = source_changed,
-    .pull = infinite_pull,
-    .run = infinite_run,
+    .pull = source_pull,
+    .run = source_run,
 };
 
 const struct element_class class_RatedSource = {
@@ -310,8 +286,8 @@ const struct element_class class_RatedSource = {
     .handlers = handlers,
     .configure = source_configure,
     .changed = source_changed,
-    .pull = rated_pull,
-    .run = rated_run,
+    .pull = source_pull,
+    .run = source_run,
 };
 
 const struct element_class class_TimedSource = {

@@ -42,65 +42,37 @@ static struct packet *switch_pull(struct element *e, unsigned port, unsigned max
     return element_pull(e, (unsigned)s->to, max);
 }
 
-static void rrswitch_push(struct element *e, unsigned port, struct packet *batch)
+static unsigned rrswitch_route(struct element *e, unsigned port, struct packet *p)
 {
     struct switch_ *s = (struct switch_ *)e;
-    struct splitter split;
+    int32_t to = s->to;
 
     (void)port;
-    split_init(&split);
-    while (batch) {
-        struct packet *p = batch;
-
-        batch = p->next;
-        split_add(e, &split, (unsigned)s->to, p);
-        s->to = s->to + 1 == (int32_t)e->n_out ? 0 : s->to + 1;
-    }
-    split_flush(e, &split);
+    (void)p;
+    s->to = to + 1 == (int32_t)e->n_out ? 0 : to + 1;
+    return (unsigned)to;
 }
 
 /* Packets that do not reach to the hashed bytes go to output 0, as Click's. */
-static unsigned hash_output(const struct switch_ *s, const struct packet *p)
+static unsigned hashswitch_route(struct element *e, unsigned port, struct packet *p)
 {
+    const struct switch_ *s = (const struct switch_ *)e;
     uint32_t h = 0;
 
+    (void)port;
     if (s->offset + s->length > p->len)
         return 0;
     for (uint32_t i = 0; i < s->length; i++)
         h += p->data[s->offset + i];
     h ^= h >> 4;
-    return h % s->e.n_out;
+    return h % e->n_out;
 }
 
-static void hashswitch_push(struct element *e, unsigned port, struct packet *batch)
+static unsigned randomswitch_route(struct element *e, unsigned port, struct packet *p)
 {
-    struct switch_ *s = (struct switch_ *)e;
-    struct splitter split;
-
     (void)port;
-    split_init(&split);
-    while (batch) {
-        struct packet *p = batch;
-
-        batch = p->next;
-        split_add(e, &split, hash_output(s, p), p);
-    }
-    split_flush(e, &split);
-}
-
-static void randomswitch_push(struct element *e, unsigned port, struct packet *batch)
-{
-    struct splitter split;
-
-    (void)port;
-    split_init(&split);
-    while (batch) {
-        struct packet *p = batch;
-
-        batch = p->next;
-        split_add(e, &split, port_random() % e->n_out, p);
-    }
-    split_flush(e, &split);
+    (void)p;
+    return port_random() % e->n_out;
 }
 
 static int hashswitch_configure(struct element *e, struct conf *c)
@@ -140,7 +112,7 @@ static const struct field hash_fields[] = {
     {0},
 };
 
-#define SWITCH_CLASS(id, fields_, configure_, push_)                                               \
+#define SWITCH_CLASS(id, fields_, configure_, push_, route_)                                       \
     const struct element_class class_##id = {                                                      \
         .name = #id,                                                                               \
         .ports = "1/1-",                                                                           \
@@ -149,13 +121,14 @@ static const struct field hash_fields[] = {
         .fields = fields_,                                                                         \
         .configure = configure_,                                                                   \
         .push = push_,                                                                             \
+        .route = route_,                                                                           \
     }
 
-SWITCH_CLASS(Switch, output_rw, switch_configure, switch_push);
-SWITCH_CLASS(StaticSwitch, output_fixed, switch_configure, switch_push);
-SWITCH_CLASS(RoundRobinSwitch, NULL, NULL, rrswitch_push);
-SWITCH_CLASS(RandomSwitch, NULL, NULL, randomswitch_push);
-SWITCH_CLASS(HashSwitch, hash_fields, hashswitch_configure, hashswitch_push);
+SWITCH_CLASS(Switch, output_rw, switch_configure, switch_push, NULL);
+SWITCH_CLASS(StaticSwitch, output_fixed, switch_configure, switch_push, NULL);
+SWITCH_CLASS(RoundRobinSwitch, NULL, NULL, NULL, rrswitch_route);
+SWITCH_CLASS(RandomSwitch, NULL, NULL, NULL, randomswitch_route);
+SWITCH_CLASS(HashSwitch, hash_fields, hashswitch_configure, NULL, hashswitch_route);
 
 #define PULLSWITCH_CLASS(id, fields_)                                                              \
     const struct element_class class_##id = {                                                      \

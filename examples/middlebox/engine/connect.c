@@ -209,50 +209,9 @@ static void check_use(struct connector *c)
     }
 }
 
-/* Pass batches through an element that only has an action for single packets. */
-static void action_push(struct element *e, unsigned port, struct packet *batch)
+static push_fn *push_of(const struct element_class *cls)
 {
-    struct packet *first = NULL, **tail = &first;
-
-    (void)port;
-    while (batch) {
-        struct packet *p = batch;
-
-        batch = p->next;
-        p->next = NULL;
-        p = e->cls->action(e, p);
-        if (p) {
-            *tail = p;
-            tail = &p->next;
-        }
-    }
-    if (first)
-        element_push(e, 0, first);
-}
-
-static struct packet *action_pull(struct element *e, unsigned port, unsigned max)
-{
-    (void)port;
-    /* a NULL would mean "nothing there", so go on while packets are dropped */
-    for (;;) {
-        struct packet *batch = element_pull(e, 0, max), *first = NULL, **tail = &first;
-
-        if (!batch)
-            return NULL;
-        while (batch) {
-            struct packet *p = batch;
-
-            batch = p->next;
-            p->next = NULL;
-            p = e->cls->action(e, p);
-            if (p) {
-                *tail = p;
-                tail = &p->next;
-            }
-        }
-        if (first)
-            return first;
-    }
+    return cls->push ? cls->push : cls->route ? element_route_push : element_action_push;
 }
 
 static void link_up(struct connector *c)
@@ -265,12 +224,10 @@ static void link_up(struct connector *c)
 
         out->is_push = in->is_push = push;
         if (push) {
-            *out = (struct link){.push = to->cls->push ? to->cls->push : action_push,
-                                 .peer = to,
-                                 .port = conn->to_port,
-                                 .is_push = true};
+            *out = (struct link){
+                .push = push_of(to->cls), .peer = to, .port = conn->to_port, .is_push = true};
         } else {
-            *in = (struct link){.pull = from->cls->pull ? from->cls->pull : action_pull,
+            *in = (struct link){.pull = from->cls->pull ? from->cls->pull : element_action_pull,
                                 .peer = from,
                                 .port = conn->from_port};
         }

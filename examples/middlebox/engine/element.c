@@ -33,6 +33,59 @@ void split_flush(struct element *e, struct splitter *s)
         packet_kill_batch(batch);
 }
 
+/* The packets of a batch that are left after the element's action on each. */
+static struct packet *act(struct element *e, struct packet *batch)
+{
+    struct packet *first = NULL, **tail = &first;
+
+    while (batch) {
+        struct packet *p = batch;
+
+        batch = p->next;
+        p->next = NULL;
+        p = e->cls->action(e, p);
+        if (p) {
+            *tail = p;
+            tail = &p->next;
+        }
+    }
+    return first;
+}
+
+void element_action_push(struct element *e, unsigned port, struct packet *batch)
+{
+    (void)port;
+    batch = act(e, batch);
+    if (batch)
+        element_push(e, 0, batch);
+}
+
+struct packet *element_action_pull(struct element *e, unsigned port, unsigned max)
+{
+    struct packet *batch, *left = NULL;
+
+    (void)port;
+    /* a NULL would mean "nothing there", so go on while packets are dropped */
+    while (!left && (batch = element_pull(e, 0, max)))
+        left = act(e, batch);
+    return left;
+}
+
+void element_route_push(struct element *e, unsigned port, struct packet *batch)
+{
+    struct splitter split;
+
+    split_init(&split);
+    while (batch) {
+        struct packet *p = batch;
+
+        batch = p->next;
+        p->next = NULL;
+        split_add(e, &split, e->cls->route(e, port, p), p);
+    }
+    split_flush(e, &split);
+}
+
 void element_wake_pullers(struct element *e)
 {
     for (unsigned i = 0; i < e->n_pullers; i++)

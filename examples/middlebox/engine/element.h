@@ -222,7 +222,9 @@ struct element_class {
     void (*changed)(struct element *e);
     /** One packet from input 0 to output 0: returns it, or NULL. May push to other outputs. */
     struct packet *(*action)(struct element *e, struct packet *p);
-    push_fn *push;
+    /** By which output a packet leaves; one that is not there (ROUTE_DROP) drops it. */
+    unsigned (*route)(struct element *e, unsigned port, struct packet *p);
+    push_fn *push; /* instead of action and route, for whole batches */
     pull_fn *pull;
     /** The task. Returns false when there is nothing to do until somebody wakes it. */
     bool (*run)(struct element *e);
@@ -305,6 +307,13 @@ bool element_stores_full(const struct element *e);
 
 /** There is room again in this Queue: wake those that wait for it. */
 void element_wake_feeders(struct element *e);
+
+#define ROUTE_DROP UINT32_MAX
+
+/** What pushes and pulls batches through an element that has an action or a route only. */
+void element_action_push(struct element *e, unsigned port, struct packet *batch);
+struct packet *element_action_pull(struct element *e, unsigned port, unsigned max);
+void element_route_push(struct element *e, unsigned port, struct packet *batch);
 
 /** Splits a batch into runs that go to the same output, keeping the order of the packets. */
 struct splitter {
