@@ -4,7 +4,6 @@
 .macro hypercall name, number
     .section .text.hypercall_\name, "ax"
     .globl  hypercall_\name
-    .hidden hypercall_\name
     .type   hypercall_\name, @function
 hypercall_\name:
     mov     %rcx, %r10

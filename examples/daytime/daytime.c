@@ -40,6 +40,7 @@ int main(void)
 {
     int fd = listener();
 
+    printf("daytime: serving on port %d\n", PORT);
     for (;;) {
         int peer = accept(fd, NULL, NULL);
         if (peer < 0) {

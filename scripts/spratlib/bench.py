@@ -2,6 +2,7 @@
 """Measure what guests cost, to the last digit."""
 
 from spratlib import bench_block, bench_boot, bench_cost, bench_launch, bench_middlebox, bench_net
+from spratlib import bench_pv
 
 
 def add_arguments(parser):
@@ -14,6 +15,8 @@ def add_arguments(parser):
     bench_boot.add_arguments(boot)
     block = measures.add_parser("block", help="requests to a disk, beside Linux with fio")
     bench_block.add_arguments(block)
+    pv = measures.add_parser("pv", help="what Xen's primitives cost a guest, in instructions")
+    bench_pv.add_arguments(pv)
     middlebox = measures.add_parser("middlebox", help="what middleboxes cost, beside Linux")
     bench_middlebox.add_arguments(middlebox)
     net = measures.add_parser("net", help="what network services reach, beside Linux")

@@ -9,13 +9,15 @@ With each of the toolstacks, one after the other on the same host:
   sprat-pool   the launcher, from shells built ahead
 
 The CSV has a line for each guest; samples.csv the memory after each so many guests; environment.txt
-what host it was. The times are the host's own: compare them within one run only.
+what host it was. The times are the host's own: compare them within one run only. A toolstack that
+fails is left there, and the run goes on with the next one.
 """
 
 import csv
 import json
 import os
 import pathlib
+import re
 import shutil
 import statistics
 import subprocess
@@ -25,7 +27,9 @@ from spratlib import fleet, guest_cfg, lab, lab_cli, paths, run, toolstack
 from spratlib.errors import SpratError, UsageError
 
 TOOLSTACKS = ("xl", "sprat", "sprat-pool")
-PHASES = ("domain", "build", "console", "store", "start")
+PHASES = ("domain", "build", "console", "store", "vif", "start")
+# What guests of these are told, and what they say when they are ready; of others --cmdline, --ready.
+IMAGES = {"hello": ("stay", "from Sprat"), "daytime": ("sprat.ip=10.0.0.2/24", "serving on port")}
 COLUMNS = ("toolstack", "image", "number", "create_ns", "ready_ns", *(f"{p}_ns" for p in PHASES))
 SAMPLE_COLUMNS = ("toolstack", "image", "guests", "xen_free_kib", "dom0_available_kib",
                   "xenstored_kib", "launcher_kib")  # fmt: skip
@@ -40,14 +44,14 @@ def add_arguments(parser):
     parser.description = __doc__
     parser.add_argument("--guests", type=lab_cli.positive, default=100, metavar="N",
                         help="so many at once (default: %(default)s)")
+    parser.add_argument("--xl-guests", type=lab_cli.positive, metavar="N",
+                        help="no more than so many by xl, which takes seconds for one")
     parser.add_argument("--image", default="hello", metavar="CFG[,CFG...]",
                         help="cfg files, or names of such (default: %(default)s)")
     parser.add_argument("--toolstack", default=",".join(TOOLSTACKS), metavar="T[,T...]",
                         help="of %(default)s")
-    parser.add_argument("--cmdline", default="stay", metavar="TEXT",
-                        help="the guests' command line (default: '%(default)s')")
-    parser.add_argument("--ready", default="from Sprat", metavar="TEXT",
-                        help="what a guest says in main (default: '%(default)s')")
+    parser.add_argument("--cmdline", metavar="TEXT", help="the guests' command line")
+    parser.add_argument("--ready", metavar="TEXT", help="what a guest says in main")
     parser.add_argument("--lab", metavar="NAME", default=os.environ.get("SPRAT_LAB") or None,
                         help="the lab to use (default: $SPRAT_LAB)")
     parser.add_argument("--output", metavar="DIR", help="default: bench/boot in the build folder")
@@ -70,8 +74,13 @@ def main(args):
         (output / "environment.txt").write_text(bench.environment())
         for image in images:
             for name in chosen:
-                lab_cli.report(f"{image.cfg.stem}: {args.guests} guests by {name}")
-                taken_s = bench.measure(image, name, rows, samples)
+                if name == "sprat-pool" and re.search(r"(?m)^vif\s*=", image.cfg.read_text()):
+                    continue  # pools are of guests without interfaces
+                count = args.guests
+                if name == "xl" and args.xl_guests:
+                    count = min(count, args.xl_guests)
+                lab_cli.report(f"{image.cfg.stem}: {count} guests by {name}")
+                taken_s = bench.measure(image, name, count, rows, samples)
                 destroyed.append((name, image.cfg.stem, taken_s))
     write_csv(output / "boot.csv", COLUMNS, rows)
     write_csv(output / "samples.csv", SAMPLE_COLUMNS, samples)
@@ -88,6 +97,7 @@ class Bench:
         self.tools, self.args = tools, args
         self.launcher = fleet.Launcher(tools)
         self.cfg = output / "guest.cfg"
+        self.ready = ""
 
     def shell(self, command):
         """Run a shell command in dom0; return its output. SpratError when it fails."""
@@ -117,27 +127,37 @@ class Bench:
         first, *numbers = text.split("\n")
         return (json.loads(first)["xen_free_kib"], *map(int, filter(None, numbers)))
 
-    def measure(self, image, name, rows, samples):
-        """Create the guests, then destroy them; return the seconds that took."""
+    def measure(self, image, name, count, rows, samples):
+        """Create `count` guests, then destroy them; return the seconds that took."""
         self.launcher.start()
         if self.launcher.guests():
             raise SpratError("the launcher has guests already; first: spratctl destroy --all")
         text = image.cfg.read_text()
+        cmdline, ready = IMAGES.get(image.cfg.stem, ("", ""))
+        if self.args.cmdline is not None:
+            cmdline = self.args.cmdline
+        self.ready = guest_cfg.quote_word(self.args.ready or ready)
+        if self.ready == "''":
+            raise UsageError(f"--ready: what does {image.cfg.stem} say when it is ready?")
         lines = [line for line in text.splitlines() if not line.startswith(("extra", "name"))]
-        lines += ['name = "bench"', f"extra = {guest_cfg.quote(self.args.cmdline)}"]
+        lines += ['name = "bench"', f"extra = {guest_cfg.quote(cmdline)}"]
         self.cfg.write_text("\n".join(lines) + "\n")
-        stem, count = image.cfg.stem, self.args.guests
+        stem = image.cfg.stem
         if name == "sprat-pool":
             self.fill_pool(min(count, POOL_MAX))
         samples.append((name, stem, 0, *self.sample()))
         for first in range(1, count + 1, BLOCK):
             n = min(BLOCK, count + 1 - first)
-            block = self.create_xl(first, n) if name == "xl" else self.create(first, n)
+            try:
+                block = self.create_xl(first, n) if name == "xl" else self.create(first, n)
+            except SpratError as error:
+                lab_cli.report(f"{name} fails between guest {first} and {first + n - 1}: {error}")
+                break
             rows += [(name, stem, first + i, *row) for i, row in enumerate(block)]
             samples.append((name, stem, first + n - 1, *self.sample()))
         started = time.monotonic()
         if name == "xl":
-            self.shell(f"for i in $(seq {count}); do xl destroy bench-$i || exit 1; done")
+            self.shell(f"for i in $(seq {count}); do xl destroy bench-$i 2>/dev/null; done; true")
         else:
             self.launcher.ask("destroy --all")
         taken_s = time.monotonic() - started
@@ -155,10 +175,9 @@ class Bench:
 
     def create(self, first, count):
         """Create guests by the launcher; return their figures."""
-        ready = guest_cfg.quote_word(self.args.ready)
         answers = self.launcher.ask(
             f"create --parallel 1 --count {count} --first {first}"
-            f" --timeout {READY_S} --ready {ready}",
+            f" --timeout {READY_S} --ready {self.ready}",
             [self.cfg],
         )
         figures = []
@@ -182,8 +201,7 @@ class Bench:
             started = time.monotonic_ns()
             self.shell(f"xl create -q -e {self.cfg} 'name=\"bench-{number}\"'")
             created_ns = time.monotonic_ns() - started
-            ready = guest_cfg.quote_word(self.args.ready)
-            self.shell(f"n=0; until grep -q {ready} {log}; do n=$((n+1));"
+            self.shell(f"n=0; until grep -q {self.ready} {log}; do n=$((n+1));"
                        f" [ $n -lt {READY_S * 20} ] || exit 1; usleep 50000; done")  # fmt: skip
             figures.append((created_ns, time.monotonic_ns() - started, *([""] * len(PHASES))))
         return figures

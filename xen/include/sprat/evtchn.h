@@ -14,6 +14,8 @@
 
 #include <xen/xen.h>
 
+#include <sprat/compiler.h>
+
 typedef uint32_t evtchn_t; /**< a port number; 0 is none */
 
 struct evtchn {
@@ -30,19 +32,21 @@ struct evtchn {
  * @param channel  owned by the caller, must stay until evtchn_close().
  * @return 0, -EINVAL for a port outside the ABI, -ENOMEM.
  */
-int evtchn_bind(struct evtchn *channel, evtchn_t port, void (*handler)(void *), void *arg);
+SPRAT_API int evtchn_bind(struct evtchn *channel, evtchn_t port, void (*handler)(void *),
+                          void *arg);
 
 /** Make a port that `remote` may connect to, and bind it. @return 0 or -errno. */
-int evtchn_alloc(struct evtchn *channel, domid_t remote, void (*handler)(void *), void *arg);
+SPRAT_API int evtchn_alloc(struct evtchn *channel, domid_t remote, void (*handler)(void *),
+                           void *arg);
 
 /** Make and bind a port for one of Xen's own interrupts (VIRQ_*). @return 0 or -errno. */
 int evtchn_bind_virq(struct evtchn *channel, uint32_t virq, void (*handler)(void *), void *arg);
 
 /** Receive no more, and close the port if no other has it. Callable from its own handler. */
-void evtchn_close(struct evtchn *channel);
+SPRAT_API void evtchn_close(struct evtchn *channel);
 
 /** Tell the other side. Costs a hypercall. */
-void evtchn_notify(const struct evtchn *channel);
+SPRAT_API void evtchn_notify(const struct evtchn *channel);
 
 /** Call the handlers of all pending events. @return true when there was one. */
 bool evtchn_dispatch(void);

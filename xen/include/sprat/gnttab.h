@@ -14,6 +14,8 @@
 #include <xen/xen.h>
 #include <xen/grant_table.h>
 
+#include <sprat/compiler.h>
+
 /**
  * Let a domain map or copy a page.
  *
@@ -22,7 +24,7 @@
  * @return 0; -ENOSPC when the table is full and may not grow; -ENOSYS when Xen gives the guest
  * none.
  */
-int gnttab_grant(domid_t domid, const void *page, bool read_only, grant_ref_t *ref);
+SPRAT_API int gnttab_grant(domid_t domid, const void *page, bool read_only, grant_ref_t *ref);
 
 /**
  * Stop a domain from using a page.
@@ -31,7 +33,7 @@ int gnttab_grant(domid_t domid, const void *page, bool read_only, grant_ref_t *r
  * @return 0, or -EBUSY while the other domain still maps the page: keep it, do not reuse it.
  * Callable from event handlers. Source: xen/grant_table.h, "Invalidating an unused entry".
  */
-int gnttab_revoke(grant_ref_t ref);
+SPRAT_API int gnttab_revoke(grant_ref_t ref);
 
 /** Grants that exist now. */
 unsigned gnttab_used(void);

@@ -47,10 +47,10 @@ struct port_queue {
  *
  * @return 0 when woken, -ETIMEDOUT.
  */
-int port_wait(struct port_queue *queue, uint64_t deadline_ns);
+SPRAT_API int port_wait(struct port_queue *queue, uint64_t deadline_ns);
 
 /** Let all threads that wait here run again. Callable from event handlers. */
-void port_wake(struct port_queue *queue);
+SPRAT_API void port_wake(struct port_queue *queue);
 
 /** Something to be done soon, where waiting is allowed. Owned by the caller until it has run. */
 struct port_work {

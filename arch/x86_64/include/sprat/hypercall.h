@@ -3,7 +3,8 @@
  * Calls into Xen, one function each, as Xen's headers describe them.
  *
  * In the guest each is a jump into the hypercall page; on the host the fake hypervisor defines
- * them. All return 0 or more, or a negative number of <xen/errno.h> (the same values as errno's).
+ * them. Applications may call them too; what they break is theirs. All return 0 or more, or a
+ * negative number of <xen/errno.h> (the same values as errno's).
  */
 #ifndef SPRAT_HYPERCALL_H
 #define SPRAT_HYPERCALL_H
@@ -12,20 +13,22 @@
 
 #include <xen/xen.h>
 
-int hypercall_set_trap_table(const struct trap_info *table);
-int hypercall_mmu_update(const struct mmu_update *requests, unsigned count, unsigned *done,
-                         domid_t domid);
-int hypercall_memory_op(unsigned cmd, void *arg);
-int hypercall_multicall(struct multicall_entry *calls, unsigned count);
-int hypercall_update_va_mapping(unsigned long va, uint64_t pte, unsigned long flags);
-int hypercall_set_timer_op(uint64_t deadline_ns);
-int hypercall_xen_version(unsigned cmd, void *arg);
-int hypercall_console_io(unsigned cmd, unsigned len_bytes, const char *buffer);
-int hypercall_grant_table_op(unsigned cmd, void *ops, unsigned count);
-int hypercall_vcpu_op(unsigned cmd, unsigned vcpu, void *arg);
-int hypercall_mmuext_op(const void *ops, unsigned count, unsigned *done, domid_t domid);
-int hypercall_sched_op(unsigned cmd, void *arg);
-int hypercall_event_channel_op(unsigned cmd, void *arg);
+#include <sprat/compiler.h>
+
+SPRAT_API int hypercall_set_trap_table(const struct trap_info *table);
+SPRAT_API int hypercall_mmu_update(const struct mmu_update *requests, unsigned count,
+                                   unsigned *done, domid_t domid);
+SPRAT_API int hypercall_memory_op(unsigned cmd, void *arg);
+SPRAT_API int hypercall_multicall(struct multicall_entry *calls, unsigned count);
+SPRAT_API int hypercall_update_va_mapping(unsigned long va, uint64_t pte, unsigned long flags);
+SPRAT_API int hypercall_set_timer_op(uint64_t deadline_ns);
+SPRAT_API int hypercall_xen_version(unsigned cmd, void *arg);
+SPRAT_API int hypercall_console_io(unsigned cmd, unsigned len_bytes, const char *buffer);
+SPRAT_API int hypercall_grant_table_op(unsigned cmd, void *ops, unsigned count);
+SPRAT_API int hypercall_vcpu_op(unsigned cmd, unsigned vcpu, void *arg);
+SPRAT_API int hypercall_mmuext_op(const void *ops, unsigned count, unsigned *done, domid_t domid);
+SPRAT_API int hypercall_sched_op(unsigned cmd, void *arg);
+SPRAT_API int hypercall_event_channel_op(unsigned cmd, void *arg);
 
 /**
  * Enable events and give the CPU away until one is pending; return with events disabled.

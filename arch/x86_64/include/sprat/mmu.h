@@ -35,7 +35,7 @@ void *mmu_va(pfn_t pfn);
 pfn_t mmu_pfn(const void *va);
 
 /** The machine frame behind an address of the guest's memory (not of the text window). */
-mfn_t mmu_mfn(const void *va);
+SPRAT_API mfn_t mmu_mfn(const void *va);
 
 /** The page that holds a machine frame of this guest: for what start_info names by mfn. */
 pfn_t mmu_pfn_of_mfn(mfn_t mfn);
@@ -53,7 +53,7 @@ pfn_t mmu_pfn_of_mfn(mfn_t mfn);
 int mmu_map(pfn_t first, size_t count, void *(*new_table)(void));
 
 /** Change how one mapped page of the guest's memory may be accessed. @return 0 or Xen's -errno. */
-int mmu_protect(void *va, enum mmu_access access);
+SPRAT_API int mmu_protect(void *va, enum mmu_access access);
 
 /**
  * Map a machine frame that Xen shares with the guest (the grant table), readable and writable.
