@@ -11,7 +11,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <string.h>
 
 #include <sprat/gnttab.h>
 
@@ -36,7 +35,6 @@ static int add_page(struct blkfront *bf)
         port_free(page);
         return -ENOMEM;
     }
-    memset(page->bytes, 0, PAGE_BYTES);
     int error = 0;
     if (bf->transport.persistent)
         error = gnttab_grant(bf->front.backend_id, page->bytes, false, &page->ref);

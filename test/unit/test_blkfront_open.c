@@ -283,11 +283,28 @@ static void each_step_that_fails_leaves_nothing(void **state)
     }
 }
 
+/* A backend that takes a millisecond for each request. */
+static bool answer_one(void *arg)
+{
+    struct fake_actor *slow = arg;
+
+    if (fake_now() < slow->due_ns)
+        return false;
+    slow->due_ns = fake_now() + 1000000;
+    if (!fake_blkback.attached || !fake_blkback_take(0, &block))
+        return false;
+    fake_blkback_answer(0, &block);
+    return true;
+}
+
 static void closing_waits_for_what_is_under_way(void **state)
 {
     static struct one many[100]; /* more than the ring holds */
+    static struct fake_actor slow = {.step = answer_one, .arg = &slow};
 
     (void)state;
+    fake_blkback.idle = true;
+    fake_actor_add(&slow);
     block_up_as(NULL);
     fill(memory, 0, sizeof(many) / sizeof(many[0]) * 4096);
     for (unsigned i = 0; i < 100; i++)
