@@ -51,6 +51,25 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 }
 
+/* Labels of 1 to 63 bytes with dots between them; no quotes, which are meant for Click. */
+static bool is_dns_name(struct str s)
+{
+    uint32_t label = 0;
+
+    for (uint32_t k = 0; k <= s.len; k++) {
+        if (k == s.len || s.s[k] == '.') {
+            if (!label || label > 63)
+                return false;
+            label = 0;
+        } else if (is_space(s.s[k]) || s.s[k] == '"' || s.s[k] == '\'') {
+            return false;
+        } else {
+            label++;
+        }
+    }
+    return s.len <= NAME_MAX_LEN;
+}
+
 static int filter_configure(struct element *e, struct conf *c)
 {
     struct dnsfilter *f = (struct dnsfilter *)e;
@@ -64,11 +83,7 @@ static int filter_configure(struct element *e, struct conf *c)
 
         if (s.len && s.s[s.len - 1] == '.')
             s.len--;
-        for (uint32_t k = 0; k < s.len; k++) {
-            if (is_space(s.s[k]) || s.s[k] == '"' || s.s[k] == '\'')
-                s.len = 0;
-        }
-        if (!s.len || s.len > NAME_MAX_LEN || s.s[0] == '.')
+        if (!is_dns_name(s))
             return conf_error(c, c->argv[i], "'%.*s' is not a DNS name", (int)c->argv[i].len,
                               c->argv[i].s);
         copy = str_dup(s);
