@@ -133,7 +133,7 @@ static void run(const char *name, const char *text, bool csv)
     cycles = (uint64_t)((double)cycles * seconds /
                         ((double)(wall_b.tv_sec - wall_a.tv_sec) +
                          (double)(wall_b.tv_nsec - wall_a.tv_nsec) / 1e9));
-    printf(csv ? "%s,%.2f,%.1f\n" : "%-28s %8.2f Mpps %8.1f cycles/packet\n", name,
+    printf(csv ? "\"%s\",%.2f,%.1f\n" : "%-28s %8.2f Mpps %8.1f cycles/packet\n", name,
            (double)sent / seconds / 1e6, (double)cycles / (double)sent);
     engine_free(eng);
 }
