@@ -80,6 +80,8 @@ static void buffers_are_posted_again_for_ever(void **state)
                 assert_bytes(packets[at], 60 + (i + at) * 90);
             free_packets(got);
         }
+        const struct fake_netback_queue *rings = &fake_netback.queues[0];
+        assert_int_equal(rings->rx->req_prod - rings->rx_cons, 64); /* all of them */
     }
     assert_int_equal(netfront_stats(nf)->faults, 0);
     assert_int_equal(netfront_stats(nf)->rx_dropped, 0);

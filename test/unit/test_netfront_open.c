@@ -147,8 +147,9 @@ static void each_queue_has_its_rings_and_channels(void **state)
         assert_int_equal(netfront_features(nf)->n_queues, 3);
         assert_int_equal(fake_netback.n_queues, 3);
         assert_int_equal(fake_evtchn_made(), split ? 6 : 3);
-        if (!split)
-            assert_null(fake_xenstored_value(FAKE_VIF "/tx-ring-ref"));
+        assert_null(fake_xenstored_value(FAKE_VIF "/tx-ring-ref"));
+        assert_int_equal(split, !fake_xenstored_value(FAKE_VIF "/queue-2/event-channel"));
+        assert_int_equal(split, !!fake_xenstored_value(FAKE_VIF "/queue-2/event-channel-rx"));
         for (unsigned queue = 0; queue < 3; queue++) {
             fake_netback_deliver(queue, 100 + queue, 0, 0, 0);
             fake_netback_rx_push(queue);
@@ -435,6 +436,15 @@ static void interfaces_are_listed(void **state)
     assert_int_equal(fake_n_blocks(), 0);
 }
 
+static void more_than_there_can_be_is_not_made(void **state)
+{
+    (void)state;
+    fake_netback_key("multi-queue-max-queues", "100");
+    net_open_as(&(struct netfront_config){.queues_max = 100, .rx_buffers = 180});
+    assert_int_equal(netfront_features(nf)->n_queues, NETFRONT_QUEUES_MAX);
+    net_down(0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -458,6 +468,7 @@ int main(void)
         cmocka_unit_test_setup(a_packet_is_dropped_rather_than_the_last_buffers_used, net_setup),
         cmocka_unit_test_setup(a_call_that_only_drops_ends_and_says_that_there_is_more, net_setup),
         cmocka_unit_test_setup(interfaces_are_listed, net_setup),
+        cmocka_unit_test_setup(more_than_there_can_be_is_not_made, net_setup),
     };
     return RUN_TESTS(tests);
 }
