@@ -2,7 +2,6 @@
 /* From a request to an answer. */
 #include <fcntl.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -15,7 +14,8 @@
 #include "connection.h"
 
 #define TAG_BYTES 24
-#define TAGS      256 /* of files, kept: power of two */
+#define PAGES     128 /* targets that are kept with what they lead to */
+#define URL_KEPT  64  /* longer ones are not */
 
 static const struct {
     int status;
@@ -32,7 +32,9 @@ static const struct {
     {414, "URI Too Long"},
     {416, "Range Not Satisfiable"},
     {431, "Request Header Fields Too Large"},
+    {500, "Internal Server Error"},
     {501, "Not Implemented"},
+    {503, "Service Unavailable"},
     {505, "HTTP Version Not Supported"},
 };
 
@@ -89,26 +91,29 @@ static const char *date(void)
     return text;
 }
 
-static char *end_of(struct connection *connection)
-{
-    return connection->out + connection->out_len;
-}
-
-static size_t room_of(const struct connection *connection)
-{
-    return sizeof(connection->out) - connection->out_len;
-}
-
 /* What does not fit is left out; the room is enough for every answer that is made here. */
-static void advance(struct connection *connection, int len)
+static void add(struct connection *connection, const char *text, size_t len)
 {
-    if (len > 0 && (size_t)len < room_of(connection))
-        connection->out_len += (size_t)len;
+    if (len > sizeof(connection->out) - connection->out_len)
+        return;
+    memcpy(connection->out + connection->out_len, text, len);
+    connection->out_len += len;
 }
 
-/* A macro, because clang checks no stack in functions of variable arguments. */
-#define add(connection, ...)                                                                       \
-    advance(connection, snprintf(end_of(connection), room_of(connection), __VA_ARGS__))
+static void add_text(struct connection *connection, const char *text)
+{
+    add(connection, text, strlen(text));
+}
+
+static void add_number(struct connection *connection, size_t number)
+{
+    char digits[20], *at = digits + sizeof(digits);
+
+    do
+        *--at = (char)('0' + number % 10);
+    while (number /= 10);
+    add(connection, at, (size_t)(digits + sizeof(digits) - at));
+}
 
 static void begin(struct connection *connection, int status)
 {
@@ -116,12 +121,25 @@ static void begin(struct connection *connection, int status)
     connection->out_at = connection->out_len = 0;
     connection->body = "";
     connection->body_len = 0;
-    add(connection, "HTTP/1.1 %d %s\r\nServer: sprat\r\nDate: %s\r\n", status, reason_of(status),
-        date());
+    add_text(connection, "HTTP/1.1 ");
+    add_number(connection, (size_t)status);
+    add_text(connection, " ");
+    add_text(connection, reason_of(status));
+    add_text(connection, "\r\nServer: sprat\r\nDate: ");
+    add_text(connection, date());
     if (!connection->keep_alive)
-        add(connection, "Connection: close\r\n");
+        add_text(connection, "\r\nConnection: close");
     else if (connection->parser.http_minor == 0)
-        add(connection, "Connection: keep-alive\r\n");
+        add_text(connection, "\r\nConnection: keep-alive");
+    add_text(connection, "\r\n");
+}
+
+/* The last header: an empty line follows. */
+static void add_length(struct connection *connection, size_t len)
+{
+    add_text(connection, "Content-Length: ");
+    add_number(connection, len);
+    add_text(connection, "\r\n\r\n");
 }
 
 /* An answer without a file: its reason is its page. */
@@ -129,11 +147,14 @@ static void answer_status(struct connection *connection, int status)
 {
     begin(connection, status);
     if (status == 405)
-        add(connection, "Allow: GET, HEAD\r\n");
+        add_text(connection, "Allow: GET, HEAD\r\n");
     const char *reason = reason_of(status);
-    add(connection, "Content-Type: text/plain\r\nContent-Length: %zu\r\n\r\n", strlen(reason) + 1);
-    if (connection->parser.method != HTTP_HEAD)
-        add(connection, "%s\n", reason);
+    add_text(connection, "Content-Type: text/plain\r\n");
+    add_length(connection, strlen(reason) + 1);
+    if (connection->parser.method != HTTP_HEAD) {
+        add_text(connection, reason);
+        add_text(connection, "\n");
+    }
 }
 
 void answer_error(struct connection *connection, int status)
@@ -172,23 +193,44 @@ static bool decode_path(char *path)
     return true;
 }
 
-/* A file's ETag, from what is in it. Files do not change while the guest runs. */
-static void tag_of(const char *bytes, size_t len, char tag[TAG_BYTES])
-{
-    static struct {
-        const char *bytes;
-        uint64_t hash;
-    } known[TAGS];
-    size_t slot = ((uintptr_t)bytes >> 2) % TAGS;
+/*
+ * A file that was asked for. Files do not change while the guest runs, so what was found for a
+ * target is found again without a look into the file system.
+ */
+struct page {
+    char url[URL_KEPT];
+    size_t url_len; /* 0: none is kept here */
+    const char *bytes, *type;
+    size_t size;
+    char tag[TAG_BYTES];
+};
 
-    if (known[slot].bytes != bytes) {
-        uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
-        for (size_t i = 0; i < len; i++)
-            hash = (hash ^ (unsigned char)bytes[i]) * 0x100000001b3;
-        known[slot].bytes = bytes;
-        known[slot].hash = hash;
-    }
-    snprintf(tag, TAG_BYTES, "\"%016llx\"", (unsigned long long)known[slot].hash + len);
+static struct page pages[PAGES];
+
+static struct page *page_of(const char *url, size_t len)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ (unsigned char)url[i]) * 16777619u;
+    return &pages[hash % PAGES];
+}
+
+/* The ETag, from what is in the file. */
+static void make_tag(struct page *page)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
+    char *to = page->tag;
+
+    for (size_t i = 0; i < page->size; i++)
+        hash = (hash ^ (unsigned char)page->bytes[i]) * 0x100000001b3;
+    hash += page->size;
+    *to++ = '"';
+    for (int shift = 60; shift >= 0; shift -= 4)
+        *to++ = digits[hash >> shift & 15];
+    *to++ = '"';
+    *to = '\0';
 }
 
 struct range {
@@ -243,44 +285,59 @@ static bool tag_matches(const char *list, const char *tag)
     return strcmp(list, "*") == 0 || strstr(list, tag);
 }
 
-static void answer_file(struct connection *connection, const char *path, const char *bytes,
-                        size_t size)
+static void answer_page(struct connection *connection, const struct page *page)
 {
     const char *if_range = connection->values[HEADER_IF_RANGE];
-    struct range range = {0, size - 1};
+    struct range range = {0, page->size - 1};
     enum range_kind kind = RANGE_NONE;
-    char tag[TAG_BYTES];
+    const char *bytes = page->bytes;
+    size_t size = page->size;
 
-    tag_of(bytes, size, tag);
-    if (tag_matches(connection->values[HEADER_IF_NONE_MATCH], tag)) {
+    if (tag_matches(connection->values[HEADER_IF_NONE_MATCH], page->tag)) {
         begin(connection, 304);
-        add(connection, "ETag: %s\r\n\r\n", tag);
+        add_text(connection, "ETag: ");
+        add_text(connection, page->tag);
+        add_text(connection, "\r\n\r\n");
         return;
     }
-    if (connection->values[HEADER_RANGE][0] && (!*if_range || strcmp(if_range, tag) == 0))
+    if (connection->values[HEADER_RANGE][0] && (!*if_range || strcmp(if_range, page->tag) == 0))
         kind = parse_range(connection->values[HEADER_RANGE], size, &range);
     if (kind == RANGE_OUTSIDE) {
         begin(connection, 416);
-        add(connection, "Content-Range: bytes */%zu\r\nContent-Length: 0\r\n\r\n", size);
+        add_text(connection, "Content-Range: bytes */");
+        add_number(connection, size);
+        add_text(connection, "\r\n");
+        add_length(connection, 0);
         return;
     }
     begin(connection, kind == RANGE_GOOD ? 206 : 200);
     if (kind == RANGE_GOOD) {
-        add(connection, "Content-Range: bytes %zu-%zu/%zu\r\n", range.first, range.last, size);
+        add_text(connection, "Content-Range: bytes ");
+        add_number(connection, range.first);
+        add_text(connection, "-");
+        add_number(connection, range.last);
+        add_text(connection, "/");
+        add_number(connection, size);
+        add_text(connection, "\r\n");
         bytes += range.first;
         size = range.last - range.first + 1;
     }
-    add(connection,
-        "ETag: %s\r\nAccept-Ranges: bytes\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n", tag,
-        type_of(path), size);
+    add_text(connection, "ETag: ");
+    add_text(connection, page->tag);
+    add_text(connection, "\r\nAccept-Ranges: bytes\r\nContent-Type: ");
+    add_text(connection, page->type);
+    add_text(connection, "\r\n");
+    add_length(connection, size);
     if (connection->parser.method == HTTP_HEAD)
         return;
     connection->body = bytes;
     connection->body_len = size;
 }
 
-static void answer_path(struct connection *connection, char *path)
+/* @param page  where it may be kept. */
+static void answer_path(struct connection *connection, char *path, struct page *page)
 {
+    static struct page once;
     struct stat st;
     size_t len = strlen(path);
 
@@ -291,7 +348,10 @@ static void answer_path(struct connection *connection, char *path)
     if (S_ISDIR(st.st_mode)) {
         if (path[len - 1] != '/') {
             begin(connection, 301);
-            add(connection, "Location: %s/\r\nContent-Length: 0\r\n\r\n", connection->url);
+            add_text(connection, "Location: ");
+            add_text(connection, connection->url);
+            add_text(connection, "/\r\n");
+            add_length(connection, 0);
             return;
         }
         strcpy(path + len, "index.html");
@@ -306,22 +366,40 @@ static void answer_path(struct connection *connection, char *path)
     const char *bytes =
         st.st_size ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : "";
     close(fd); /* the mapping stays */
-    answer_file(connection, path, bytes, (size_t)st.st_size);
+    if (bytes == MAP_FAILED) {
+        answer_error(connection, 503);
+        return;
+    }
+    if (connection->url_len > URL_KEPT)
+        page = &once;
+    else
+        memcpy(page->url, connection->url, connection->url_len);
+    page->url_len = connection->url_len;
+    page->bytes = bytes;
+    page->size = (size_t)st.st_size;
+    page->type = type_of(path);
+    make_tag(page);
+    answer_page(connection, page);
 }
 
 void answer_request(struct connection *connection)
 {
     static char path[URL_MAX + sizeof("index.html")];
     const http_parser *parser = &connection->parser;
+    struct page *page = page_of(connection->url, connection->url_len);
 
     connection->url[connection->url_len] = '\0';
-    strcpy(path, connection->url);
     if (parser->http_major != 1)
         answer_error(connection, 505);
-    else if ((parser->http_minor >= 1 && !connection->has_host) || !decode_path(path))
+    else if (parser->http_minor >= 1 && !connection->has_host)
         answer_error(connection, 400);
     else if (parser->method != HTTP_GET && parser->method != HTTP_HEAD)
         answer_error(connection, 405);
+    else if (page->url_len == connection->url_len && page->url_len &&
+             memcmp(page->url, connection->url, page->url_len) == 0)
+        answer_page(connection, page);
+    else if (!decode_path(strcpy(path, connection->url)))
+        answer_error(connection, 400);
     else
-        answer_path(connection, path);
+        answer_path(connection, path, page);
 }

@@ -122,7 +122,6 @@ struct connection *connection_new(int fd, time_t now_s)
     memset(connection, 0, offsetof(struct connection, out));
     connection->fd = fd;
     connection->deadline_s = now_s + IDLE_S;
-    connection->answering = false;
     http_parser_init(&connection->parser, HTTP_REQUEST);
     connection->parser.data = connection;
     return connection;

@@ -22,6 +22,8 @@ enum header { HEADER_NONE, HEADER_RANGE, HEADER_IF_RANGE, HEADER_IF_NONE_MATCH, 
 
 struct connection {
     int fd;
+    short events;      /**< what is waited for */
+    size_t index;      /**< its place among all */
     time_t now_s;      /**< the time of this turn */
     time_t deadline_s; /**< it is closed then, whatever it does until */
     http_parser parser;
@@ -39,11 +41,11 @@ struct connection {
     bool complete, keep_alive;
 
     /* The answer. */
-    char out[HEADER_MAX + URL_MAX];
     size_t out_at, out_len;
     const char *body;
     size_t body_len;
     bool answering;
+    char out[HEADER_MAX + URL_MAX]; /**< last: it needs no zeros at first */
 };
 
 struct connection *connection_new(int fd, time_t now_s);

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A web server for the image's files (or those of xl's ramdisk=): HTTP/1.1 with keep-alive,
- * pipelining, HEAD, ranges and ETags. One thread and poll(); a page is sent from where it is in
+ * pipelining, HEAD, ranges and ETags. One thread and epoll; a page is sent from where it is in
  * memory.
  *
  *     httpd [PORT]
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "connection.h"
@@ -25,27 +25,24 @@
 #define BACKLOG      255
 #define SWEEP_MS     1000
 #define ACCEPT_BURST 64
+#define EVENTS       32   /* taken at a time */
 #define COST         6144 /* bytes of a connection's, besides its struct: what TCP keeps for it */
 #define SHARE        2    /* connections may take this part of the memory */
 #define PAGES_LOW    64   /* free ones, below which no connection is added for nothing */
 #define TELL_S       10   /* between two lines about what was dropped */
 
-static struct pollfd *fds; /* [0] listens; the others belong to connections[i] */
+static int poller; /* tells of the listener with NULL, of a connection with it */
 static struct connection **connections;
-static nfds_t n, room;
-static nfds_t most; /* connections that there is memory for */
+static size_t n, room;
+static size_t most; /* connections that there is memory for */
 static unsigned long n_dropped;
 static time_t told_s;
 
 static int make_room(void)
 {
-    nfds_t bigger = room ? room * 2 : 16;
-    struct pollfd *more_fds = realloc(fds, bigger * sizeof(*fds));
-
-    if (!more_fds)
-        return -1;
-    fds = more_fds;
+    size_t bigger = room ? room * 2 : 16;
     struct connection **more = realloc(connections, bigger * sizeof(struct connection *));
+
     if (!more)
         return -1;
     connections = more;
@@ -61,25 +58,24 @@ static time_t now_s(void)
     return now.tv_sec;
 }
 
-static void close_at(nfds_t i)
+static void drop(struct connection *connection)
 {
-    close(fds[i].fd);
-    connection_free(connections[i]);
-    n--;
-    fds[i] = fds[n];
-    connections[i] = connections[n];
+    connections[connection->index] = connections[--n];
+    connections[connection->index]->index = connection->index;
+    close(connection->fd); /* and the poller forgets it */
+    connection_free(connection);
 }
 
 /* The one whose time is over first makes room: it has done least with it. */
 static void drop_one(void)
 {
-    nfds_t first = 1;
+    size_t first = 0;
 
-    for (nfds_t i = 2; i < n; i++)
+    for (size_t i = 1; i < n; i++)
         if (connections[i]->deadline_s < connections[first]->deadline_s)
             first = i;
     if (first < n)
-        close_at(first);
+        drop(connections[first]);
     n_dropped++;
 }
 
@@ -96,7 +92,14 @@ static void tell(time_t now)
 
 static bool is_full(void)
 {
-    return n > most || (n > 1 && sysconf(_SC_AVPHYS_PAGES) < PAGES_LOW);
+    return n >= most || (n && sysconf(_SC_AVPHYS_PAGES) < PAGES_LOW);
+}
+
+static int watch(int fd, int operation, uint32_t events, struct connection *connection)
+{
+    struct epoll_event event = {.events = events, .data.ptr = connection};
+
+    return epoll_ctl(poller, operation, fd, &event);
 }
 
 /* @return 0 when there was none. */
@@ -110,13 +113,16 @@ static int accept_one(int listener)
         drop_one();
     struct connection *connection =
         n < room || make_room() == 0 ? connection_new(fd, now_s()) : NULL;
-    if (!connection) {
+    if (!connection || watch(fd, EPOLL_CTL_ADD, EPOLLIN, connection)) {
+        if (connection)
+            connection_free(connection);
         close(fd); /* no memory for one more */
         n_dropped++;
         return 1;
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    fds[n] = (struct pollfd){.fd = fd, .events = POLLIN};
+    connection->events = EPOLLIN;
+    connection->index = n;
     connections[n++] = connection;
     return 1;
 }
@@ -125,9 +131,9 @@ static void close_late(void)
 {
     time_t now = now_s();
 
-    for (nfds_t i = n; i-- > 1;)
+    for (size_t i = n; i-- > 0;)
         if (now > connections[i]->deadline_s)
-            close_at(i);
+            drop(connections[i]);
 }
 
 static int listen_on(in_port_t port)
@@ -154,27 +160,36 @@ static in_port_t port_of(const char *text)
     return (in_port_t)port;
 }
 
-int main(int argc, char **argv)
+static void work(struct connection *connection, time_t now)
 {
-    in_port_t port = argc > 1 ? port_of(argv[1]) : PORT;
+    short events = connection->events;
+
+    if (!connection_work(connection, now, &events) ||
+        (events != connection->events &&
+         watch(connection->fd, EPOLL_CTL_MOD, (uint32_t)events, connection)))
+        drop(connection);
+    else
+        connection->events = events;
+}
+
+static void serve(int listener)
+{
+    struct epoll_event events[EVENTS];
     time_t swept_s = 0;
 
-    most = (nfds_t)sysconf(_SC_AVPHYS_PAGES) * (nfds_t)sysconf(_SC_PAGESIZE) / SHARE /
-           (sizeof(struct connection) + COST);
-    if (make_room()) {
-        perror("httpd");
-        return EXIT_FAILURE;
-    }
-    fds[n++] = (struct pollfd){.fd = listen_on(port), .events = POLLIN};
-    printf("httpd: serving on port %d\n", port);
     for (;;) {
-        poll(fds, n, n > 1 ? SWEEP_MS : -1);
+        int n_events = epoll_wait(poller, events, EVENTS, n ? SWEEP_MS : -1);
         time_t now = now_s();
-        for (nfds_t i = n; i-- > 1;)
-            if (fds[i].revents && !connection_work(connections[i], now, &fds[i].events))
-                close_at(i);
-        for (int i = 0; fds[0].revents && i < ACCEPT_BURST; i++)
-            if (!accept_one(fds[0].fd))
+        bool is_asked = false;
+        for (int i = 0; i < n_events; i++) {
+            if (events[i].data.ptr)
+                work(events[i].data.ptr, now);
+            else
+                is_asked = true;
+        }
+        /* Not before: it may drop one that an event was about. */
+        for (int i = 0; is_asked && i < ACCEPT_BURST; i++)
+            if (!accept_one(listener))
                 break;
         if (now != swept_s) {
             swept_s = now;
@@ -182,4 +197,20 @@ int main(int argc, char **argv)
             tell(now);
         }
     }
+}
+
+int main(int argc, char **argv)
+{
+    in_port_t port = argc > 1 ? port_of(argv[1]) : PORT;
+    int listener = listen_on(port);
+
+    most = (size_t)sysconf(_SC_AVPHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE) / SHARE /
+           (sizeof(struct connection) + COST);
+    poller = epoll_create1(0);
+    if (poller < 0 || make_room() || watch(listener, EPOLL_CTL_ADD, EPOLLIN, NULL)) {
+        perror("httpd");
+        return EXIT_FAILURE;
+    }
+    printf("httpd: serving on port %d\n", port);
+    serve(listener);
 }

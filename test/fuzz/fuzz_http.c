@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -21,6 +22,7 @@
 static struct {
     bool in_guest; /* what is opened is a file of the guest's */
     int client;
+    unsigned n_maps;
     size_t n_answered; /* bytes */
     char answer[16];
 } world;
@@ -29,7 +31,9 @@ static struct {
 
 int __real_stat(const char *path, struct stat *st);
 int __real_open(const char *path, int flags, ...);
+void *__real_mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset);
 int __wrap_stat(const char *path, struct stat *st);
+void *__wrap_mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset);
 int __wrap_open(const char *path, int flags, int mode);
 
 /* @return false when it is outside, and there is no such file. */
@@ -55,6 +59,25 @@ int __wrap_open(const char *path, int flags, int mode)
     if (!world.in_guest)
         return __real_open(path, flags, mode);
     return to_guest(path, found, sizeof(found)) ? __real_open(found, flags) : -1;
+}
+
+/* A guest's mapping of a file is its bytes in the image: one for each, for ever. It may fail. */
+void *__wrap_mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset)
+{
+    static struct {
+        size_t size;
+        void *bytes;
+    } kept[8];
+    size_t i = 0;
+
+    if (!world.in_guest)
+        return __real_mmap(at, size, prot, flags, fd, offset);
+    while (kept[i].size && kept[i].size != size)
+        fuzz_check(++i < sizeof(kept) / sizeof(kept[0]));
+    if (!kept[i].size)
+        kept[i].bytes = __real_mmap(at, size, prot, flags, fd, offset);
+    kept[i].size = size;
+    return world.n_maps++ % 16 == 15 ? MAP_FAILED : kept[i].bytes;
 }
 
 /* Take some of what was answered. @return false when there is nothing. */
@@ -110,6 +133,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
     setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
     world.client = pair[1];
+    world.n_maps = 0;
     world.n_answered = 0;
     struct connection *connection = connection_new(pair[0], 0);
     fuzz_check(connection);
