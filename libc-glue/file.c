@@ -55,7 +55,15 @@ struct file *file_hold(int fd)
 
 void file_release(struct file *file)
 {
-    if (--file->references == 0 && file->ops->close)
+    if (--file->references)
+        return;
+    while (file->watches) {
+        struct file_watch *watch = file->watches;
+        file_unwatch(watch);
+        if (watch->gone)
+            watch->gone(watch);
+    }
+    if (file->ops->close)
         file->ops->close(file);
 }
 

@@ -31,6 +31,10 @@ class Posix(unittest.TestCase):
         """POSIX threads."""
         self.run_guest("threads")
 
+    def test_epoll(self):
+        """epoll on pipes."""
+        self.run_guest("epoll")
+
     def test_archive(self):
         """The read-only file system."""
         self.run_guest("archive")
