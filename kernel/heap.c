@@ -226,17 +226,16 @@ static void *run_alloc(size_t align, size_t size)
     return block;
 }
 
+/* Where the search for a class begins, by units of 128 bytes. */
+static const uint8_t class_from[] = {0, 6, 10, 11, 13, 14, 15, 16, 17, 17, 17, 18, 18, 18, 18, 18};
+
 static unsigned class_of(size_t size)
 {
-    unsigned class = 0, above = CLASSES;
+    size_t need = size + SEAL_BYTES, unit = need / 128;
+    unsigned class = unit < ARRAY_LEN(class_from) ? class_from[unit] : CLASSES;
 
-    while (class < above) {
-        unsigned middle = (class + above) / 2;
-        if (slot_sizes[middle] < size + SEAL_BYTES)
-            class = middle + 1;
-        else
-            above = middle;
-    }
+    while (class < CLASSES && slot_sizes[class] < need)
+        class ++;
     return class;
 }
 

@@ -35,4 +35,12 @@ struct interface {
     unsigned n_kept;
 };
 
+/**
+ * Take a burst of packets. receive.c
+ *
+ * @param more  set when there may be more; otherwise netfront tells when they come.
+ * @return false when there was nothing.
+ */
+bool receive_burst(struct interface *interface, bool *more);
+
 #endif

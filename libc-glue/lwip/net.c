@@ -107,7 +107,7 @@ static void run(void *arg)
     for (;;) {
         net.kicked = false;
         net_timers_catch_up();
-        bool received = interface_receive_all();
+        bool more = false, received = interface_receive_all(&more);
         received |= deliver_loopback();
         net_timers_run();
         /* What a timer sent may wait for an address, and that for another timer. */
@@ -116,7 +116,7 @@ static void run(void *arg)
         net_look_after_memory();
         if (!net.started_waiting_over)
             port_wake(&net.ready);
-        if (received || net.kicked)
+        if (more || net.kicked)
             thread_yield();
         else
             port_wait(&net.thread, net_timers_next());

@@ -39,8 +39,8 @@ void interface_take_options(void);
 /** Open all that the toolstack gave the guest. */
 void interface_open_all(void);
 
-/** Take a burst of packets from each. @return false when there was nothing. */
-bool interface_receive_all(void);
+/** Take a burst of packets from each; see receive_burst(). @return false when there was nothing. */
+bool interface_receive_all(bool *more);
 
 /** Send what is kept. @return false when there was nothing. */
 bool interface_flush_all(void);

@@ -64,13 +64,14 @@ int socket_errno(err_t error)
 int socket_wait(struct socket *socket, struct port_queue *queue, uint64_t timeout_ns, int flags,
                 uint64_t *started_ns)
 {
-    uint64_t now_ns = clock_monotonic(), deadline_ns = PORT_FOREVER;
+    uint64_t deadline_ns = PORT_FOREVER;
 
     if (file_nonblocking(&socket->file) || flags & MSG_DONTWAIT)
         return -EAGAIN;
-    if (!*started_ns)
-        *started_ns = now_ns;
     if (timeout_ns != WAIT_FOREVER) {
+        uint64_t now_ns = clock_monotonic();
+        if (!*started_ns)
+            *started_ns = now_ns;
         deadline_ns = *started_ns + timeout_ns;
         if (now_ns >= deadline_ns)
             return -EAGAIN;

@@ -11,15 +11,19 @@
 #include <sprat/compiler.h>
 #include <sprat/thread.h>
 
+#include "memory.h"
 #include "net.h"
 #include "socket.h"
 
-#define CHUNK 3900 /* bytes: a piece of a segment and its description fit a page */
+#define BULK_MIN     2048 /* bytes: what is written at once fills whole pages (memory.h) */
+#define OVERSIZE_FEW 255  /* bytes: otherwise, room for a little more behind what is written */
 #define MEMORY_RETRY_NS                                                                            \
     50000000u /* when there is no memory, and no acknowledgement will free some */
 #define QUEUED_WINDOWS 3
 #define QUEUED_MIN     16384
 #define RECVED_MAX     0xffffu /* what tcp_recved() takes */
+
+unsigned net_more_oversize = OVERSIZE_FEW;
 
 /* What lwIP tells. All of these are called in the network thread, or in a call of a program's. */
 
@@ -312,11 +316,61 @@ static int wait_for_memory(struct socket *socket, int flags)
     return 0;
 }
 
+static struct tcp_seg *last_unsent(const struct tcp_pcb *pcb)
+{
+    struct tcp_seg *seg = pcb->unsent;
+
+    while (seg && seg->next)
+        seg = seg->next;
+    return seg;
+}
+
+/* So much that the last page, or the last segment, is filled, or a new page. lwIP does the same sum
+ * for segments: a page that would be split between two could not be used to its end. */
+static size_t bulk_limit(const struct tcp_pcb *pcb)
+{
+    const struct tcp_seg *last = last_unsent(pcb);
+
+    if (pcb->unsent_oversize)
+        return pcb->unsent_oversize;
+    if (!last)
+        return MEMORY_CHUNK;
+    size_t half = pcb->snd_wnd_max / 2, max = half && half < pcb->mss ? half : pcb->mss;
+    size_t used = last->len + LWIP_TCP_OPT_LENGTH(last->flags);
+    return used < max && max - used < MEMORY_CHUNK ? max - used : MEMORY_CHUNK;
+}
+
+/* Copy up to n bytes to the end of what is to be sent. @return how many, or -errno. */
+static ssize_t write_some(struct socket *socket, const char *from, size_t n, bool bulk, bool last)
+{
+    struct tcp_pcb *pcb = socket->tcp.pcb;
+    u8_t flags = TCP_WRITE_FLAG_COPY;
+    size_t room = room_of(pcb), limit = bulk ? bulk_limit(pcb) : MEMORY_CHUNK;
+
+    n = n < room ? n : room;
+    n = n < limit ? n : limit;
+    if (bulk || !last)
+        flags |= TCP_WRITE_FLAG_MORE;
+    net_more_oversize = bulk ? (unsigned)(MEMORY_CHUNK - n) : OVERSIZE_FEW;
+    err_t result = tcp_write(pcb, from, (u16_t)n, flags);
+    return result == ERR_OK ? (ssize_t)n : socket_errno(result);
+}
+
+/* What was written in bulk said that more would follow. */
+static void end_bulk(const struct tcp_pcb *pcb)
+{
+    struct tcp_seg *seg = last_unsent(pcb);
+
+    if (seg)
+        TCPH_SET_FLAG(seg->tcphdr, TCP_PSH);
+}
+
 static ssize_t tcp_socket_send(struct socket *socket, const struct msghdr *message, int flags,
                                const ip_addr_t *to, u16_t port)
 {
+    size_t total = (size_t)file_iov_bytes(message->msg_iov, (int)message->msg_iovlen), done = 0;
+    bool bulk = total >= BULK_MIN;
     uint64_t started_ns = 0;
-    size_t done = 0;
     int error = 0;
 
     (void)to;
@@ -327,24 +381,24 @@ static ssize_t tcp_socket_send(struct socket *socket, const struct msghdr *messa
             error = may_send(socket, flags, &started_ns);
             if (error)
                 break;
-            struct tcp_pcb *pcb = socket->tcp.pcb;
-            tso_grow(pcb);
-            size_t n = iov->iov_len - at;
-            n = n < CHUNK ? n : CHUNK;
-            n = n < room_of(pcb) ? n : room_of(pcb);
-            bool last = at + n == iov->iov_len && i + 1 == message->msg_iovlen;
-            err_t result = tcp_write(pcb, (const char *)iov->iov_base + at, (u16_t)n,
-                                     TCP_WRITE_FLAG_COPY | (last ? 0 : TCP_WRITE_FLAG_MORE));
-            if (result == ERR_MEM)
+            tso_grow(socket->tcp.pcb);
+            size_t left = iov->iov_len - at;
+            ssize_t n = write_some(socket, (const char *)iov->iov_base + at, left, bulk,
+                                   done + left == total);
+            if (n == -ENOBUFS) {
                 error = wait_for_memory(socket, flags);
-            else if (result != ERR_OK)
-                error = socket_errno(result);
-            if (error)
-                break;
-            if (result == ERR_MEM)
+                if (error)
+                    break;
                 continue;
-            at += n;
-            done += n;
+            }
+            if (n < 0) {
+                error = (int)n;
+                break;
+            }
+            at += (size_t)n;
+            done += (size_t)n;
+            if (bulk && done == total)
+                end_bulk(socket->tcp.pcb);
             push(socket, flags);
         }
     }

@@ -29,9 +29,10 @@
 #include <sprat/compiler.h>
 #include <sprat/port.h>
 
-#define NS_PER_MS     1000000ull
-#define TIMERS        16
-#define MAKE_GOOD_MAX 7200 /* turns: a router's life in seconds is mostly less */
+#define NS_PER_MS        1000000ull
+#define TIMERS           16
+#define TCP_TURNS_A_TICK (TCP_SLOW_INTERVAL / TCP_TMR_INTERVAL)
+#define MAKE_GOOD_MAX    7200 /* turns: a router's life in seconds is mostly less */
 
 static int names_pending;
 
@@ -40,11 +41,13 @@ void net_names_pending(int change)
     names_pending += change;
 }
 
-/* Is there a connection with something to send, resend, acknowledge, probe or give up? */
+/*
+ * Is there a connection with something to send, resend, acknowledge, probe or give up? Those that
+ * are over and only remembered (TIME_WAIT) are none: who looks for them next finds them forgotten
+ * if their time is over.
+ */
 static bool tcp_needed(void)
 {
-    if (tcp_tw_pcbs)
-        return true;
     for (const struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
         if (pcb->state != ESTABLISHED || pcb->unacked || pcb->unsent || pcb->ooseq ||
             pcb->refused_data || pcb->persist_backoff || ip_get_option(pcb, SOF_KEEPALIVE) ||
@@ -110,19 +113,23 @@ static const struct rule {
     lwip_cyclic_timer_handler handler;
     bool (*needed)(void); /* may be NULL */
     unsigned linger_ms;   /* since something last happened */
-    bool make_good;       /* call it as often as it was not called */
+    enum {
+        LET_GO,    /* calls that did not come are not missed */
+        MAKE_GOOD, /* call it as often as it was not called */
+        TELL_TCP,  /* it counts turns, and looks at the count */
+    } missed;
 } rules[] = {
-    {tcp_tmr, tcp_needed, 0, false},
-    {ip_reass_tmr, NULL, 16000, false},  /* IP_REASS_MAXAGE */
-    {ip6_reass_tmr, NULL, 61000, false}, /* IPV6_REASS_MAXAGE */
-    {etharp_tmr, NULL, 6000, true},      /* ARP_MAXPENDING: a question is repeated for 5 s */
-    {dhcp_coarse_tmr, dhcp_needed, 0, false},
-    {dhcp_fine_tmr, dhcp_fine_needed, 0, false},
-    {igmp_tmr, igmp_needed, 0, false},
-    {mld6_tmr, mld_needed, 0, false},
-    {dns_tmr, names_needed, 0, true},
-    {nd6_tmr, NULL, 65000, true}, /* an error for a lost fragment may wait for a neighbour */
-    {dhcp6_tmr, NULL, 13000, false},
+    {tcp_tmr, tcp_needed, 0, TELL_TCP},
+    {ip_reass_tmr, NULL, 16000, LET_GO},  /* IP_REASS_MAXAGE */
+    {ip6_reass_tmr, NULL, 61000, LET_GO}, /* IPV6_REASS_MAXAGE */
+    {etharp_tmr, NULL, 6000, MAKE_GOOD},  /* ARP_MAXPENDING: a question is repeated for 5 s */
+    {dhcp_coarse_tmr, dhcp_needed, 0, LET_GO},
+    {dhcp_fine_tmr, dhcp_fine_needed, 0, LET_GO},
+    {igmp_tmr, igmp_needed, 0, LET_GO},
+    {mld6_tmr, mld_needed, 0, LET_GO},
+    {dns_tmr, names_needed, 0, MAKE_GOOD},
+    {nd6_tmr, NULL, 65000, MAKE_GOOD}, /* an error for a lost fragment may wait for a neighbour */
+    {dhcp6_tmr, NULL, 13000, LET_GO},
 };
 
 static struct {
@@ -132,8 +139,9 @@ static struct {
         uint64_t stopped_ns; /* when it last ran, 0 while it runs */
     } timers[TIMERS];
     uint64_t last_event_ns;
+    uint64_t next_ns; /* when the first of them is due */
     bool all_running;
-} cyclics;
+} cyclics = {.next_ns = PORT_FOREVER};
 
 void sys_timeouts_init(void)
 {
@@ -154,6 +162,14 @@ static uint64_t interval_ns(int i)
     return lwip_cyclic_timers[i].interval_ms * NS_PER_MS;
 }
 
+static void tell_tcp(u32_t ticks)
+{
+    if (!ticks)
+        return;
+    tcp_ticks += ticks - 1;
+    tcp_slowtmr(); /* which counts one, and forgets those whose time is over */
+}
+
 void net_timers_catch_up(void)
 {
     if (cyclics.all_running)
@@ -161,15 +177,29 @@ void net_timers_catch_up(void)
     uint64_t now_ns = clock_monotonic();
     for (int i = 0; i < lwip_num_cyclic_timers; i++) {
         struct cyclic *timer = &cyclics.timers[i];
-        if (!timer->stopped_ns || !timer->rule->make_good)
+        if (!timer->stopped_ns || timer->rule->missed == LET_GO)
             continue;
         uint64_t missed = (now_ns - timer->stopped_ns) / interval_ns(i);
+        if (timer->rule->missed == TELL_TCP) {
+            missed -= missed % TCP_TURNS_A_TICK;
+            timer->stopped_ns += missed * interval_ns(i);
+            tell_tcp((u32_t)(missed / TCP_TURNS_A_TICK));
+            continue;
+        }
         timer->stopped_ns += missed * interval_ns(i);
         if (missed > MAKE_GOOD_MAX)
             missed = MAKE_GOOD_MAX;
         while (missed--)
             timer->rule->handler();
     }
+}
+
+static void find_next(void)
+{
+    cyclics.next_ns = PORT_FOREVER;
+    for (int i = 0; i < lwip_num_cyclic_timers; i++)
+        if (!cyclics.timers[i].stopped_ns && cyclics.timers[i].next_ns < cyclics.next_ns)
+            cyclics.next_ns = cyclics.timers[i].next_ns;
 }
 
 void net_timers_start(void)
@@ -186,12 +216,15 @@ void net_timers_start(void)
         timer->stopped_ns = 0;
         timer->next_ns = now_ns + interval_ns(i);
     }
+    find_next();
 }
 
 void net_timers_run(void)
 {
     uint64_t now_ns = clock_monotonic();
 
+    if (now_ns < cyclics.next_ns)
+        return;
     for (int i = 0; i < lwip_num_cyclic_timers; i++) {
         struct cyclic *timer = &cyclics.timers[i];
         if (timer->stopped_ns || timer->next_ns > now_ns)
@@ -204,14 +237,10 @@ void net_timers_run(void)
         timer->stopped_ns = now_ns;
         cyclics.all_running = false;
     }
+    find_next();
 }
 
 uint64_t net_timers_next(void)
 {
-    uint64_t next_ns = PORT_FOREVER;
-
-    for (int i = 0; i < lwip_num_cyclic_timers; i++)
-        if (!cyclics.timers[i].stopped_ns && cyclics.timers[i].next_ns < next_ns)
-            next_ns = cyclics.timers[i].next_ns;
-    return next_ns;
+    return cyclics.next_ns;
 }

@@ -9,13 +9,18 @@
  * must cut is handed to the interface when a segment goes out: lwIP calls net_segment_out() right
  * before the packet goes down through IP.
  *
- * Only for IPv4: lwIP looks at IPv6's path MTU before it sends, and fragments.
+ * What lwIP takes for an interface's MTU then is no measure for IPv6's segments, so the size that it
+ * offers to peers, which is right for IPv4, is put right here.
  */
 #include "net.h"
 #include "net_hooks.h"
+#include "transmit.h"
 
-#define IP_BYTES_MAX 65535u
-#define HEADER_MAX   (20u + 60u) /* IPv4 without options, TCP with all of them */
+#define FRAME_MAX  65535u
+#define HEADER_MAX (14u + 40u + 60u) /* Ethernet, IPv6, TCP with all options */
+
+#define MSS_OPTION      0x02040000u /* kind and length; the value is below */
+#define MSS_OPTION_MASK 0xffff0000u
 
 static struct {
     uint16_t size;
@@ -37,26 +42,32 @@ uint16_t tso_real_size(const struct tcp_pcb *pcb)
 
 void tso_grow(struct tcp_pcb *pcb)
 {
-    const struct netif *netif;
-
-    if (!IP_IS_V4_VAL(pcb->remote_ip) || pcb->state != ESTABLISHED)
-        return;
-    netif = ip_route(&pcb->local_ip, &pcb->remote_ip);
-    if (!netif || netif->mtu != IP_BYTES_MAX) /* interface.c: it takes large packets */
-        return;
     unsigned real = tso_real_size(pcb);
     unsigned window = pcb->cwnd < pcb->snd_wnd ? pcb->cwnd : pcb->snd_wnd;
-    unsigned want = window / 2 < IP_BYTES_MAX - HEADER_MAX ? window / 2 : IP_BYTES_MAX - HEADER_MAX;
+    unsigned want = window / 2 < FRAME_MAX - HEADER_MAX ? window / 2 : FRAME_MAX - HEADER_MAX;
 
     want -= want % real;
-    if (want <= pcb->mss)
+    if (want <= pcb->mss || pcb->state != ESTABLISHED)
+        return;
+    const struct netif *netif = ip_route(&pcb->local_ip, &pcb->remote_ip);
+    if (!netif || !transmit_cuts(netif, IP_IS_V6_VAL(pcb->remote_ip)))
         return;
     tcp_ext_arg_set(pcb, extension(), (void *)(uintptr_t)real);
     pcb->mss = (u16_t)want;
 }
 
-u32_t *net_segment_out(const struct tcp_pcb *pcb, u32_t *options)
+static void correct_mss(const struct tcp_hdr *header)
 {
+    u32_t *option = (u32_t *)(uintptr_t)(header + 1), value = lwip_ntohl(*option);
+
+    if ((value & MSS_OPTION_MASK) == MSS_OPTION && (value & ~MSS_OPTION_MASK) > NET_MSS6)
+        *option = lwip_htonl(MSS_OPTION | NET_MSS6);
+}
+
+u32_t *net_segment_out(const struct tcp_hdr *header, const struct tcp_pcb *pcb, u32_t *options)
+{
+    if (pcb && TCPH_FLAGS(header) & TCP_SYN && IP_IS_V6_VAL(pcb->remote_ip))
+        correct_mss(header);
     tso.size = pcb && pcb->state != LISTEN ? tso_real_size(pcb) : 0;
     return options;
 }

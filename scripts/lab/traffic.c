@@ -33,6 +33,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -108,9 +109,12 @@ static struct sockaddr_in address_of(const char *text, const char *port)
 static int connected_socket(int type, int protocol, const char *host, const char *port)
 {
     struct sockaddr_in address = address_of(host, port);
+    const struct timeval patience = {.tv_sec = ANSWER_MS / 1000};
     int fd = socket(AF_INET, type, protocol);
 
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)))
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) ||
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) ||
+        connect(fd, (struct sockaddr *)&address, sizeof(address)))
         die("%s: %s", host, strerror(errno));
     return fd;
 }

@@ -17,8 +17,11 @@
 #define LWIP_TIMERS_CUSTOM   1 /* timers.c: none runs while nothing happens */
 #define LWIP_STATS           0
 
-#define MEM_ALIGNMENT   16
+#define MEM_ALIGNMENT   8
 #define MEM_LIBC_MALLOC 1
+#define mem_clib_malloc net_malloc /* memory.c */
+#define mem_clib_calloc net_calloc
+#define mem_clib_free   net_free
 #define MEMP_MEM_MALLOC 1
 #define MEM_SIZE        0x7fffffff
 
@@ -90,7 +93,7 @@
 #define TCP_QUEUE_OOSEQ                1
 #define TCP_OOSEQ_MAX_BYTES            TCP_WND
 #define LWIP_TCP_MAX_OOSEQ             1
-#define TCP_OVERSIZE                   256 /* for what the program writes next */
+#define TCP_OVERSIZE                   (1 + net_more_oversize) /* for what is written next */
 #define TCP_CALCULATE_EFF_SEND_MSS     1
 #define LWIP_WND_SCALE                 1
 #define TCP_RCV_SCALE                  6
@@ -107,10 +110,14 @@
 #define NET_MSS_MIN 1220 /* of IPv6's least MTU */
 extern unsigned net_more_mss;
 #define TCP_MSS        (NET_MSS_MIN + net_more_mss)
-#define NET_WINDOW_MIN 11680 /* 8 segments: below, every loss is a timeout */
+#define NET_MSS6       (TCP_MSS - 20) /* IPv6's header is longer */
+#define NET_WINDOW_MIN 11680          /* 8 segments: below, every loss is a timeout */
 extern unsigned net_more_window, net_more_send_buffer;
 #define TCP_WND     (NET_WINDOW_MIN + net_more_window)
 #define TCP_SND_BUF (NET_WINDOW_MIN + net_more_send_buffer)
+
+/* Bytes that a segment's pbuf has behind its data: tcp_socket.c sets it before it writes. */
+extern unsigned net_more_oversize;
 
 #define LWIP_HOOK_FILENAME "net_hooks.h"
 

@@ -4,6 +4,7 @@
 #define SPRAT_NET_HOOKS_H
 
 #include "lwip/ip_addr.h"
+#include "lwip/prot/tcp.h"
 #include "lwip/tcp.h"
 
 /** A first sequence number that nobody else can guess: RFC 6528. See isn.c. */
@@ -18,7 +19,7 @@ struct tcp_hdr;
 err_t net_listener_segment(const struct tcp_pcb_listen *listener, const struct tcp_hdr *header);
 
 /** Called for each segment that goes out, its header complete. See tso.c. */
-#define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(p, header, pcb, options) net_segment_out(pcb, options)
-u32_t *net_segment_out(const struct tcp_pcb *pcb, u32_t *options);
+#define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(p, header, pcb, options) net_segment_out(header, pcb, options)
+u32_t *net_segment_out(const struct tcp_hdr *header, const struct tcp_pcb *pcb, u32_t *options);
 
 #endif

@@ -21,6 +21,15 @@
 #define LWIP_RAND()                           net_random()
 uint32_t net_random(void);
 
+/* checksum.c */
+#define LWIP_CHKSUM net_checksum
+uint16_t net_checksum(const void *data, int len);
+
+/* lwIP's memory: memory.c. */
+void *net_malloc(size_t size);
+void *net_calloc(size_t n, size_t size);
+void net_free(void *at);
+
 /* netif.c calls this for packets to the guest itself. lwIP declares it for systems with threads. */
 typedef void (*tcpip_callback_fn)(void *arg);
 signed char tcpip_try_callback(tcpip_callback_fn function, void *arg);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/** Packets from lwIP to netfront. */
+#ifndef SPRAT_NET_TRANSMIT_H
+#define SPRAT_NET_TRANSMIT_H
+
+#include "interface.h"
+
+/** Set how lwIP sends on an interface. */
+void transmit_init(struct netif *netif);
+
+/** What the backend can do is known: have lwIP make packets as large as it takes. */
+void transmit_set_mtu(struct interface *interface);
+
+/** Send what is kept, as far as there is room. */
+void transmit_flush(struct interface *interface);
+
+/** Does the backend cut TCP's large packets for an interface of lwIP's (loopback is none of ours)? */
+bool transmit_cuts(const struct netif *netif, bool v6);
+
+/** Free what the backend has sent: lwIP sends nothing again that is still shown to it. */
+void transmit_reap(struct interface *interface);
+
+#endif
