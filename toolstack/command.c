@@ -274,12 +274,38 @@ static int serve_fits(struct request *request, struct fail *fail)
     return 0;
 }
 
+/* The CPU time of dom0, and of all other domains together. */
+static int put_cpu_times(struct request *request, struct fail *fail)
+{
+    enum { BATCH = 256 };
+    static xc_domaininfo_t infos[BATCH];
+    uint64_t dom0_ns = 0, others_ns = 0;
+    uint32_t next = 0;
+    int n;
+
+    do {
+        n = xc_domain_getinfolist(request->host->hyper.control, next, BATCH, infos);
+        if (n < 0)
+            return fail_errno(fail, "cannot list the domains");
+        for (int i = 0; i < n; i++) {
+            *(infos[i].domain ? &others_ns : &dom0_ns) += infos[i].cpu_time;
+            next = infos[i].domain + 1u;
+        }
+    } while (n == BATCH);
+    json_put_number(&request->out, "dom0_cpu_ns", (int64_t)dom0_ns);
+    json_put_number(&request->out, "guests_cpu_ns", (int64_t)others_ns);
+    return 0;
+}
+
 static int serve_stats(struct request *request, struct fail *fail)
 {
     xc_physinfo_t physical = {0};
 
     if (xc_physinfo(request->host->hyper.control, &physical) < 0)
         return fail_errno(fail, "Xen does not tell its free memory");
+    int error = put_cpu_times(request, fail);
+    if (error)
+        return error;
     json_put_number(&request->out, "domains", request->host->n_guests);
     json_put_number(&request->out, "xen_free_kib", (int64_t)physical.free_pages * 4);
     life_report_counts(&request->out, "guests");

@@ -14,7 +14,8 @@
  *   list                                                                 guests [...]
  *   pool      config, file, size, [low]                                  (it is filled when idle)
  *   fits      config, file                                               count
- *   stats                                                                counts, pools, free memory
+ *   stats                                                                counts, pools, free memory,
+ *                                                                        CPU times
  *   stop      [destroy]                                                  (guests stay, or are
  * destroyed)
  *

@@ -2,7 +2,7 @@
 """Measure what guests cost, to the last digit."""
 
 from spratlib import bench_block, bench_boot, bench_cost, bench_launch, bench_middlebox, bench_net
-from spratlib import bench_pv
+from spratlib import bench_churn, bench_density, bench_pv
 
 
 def add_arguments(parser):
@@ -13,6 +13,10 @@ def add_arguments(parser):
     bench_launch.add_arguments(launch)
     boot = measures.add_parser("boot", help="how long it takes to create guests, and their memory")
     bench_boot.add_arguments(boot)
+    density = measures.add_parser("density", help="what idle guests cost: memory and CPU time")
+    bench_density.add_arguments(density)
+    churn = measures.add_parser("churn", help="guests come and go: does anything grow?")
+    bench_churn.add_arguments(churn)
     block = measures.add_parser("block", help="requests to a disk, beside Linux with fio")
     bench_block.add_arguments(block)
     pv = measures.add_parser("pv", help="what Xen's primitives cost a guest, in instructions")

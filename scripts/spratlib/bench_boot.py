@@ -14,7 +14,7 @@ fails is left there, and the run goes on with the next one.
 """
 
 import csv
-import json
+import dataclasses
 import os
 import pathlib
 import re
@@ -23,7 +23,7 @@ import statistics
 import subprocess
 import time
 
-from spratlib import fleet, guest_cfg, lab, lab_cli, paths, run, toolstack
+from spratlib import bench_host, fleet, guest_cfg, lab, lab_cli, paths, run, toolstack
 from spratlib.errors import SpratError, UsageError
 
 TOOLSTACKS = ("xl", "sprat", "sprat-pool")
@@ -101,11 +101,7 @@ class Bench:
 
     def shell(self, command):
         """Run a shell command in dom0; return its output. SpratError when it fails."""
-        code, output = self.launcher.shell(command)
-        if code != 0:
-            said = self.launcher.said or f"exit code {code}"
-            raise SpratError(f"in {self.tools.name}, '{command[:60]}...' fails: {said}")
-        return output
+        return bench_host.shell(self.launcher, command)
 
     def environment(self):
         """What the host is like."""
@@ -118,14 +114,7 @@ class Bench:
 
     def sample(self):
         """Return (Xen's free memory, dom0's, xenstored's, the launcher's), each in KiB."""
-        text = self.shell(
-            "xenstored=$(pidof xenstored || pidof oxenstored); spratd=$(pidof spratd);"
-            f" {paths.build_folder()}/toolstack/spratctl --json stats;"
-            " grep MemAvailable /proc/meminfo | tr -dc 0-9; echo;"
-            " for p in $xenstored $spratd; do grep VmRSS /proc/$p/status | tr -dc 0-9; echo; done"
-        )
-        first, *numbers = text.split("\n")
-        return (json.loads(first)["xen_free_kib"], *map(int, filter(None, numbers)))
+        return dataclasses.astuple(bench_host.sample(self.launcher))[:4]
 
     def measure(self, image, name, count, rows, samples):
         """Create `count` guests, then destroy them; return the seconds that took."""
