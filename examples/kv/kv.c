@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A key-value server that talks the redis protocol and loses nothing:
+ *
+ *     kv [DIRECTORY]      default /data
+ *
+ * One thread, and rounds: all requests that have come are done, then one fsync makes all their
+ * changes durable, then the answers go out. So an answer is a promise, and what many clients write
+ * at the same time costs one flush.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "command.h"
+
+#define PORT        6379
+#define BACKLOG     128
+#define CLIENTS_MAX 1024
+#define READ_BYTES  16384
+#define OUT_MAX     (4u << 20) /* bytes: who reads no answers is not asked what he wants */
+
+struct client {
+    int fd;
+    char *in;
+    size_t in_len, in_max;
+    struct resp_out out;
+    bool closing; /* when the answers are sent */
+    bool gone;
+};
+
+static struct client *clients[CLIENTS_MAX];
+static struct pollfd fds[CLIENTS_MAX + 1]; /* the listener is the last one */
+static unsigned n_clients;
+static struct command_stats stats;
+static struct resp_request request;
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Without its disk the server has nothing to promise. */
+static _Noreturn void fail(const char *doing, int error)
+{
+    fprintf(stderr, "kv: %s: %s\n", doing, strerror(-error));
+    exit(EXIT_FAILURE);
+}
+
+static int open_listener(void)
+{
+    struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(PORT)};
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0), one = 1;
+
+    if (fd >= 0)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof(any)) || listen(fd, BACKLOG))
+        fail("listening", -errno);
+    return fd;
+}
+
+static void accept_all(int listener)
+{
+    int fd, one = 1;
+
+    while (n_clients < CLIENTS_MAX && (fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
+        struct client *client = calloc(1, sizeof(*client));
+        if (!client) {
+            close(fd);
+            continue;
+        }
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+        client->fd = fd;
+        clients[n_clients++] = client;
+        stats.n_connections++;
+    }
+    stats.n_clients = n_clients;
+}
+
+static void free_client(struct client *client)
+{
+    close(client->fd);
+    free(client->in);
+    resp_free(&client->out);
+    free(client);
+}
+
+/* @return false when nothing came. */
+static bool receive(struct client *client)
+{
+    if (client->in_max - client->in_len < READ_BYTES) {
+        size_t max = client->in_max ? client->in_max * 2 : READ_BYTES;
+        char *in = realloc(client->in, max);
+        if (!in) {
+            client->gone = true;
+            return false;
+        }
+        client->in = in;
+        client->in_max = max;
+    }
+    ssize_t n = read(client->fd, client->in + client->in_len, client->in_max - client->in_len);
+    if (n > 0)
+        client->in_len += (size_t)n;
+    else if (n == 0 || errno != EAGAIN)
+        client->gone = true;
+    return n > 0;
+}
+
+/* Do the requests that are here. */
+static void serve(struct store *store, struct client *client)
+{
+    struct command_context context = {.store = store, .stats = &stats, .now_ms = now_ms()};
+    size_t at = 0, used;
+    const char *why;
+    int result = 1;
+
+    while (!client->closing && client->out.len - client->out.sent < OUT_MAX &&
+           (result = resp_parse(client->in + at, client->in_len - at, &request, &used, &why)) > 0) {
+        int error = command_run(&context, &request, &client->out);
+        if (error == -ENOSPC)
+            resp_error(&client->out, "ERR the disk is full");
+        else if (error)
+            fail("writing", error);
+        at += used;
+        client->closing = context.quit;
+    }
+    if (result < 0) {
+        char text[128];
+        snprintf(text, sizeof(text), "ERR %s", why);
+        resp_error(&client->out, text);
+        client->closing = true;
+    }
+    memmove(client->in, client->in + at, client->in_len - at);
+    client->in_len -= at;
+}
+
+static void send_answers(struct client *client)
+{
+    struct resp_out *out = &client->out;
+
+    if (out->failed)
+        client->gone = true; /* there was no memory for all of them */
+    while (out->sent < out->len && !client->gone) {
+        ssize_t n = write(client->fd, out->bytes + out->sent, out->len - out->sent);
+        if (n < 0 && errno == EAGAIN)
+            return;
+        if (n < 0)
+            client->gone = true;
+        else
+            out->sent += (size_t)n;
+    }
+    out->len = out->sent = 0;
+    if (client->closing)
+        client->gone = true;
+}
+
+static void drop_gone(void)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < n_clients; i++) {
+        if (clients[i]->gone)
+            free_client(clients[i]);
+        else
+            clients[n++] = clients[i];
+    }
+    n_clients = stats.n_clients = n;
+}
+
+/* @param more  there is something to be done besides. */
+static void wait_for_some(int listener, bool more)
+{
+    for (unsigned i = 0; i < n_clients; i++) {
+        const struct resp_out *out = &clients[i]->out;
+        bool waits = out->sent < out->len;
+        fds[i] = (struct pollfd){.fd = clients[i]->fd, .events = waits ? POLLOUT : POLLIN};
+    }
+    fds[n_clients] =
+        (struct pollfd){.fd = n_clients < CLIENTS_MAX ? listener : -1, .events = POLLIN};
+    if (poll(fds, n_clients + 1, more ? 0 : -1) < 0 && errno != EINTR)
+        fail("waiting", -errno);
+}
+
+static bool do_round(struct store *store, int listener, bool more)
+{
+    wait_for_some(listener, more);
+    bool more_clients = fds[n_clients].revents;
+    for (unsigned i = 0; i < n_clients; i++) {
+        struct client *client = clients[i];
+        if (fds[i].revents & POLLOUT)
+            send_answers(client);
+        if (fds[i].revents & ~POLLOUT && receive(client))
+            serve(store, client);
+        else if (fds[i].revents & POLLOUT && client->in_len && !client->out.len)
+            serve(store, client); /* what was not done because nobody read the answers */
+    }
+    int error = store_sync(store);
+    if (error)
+        fail("syncing", error);
+    for (unsigned i = 0; i < n_clients; i++)
+        if (clients[i]->out.len)
+            send_answers(clients[i]);
+    drop_gone();
+    if (more_clients)
+        accept_all(listener);
+    int result = store_compact(store, now_ms());
+    if (result < 0 && result != -ENOSPC)
+        fail("compacting", result);
+    return result > 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *dir = argc > 1 ? argv[1] : "/data";
+    struct store *store;
+    bool more = false;
+    char why[128];
+
+    int error = store_open(dir, &store, why, sizeof(why));
+    if (error) {
+        fprintf(stderr, "kv: %s\n", why);
+        fail(dir, error);
+    }
+    stats.started_ms = now_ms();
+    int listener = open_listener();
+    printf("kv: %llu keys; port %d\n", (unsigned long long)store_stats(store)->n_keys, PORT);
+    fflush(stdout);
+    for (;;)
+        more = do_round(store, listener, more);
+}

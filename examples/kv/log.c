@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "resp.h"
+#include "store.h"
+
+#define PATH_BYTES   256
+#define NAME_DIGITS  8
+#define NUMBER_MAX   99999999u
+#define CRC_POLYNOME 0xedb88320u
+
+struct log_segment {
+    struct log_segment *next; /* the one that was begun after it */
+    unsigned number;
+    int fd;
+    uint64_t bytes;
+};
+
+struct log {
+    char dir[PATH_BYTES];
+    struct log_segment *first, *last;
+    struct log_segment *copy; /* the one that a compaction fills, or NULL */
+};
+
+/* As it is in the file; x86's byte order. */
+struct header {
+    uint32_t checksum; /* of what follows it */
+    uint32_t op, key_len, value_len;
+    int64_t expires_ms;
+};
+
+static uint32_t crc32_of(uint32_t crc, const void *bytes, size_t len)
+{
+    static uint32_t table[256];
+    const uint8_t *at = bytes;
+
+    for (uint32_t i = 0; !table[255] && i < 256; i++) {
+        table[i] = i;
+        for (int bit = 0; bit < 8; bit++)
+            table[i] = table[i] >> 1 ^ (table[i] & 1 ? CRC_POLYNOME : 0);
+    }
+    crc = ~crc;
+    for (size_t i = 0; i < len; i++)
+        crc = crc >> 8 ^ table[(crc ^ at[i]) & 0xff];
+    return ~crc;
+}
+
+size_t log_record_bytes(size_t key_len, size_t value_len)
+{
+    return sizeof(struct header) + key_len + value_len;
+}
+
+void log_record_free(struct log_record *record)
+{
+    free(record->buffer);
+    *record = (struct log_record){0};
+}
+
+static void path_of(const struct log *log, unsigned number, char path[PATH_BYTES + 16])
+{
+    snprintf(path, PATH_BYTES + 16, "%s/%0*u.log", log->dir, NAME_DIGITS, number);
+}
+
+/* Behind the segment `before`, or first. */
+static struct log_segment *add_segment(struct log *log, unsigned number, int flags, int *error)
+{
+    struct log_segment *segment = calloc(1, sizeof(*segment));
+    char path[PATH_BYTES + 16];
+
+    *error = -ENOMEM;
+    if (!segment)
+        return NULL;
+    path_of(log, number, path);
+    segment->number = number;
+    segment->fd = open(path, O_RDWR | flags, 0644);
+    off_t end = segment->fd < 0 ? -1 : lseek(segment->fd, 0, SEEK_END);
+    if (end < 0) {
+        *error = -errno;
+        if (segment->fd >= 0)
+            close(segment->fd);
+        free(segment);
+        return NULL;
+    }
+    *error = 0;
+    segment->bytes = (uint64_t)end;
+    *(log->last ? &log->last->next : &log->first) = segment;
+    log->last = segment;
+    return segment;
+}
+
+static int make_segment(struct log *log)
+{
+    int error;
+
+    if (log->last && log->last->number == NUMBER_MAX)
+        return -EFBIG;
+    add_segment(log, log->last ? log->last->number + 1 : 1, O_CREAT | O_EXCL, &error);
+    return error;
+}
+
+/* @return 1, 0 when the end comes before that, -errno. */
+static int read_all(const struct log_segment *segment, void *bytes, size_t len, uint64_t offset)
+{
+    for (size_t done = 0; done < len;) {
+        ssize_t n = pread(segment->fd, (char *)bytes + done, len - done, (off_t)(offset + done));
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            return 0;
+        done += (size_t)n;
+    }
+    return 1;
+}
+
+static bool is_possible(const struct header *header)
+{
+    return (header->op == LOG_SET || (header->op == LOG_DELETE && !header->value_len)) &&
+           header->key_len <= STORE_KEY_MAX && header->value_len <= RESP_WORD_MAX;
+}
+
+int log_read(struct log_cursor *at, struct log_record *record)
+{
+    uint64_t left = at->segment->bytes - at->offset;
+    struct header header;
+
+    if (left < sizeof(header))
+        return 0;
+    int result = read_all(at->segment, &header, sizeof(header), at->offset);
+    if (result <= 0)
+        return result;
+    if (!is_possible(&header))
+        return -EINVAL;
+    size_t len = (size_t)header.key_len + header.value_len;
+    if (left - sizeof(header) < len)
+        return 0;
+    if (len > record->buffer_max) {
+        char *buffer = realloc(record->buffer, len);
+        if (!buffer)
+            return -ENOMEM;
+        record->buffer = buffer;
+        record->buffer_max = len;
+    }
+    result = len ? read_all(at->segment, record->buffer, len, at->offset + sizeof(header)) : 1;
+    if (result <= 0)
+        return result;
+    uint32_t checksum = crc32_of(0, &header.op, sizeof(header) - sizeof(header.checksum));
+    if (crc32_of(checksum, record->buffer, len) != header.checksum)
+        return -EINVAL;
+    record->op = header.op;
+    record->key_len = header.key_len;
+    record->value_len = header.value_len;
+    record->expires_ms = header.expires_ms;
+    record->key = record->buffer;
+    record->value = record->buffer + header.key_len;
+    at->offset += sizeof(header) + len;
+    return 1;
+}
+
+static int append(struct log_segment *segment, const struct log_record *record,
+                  struct log_cursor *at)
+{
+    struct header header = {.op = record->op,
+                            .key_len = record->key_len,
+                            .value_len = record->value_len,
+                            .expires_ms = record->expires_ms};
+    const char *parts[] = {(const char *)&header, record->key, record->value};
+    size_t lens[] = {sizeof(header), record->key_len, record->value_len};
+
+    header.checksum = crc32_of(0, &header.op, sizeof(header) - sizeof(header.checksum));
+    header.checksum = crc32_of(header.checksum, record->key, record->key_len);
+    header.checksum = crc32_of(header.checksum, record->value, record->value_len);
+    *at = (struct log_cursor){segment, segment->bytes};
+    uint64_t end = segment->bytes;
+    for (int i = 0; i < 3; i++) {
+        for (size_t done = 0; done < lens[i];) {
+            ssize_t n = pwrite(segment->fd, parts[i] + done, lens[i] - done, (off_t)end);
+            if (n < 0) {
+                int error = -errno;
+                /* What is there of it is taken off again, or overwritten by the next one. */
+                return ftruncate(segment->fd, (off_t)segment->bytes) ? -EIO : error;
+            }
+            done += (size_t)n;
+            end += (uint64_t)n;
+        }
+    }
+    segment->bytes = end;
+    return 0;
+}
+
+int log_append(struct log *log, const struct log_record *record, struct log_cursor *at)
+{
+    return append(log->last, record, at);
+}
+
+int log_append_copy(struct log *log, const struct log_record *record, struct log_cursor *at)
+{
+    return append(log->copy, record, at);
+}
+
+int log_sync(struct log *log)
+{
+    return fsync(log->last->fd) ? -errno : 0;
+}
+
+int log_begin_copy(struct log *log, struct log_cursor *at)
+{
+    int error = fsync(log->last->fd) ? -errno : make_segment(log);
+
+    if (error)
+        return error;
+    log->copy = log->last;
+    error = make_segment(log);
+    if (error)
+        return error;
+    *at = (struct log_cursor){log->first, 0};
+    return 0;
+}
+
+int log_next_segment(struct log *log, struct log_cursor *at)
+{
+    *at = (struct log_cursor){at->segment->next, 0};
+    return at->segment != log->copy;
+}
+
+int log_finish_copy(struct log *log)
+{
+    char path[PATH_BYTES + 16];
+
+    if (fsync(log->copy->fd))
+        return -errno;
+    while (log->first != log->copy) {
+        struct log_segment *old = log->first;
+        path_of(log, old->number, path);
+        if (unlink(path))
+            return -errno;
+        log->first = old->next;
+        close(old->fd);
+        free(old);
+    }
+    log->copy = NULL;
+    return 0;
+}
+
+uint64_t log_bytes(const struct log *log)
+{
+    uint64_t bytes = 0;
+
+    for (const struct log_segment *segment = log->first; segment; segment = segment->next)
+        bytes += segment->bytes;
+    return bytes;
+}
+
+unsigned log_n_segments(const struct log *log)
+{
+    unsigned n = 0;
+
+    for (const struct log_segment *segment = log->first; segment; segment = segment->next)
+        n++;
+    return n;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+/* The numbers of the segments in the directory, rising. @return how many, or -errno. */
+static int list_segments(const char *dir, unsigned **numbers)
+{
+    DIR *stream = opendir(dir);
+    struct dirent *entry;
+    int n = 0;
+
+    *numbers = NULL;
+    if (!stream)
+        return -errno;
+    while ((entry = readdir(stream))) {
+        struct resp_word word = {entry->d_name, NAME_DIGITS};
+        int64_t number;
+        if (strlen(entry->d_name) != NAME_DIGITS + 4 ||
+            strcmp(entry->d_name + NAME_DIGITS, ".log") != 0 || !resp_number(&word, &number) ||
+            number < 1)
+            continue;
+        unsigned *more = realloc(*numbers, (size_t)(n + 1) * sizeof(unsigned));
+        if (!more) {
+            closedir(stream);
+            return -ENOMEM;
+        }
+        *numbers = more;
+        more[n++] = (unsigned)number;
+    }
+    closedir(stream);
+    if (n)
+        qsort(*numbers, (size_t)n, sizeof(unsigned), compare_numbers);
+    return n;
+}
+
+static int
+replay_segment(const struct log *log, struct log_segment *segment, struct log_record *record,
+               int (*replay)(void *, const struct log_record *, struct log_segment *, uint64_t),
+               void *arg, char *why, size_t size)
+{
+    struct log_cursor at = {segment, 0};
+    char path[PATH_BYTES + 16];
+    int result;
+
+    for (;;) {
+        uint64_t offset = at.offset;
+        result = log_read(&at, record);
+        if (result <= 0)
+            break;
+        int error = replay(arg, record, segment, offset);
+        if (error)
+            return error;
+    }
+    if (result == -EINVAL) {
+        path_of(log, segment->number, path);
+        snprintf(why, size, "%s is damaged at byte %llu: restore it from a copy", path,
+                 (unsigned long long)at.offset);
+    }
+    if (result || at.offset == segment->bytes)
+        return result;
+    segment->bytes = at.offset;
+    return ftruncate(segment->fd, (off_t)at.offset) ? -errno : 0;
+}
+
+int log_open(const char *dir, struct log **log,
+             int (*replay)(void *arg, const struct log_record *record, struct log_segment *segment,
+                           uint64_t offset),
+             void *arg, char *why, size_t size)
+{
+    struct log *made = calloc(1, sizeof(*made));
+    struct log_record record = {0};
+    unsigned *numbers;
+    int error = 0;
+
+    snprintf(why, size, "%s can't be read", dir);
+    if (!made)
+        return -ENOMEM;
+    if (strlen(dir) >= sizeof(made->dir)) {
+        free(made);
+        return -ENAMETOOLONG;
+    }
+    strcpy(made->dir, dir);
+    int n = list_segments(dir, &numbers);
+    if (n < 0)
+        error = n;
+    for (int i = 0; i < n && !error; i++) {
+        struct log_segment *segment = add_segment(made, numbers[i], 0, &error);
+        if (segment)
+            error = replay_segment(made, segment, &record, replay, arg, why, size);
+    }
+    if (!error && !made->last)
+        error = make_segment(made);
+    free(numbers);
+    log_record_free(&record);
+    if (error)
+        log_close(made);
+    else
+        *log = made;
+    return error;
+}
+
+void log_close(struct log *log)
+{
+    for (struct log_segment *segment = log->first, *next; segment; segment = next) {
+        next = segment->next;
+        close(segment->fd);
+        free(segment);
+    }
+    free(log);
+}

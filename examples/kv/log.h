@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/** The store's log: files "00000001.log" and so on in a directory, each of records. */
+#ifndef KV_LOG_H
+#define KV_LOG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct log;
+struct log_segment;
+
+enum log_op { LOG_SET = 1, LOG_DELETE = 2 };
+
+struct log_record {
+    uint32_t op; /**< enum log_op */
+    uint32_t key_len, value_len;
+    int64_t expires_ms; /**< since 1970; 0: never */
+    char *key, *value;  /**< of a record that was read: inside `buffer` */
+    char *buffer;
+    size_t buffer_max;
+};
+
+void log_record_free(struct log_record *record);
+/** How many bytes of log such a record is. */
+size_t log_record_bytes(size_t key_len, size_t value_len);
+
+/** Where a record is. */
+struct log_cursor {
+    struct log_segment *segment;
+    uint64_t offset;
+};
+
+/**
+ * Open a log and have `replay` called for all its records, in their order; it may fail with -errno.
+ * A record at the end that is not all there is taken off.
+ *
+ * @return 0 or -errno; -EINVAL and a sentence in `why` when a record is damaged.
+ */
+int log_open(const char *dir, struct log **log,
+             int (*replay)(void *arg, const struct log_record *record, struct log_segment *segment,
+                           uint64_t offset),
+             void *arg, char *why, size_t size);
+void log_close(struct log *log);
+
+/** Append to the last segment. */
+int log_append(struct log *log, const struct log_record *record, struct log_cursor *at);
+/** All is on stable storage. */
+int log_sync(struct log *log);
+/** Read a record into `record`, and move behind it. @return 1, 0 at the segment's end, -errno. */
+int log_read(struct log_cursor *at, struct log_record *record);
+
+/** Begin to copy what is of use: what is appended from now on goes to a segment behind the copy. */
+int log_begin_copy(struct log *log, struct log_cursor *at);
+int log_append_copy(struct log *log, const struct log_record *record, struct log_cursor *at);
+/** On to the next segment that is copied. @return 0 when there is none. */
+int log_next_segment(struct log *log, struct log_cursor *at);
+/** The copy is complete: sync it, then remove what was copied. */
+int log_finish_copy(struct log *log);
+
+uint64_t log_bytes(const struct log *log);
+unsigned log_n_segments(const struct log *log);
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Source of the format: https://redis.io/docs/reference/protocol-spec/ */
+#include "resp.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LINE_MAX_BYTES 65536
+#define DIGITS_MAX     20
+
+/* What is left to parse. */
+struct cursor {
+    const char *at, *end;
+};
+
+/* A line without its end, CR LF or LF. @return 1, 0 when its end is not here, -1: too long. */
+static int take_line(struct cursor *cursor, struct resp_word *line)
+{
+    size_t left = (size_t)(cursor->end - cursor->at);
+    const char *end = left ? memchr(cursor->at, '\n', left) : NULL;
+
+    if (!end)
+        return left > LINE_MAX_BYTES ? -1 : 0;
+    line->bytes = cursor->at;
+    line->len = (size_t)(end - cursor->at);
+    if (line->len && line->bytes[line->len - 1] == '\r')
+        line->len--;
+    cursor->at = end + 1;
+    return line->len > LINE_MAX_BYTES ? -1 : 1;
+}
+
+/* "$5" or "*3". */
+static int take_count(struct cursor *cursor, char mark, int64_t most, int64_t *count)
+{
+    struct resp_word line;
+    int result = take_line(cursor, &line);
+
+    if (result <= 0)
+        return result;
+    if (!line.len || line.bytes[0] != mark)
+        return -1;
+    line.bytes++;
+    line.len--;
+    return resp_number(&line, count) && *count <= most ? 1 : -1;
+}
+
+static int parse_array(struct cursor *cursor, struct resp_request *request, const char **why)
+{
+    int64_t n, len;
+
+    int result = take_count(cursor, '*', RESP_WORDS_MAX, &n);
+    *why = "Protocol error: invalid multibulk length";
+    if (result <= 0)
+        return result;
+    for (int64_t i = 0; i < n; i++) {
+        result = take_count(cursor, '$', RESP_WORD_MAX, &len);
+        *why = "Protocol error: invalid bulk length";
+        if (result <= 0)
+            return result;
+        if (len < 0)
+            return -1;
+        if (cursor->end - cursor->at < len + 2)
+            return 0;
+        request->words[request->n++] = (struct resp_word){cursor->at, (size_t)len};
+        cursor->at += len;
+        *why = "Protocol error: a bulk string is longer than it said";
+        if (cursor->at[0] != '\r' || cursor->at[1] != '\n')
+            return -1;
+        cursor->at += 2;
+    }
+    return 1;
+}
+
+static int parse_line(struct cursor *cursor, struct resp_request *request, const char **why)
+{
+    struct resp_word line;
+    int result = take_line(cursor, &line);
+
+    *why = "Protocol error: too big inline request";
+    if (result <= 0)
+        return result;
+    for (size_t at = 0; at < line.len;) {
+        size_t start = at;
+        while (at < line.len && line.bytes[at] != ' ' && line.bytes[at] != '\t')
+            at++;
+        if (at > start && request->n == RESP_WORDS_MAX)
+            return -1;
+        if (at > start)
+            request->words[request->n++] = (struct resp_word){line.bytes + start, at - start};
+        else
+            at++;
+    }
+    return 1;
+}
+
+int resp_parse(const char *bytes, size_t len, struct resp_request *request, size_t *used,
+               const char **why)
+{
+    struct cursor cursor = {bytes, bytes + len};
+
+    request->n = 0;
+    if (!len)
+        return 0;
+    int result =
+        bytes[0] == '*' ? parse_array(&cursor, request, why) : parse_line(&cursor, request, why);
+    *used = (size_t)(cursor.at - bytes);
+    if ((result == 0 && len >= RESP_BYTES_MAX) || (result == 1 && *used > RESP_BYTES_MAX)) {
+        *why = "Protocol error: too big a request";
+        return -1;
+    }
+    return result;
+}
+
+bool resp_is(const struct resp_word *word, const char *text)
+{
+    if (word->len != strlen(text))
+        return false;
+    for (size_t i = 0; i < word->len; i++) {
+        char c = word->bytes[i];
+        if ((c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c) != text[i])
+            return false;
+    }
+    return true;
+}
+
+bool resp_number(const struct resp_word *word, int64_t *number)
+{
+    bool negative = word->len && word->bytes[0] == '-';
+    size_t at = negative;
+
+    *number = 0;
+    if (at == word->len || word->len > DIGITS_MAX)
+        return false;
+    for (; at < word->len; at++) {
+        int digit = word->bytes[at] - '0';
+        if (digit < 0 || digit > 9 || __builtin_mul_overflow(*number, 10, number) ||
+            __builtin_add_overflow(*number, negative ? -digit : digit, number))
+            return false;
+    }
+    return true;
+}
+
+void resp_free(struct resp_out *out)
+{
+    free(out->bytes);
+    *out = (struct resp_out){0};
+}
+
+void resp_bytes(struct resp_out *out, const char *bytes, size_t len)
+{
+    if (out->len + len > out->max) {
+        size_t max = out->max ? out->max : 512;
+        while (max < out->len + len)
+            max *= 2;
+        char *moved = realloc(out->bytes, max);
+        if (!moved) {
+            out->failed = true;
+            return;
+        }
+        out->bytes = moved;
+        out->max = max;
+    }
+    memcpy(out->bytes + out->len, bytes, len);
+    out->len += len;
+}
+
+static void put_line(struct resp_out *out, char mark, const char *text)
+{
+    resp_bytes(out, &mark, 1);
+    resp_bytes(out, text, strlen(text));
+    resp_bytes(out, "\r\n", 2);
+}
+
+void resp_simple(struct resp_out *out, const char *text)
+{
+    put_line(out, '+', text);
+}
+
+void resp_error(struct resp_out *out, const char *text)
+{
+    put_line(out, '-', text);
+}
+
+static void put_number(struct resp_out *out, char mark, int64_t number)
+{
+    char text[DIGITS_MAX + 2];
+
+    snprintf(text, sizeof(text), "%lld", (long long)number);
+    put_line(out, mark, text);
+}
+
+void resp_integer(struct resp_out *out, int64_t number)
+{
+    put_number(out, ':', number);
+}
+
+void resp_bulk(struct resp_out *out, const char *bytes, size_t len)
+{
+    put_number(out, '$', (int64_t)len);
+    resp_bytes(out, bytes, len);
+    resp_bytes(out, "\r\n", 2);
+}
+
+void resp_null(struct resp_out *out)
+{
+    resp_bytes(out, "$-1\r\n", 5);
+}
+
+void resp_array(struct resp_out *out, size_t n)
+{
+    put_number(out, '*', (int64_t)n);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/**
+ * Keys and values on a disk: a log in segments, and an index of it in memory.
+ *
+ * What changes is appended to the last segment; store_sync() has it on stable storage. When more
+ * than half of the log is of no use any more, what is, is copied into a segment of its own, a part
+ * at a time, and the old segments are removed, the oldest first. Times are ms since 1970.
+ */
+#ifndef KV_STORE_H
+#define KV_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define STORE_KEY_MAX 65535 /**< bytes */
+
+struct store;
+
+/**
+ * Open the store in a directory and read its log. What a power cut left of a change that nobody
+ * was told of is dropped.
+ *
+ * @param why  receives a sentence, when something is wrong with it.
+ * @return 0 or -errno; -EINVAL for a log that is damaged: nothing was changed then.
+ */
+int store_open(const char *dir, struct store **store, char *why, size_t size);
+void store_close(struct store *store);
+
+/** A value. Valid until the store changes. @return its bytes, -ENOENT, -errno. */
+int64_t store_get(struct store *store, const char *key, size_t len, int64_t now_ms, char **value);
+/** When it expires: ms since 1970, 0 never. @return 0 or -ENOENT. */
+int store_expiry(struct store *store, const char *key, size_t len, int64_t now_ms,
+                 int64_t *expires_ms);
+
+/* @return 0, 1 where told, or -errno: then nothing more can be written. */
+int store_set(struct store *store, const char *key, size_t len, const char *value, size_t value_len,
+              int64_t expires_ms);
+/** @return 1; 0 when there was no such key. */
+int store_delete(struct store *store, const char *key, size_t len, int64_t now_ms);
+
+/** All that was changed is on stable storage. Cheap when nothing was. */
+int store_sync(struct store *store);
+/** Copy some more of a compaction. @return 1 when there is more to be done, 0, -errno. */
+int store_compact(struct store *store, int64_t now_ms);
+
+/** Call `each` for all keys that have not expired; it must change nothing. */
+void store_each(struct store *store, int64_t now_ms,
+                void (*each)(void *arg, const char *key, size_t len), void *arg);
+
+struct store_stats {
+    uint64_t n_keys;
+    uint64_t log_bytes, dead_bytes;
+    uint64_t n_segments, n_compactions, n_syncs, n_changes;
+};
+const struct store_stats *store_stats(const struct store *store);
+
+#endif
