@@ -49,14 +49,15 @@ measure() { # CASE SIDE SIZES OPTIONS...
     case=$1 side=$2 sizes=$3; shift 3
     xl create -q -e -p "$case-$side.cfg" >/tmp/errors 2>&1 || { complain "$case $side"; return; }
     domid=$(xl domid "$case-$side")
-    lab-frames first "$@" "$domid" "$case-${sizes%% *}.pcap" >/tmp/report 2>/tmp/errors &
+    lab-frames first "$@" "$domid" "$case-${sizes%%%% *}.pcap" >/tmp/report 2>/tmp/errors &
     first=$!
     if [ "$side" = linux ]; then
         sh follow "$domid" >/tmp/said 2>&1 &&
             sh ask "$domid" bench "$(cat "$case.linux")" >/tmp/said 2>&1 ||
             while read -r line; do say "error $case $side: $line"; done </tmp/said
     fi
-    wait $first && tell first "$case" "$side" || complain "$case $side"
+    wait $first || { complain "$case $side"; xl destroy "$case-$side"; return; }
+    tell first "$case" "$side"
     for size in $sizes; do
         lab-frames run --count %(count)s --warm %(warm)s --window %(window)s "$@" "$domid" \\
             "$case-$size.pcap" >/tmp/report 2>/tmp/errors &&
