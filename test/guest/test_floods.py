@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Floods against services in small guests, in the lab that $SPRAT_LAB names: honest clients are
+served meanwhile, and the guest says what it dropped."""
+
+import shlex
+import unittest
+
+from support import BUILD, console, create, dom0, eventually
+
+FLOOD = shlex.quote(str(BUILD / "test/guest/flood"))
+HTTPD, DAYTIME = "10.0.0.190", "10.0.0.191"  # nobody else's in these tests
+N = 600  # packets: more than a backlog, and than a ring
+FETCHES = 3
+
+
+class Floods(unittest.TestCase):
+    """Each flood may cost an honest client some seconds, no more."""
+
+    @classmethod
+    def setUpClass(cls):
+        create("httpd", "flooded-httpd", f"sprat.ip={HTTPD}/24", memory=2)
+        create("daytime", "flooded-daytime", f"sprat.ip={DAYTIME}/24", memory=2)
+        eventually(lambda: "serving" in console("flooded-httpd"))
+        cls.serves()
+
+    @classmethod
+    def tearDownClass(cls):
+        for name in "flooded-httpd", "flooded-daytime":
+            dom0(f"xl destroy {name}; rm -f /var/log/xen/console/guest-{name}.log")
+
+    @staticmethod
+    def serves(before=":"):
+        """Fetch a page and the time, each some times; raise when one does not come."""
+        page = f"timeout 20 wget -q -O - http://{HTTPD}/ | grep -q '<html'"
+        time = f"timeout 20 nc {DAYTIME} 13 </dev/null | grep -q UTC"
+        dom0(f"{before}; for i in $(seq {FETCHES}); do {page} && {time} || exit 1; done")
+
+    def flood(self, *kinds):
+        """Send each service some floods, and fetch behind them."""
+        floods = (f"{FLOOD} {kind} {address} {port} {N}"
+                  for kind in kinds for address, port in ((HTTPD, 80), (DAYTIME, 13)))  # fmt: skip
+        self.serves(" && ".join(floods))
+
+    def test_half_open_connections(self):
+        """The backlog is full of those that nobody completes, and new ones get in."""
+        self.flood("syn")
+        self.assertRegex(console("flooded-httpd"), r"net: dropped so far: .* [1-9]\d* half-open")
+
+    def test_datagrams_and_fragments(self):
+        """Datagrams to nobody, fragments of what never comes whole, and noise."""
+        self.flood("datagrams", "fragments", "noise")
+
+    def test_slow_clients(self):
+        """More slow connections than there is memory for: the oldest make room."""
+        pid = dom0(f"{FLOOD} slow {HTTPD} 80 200 >/dev/null 2>&1 & echo $!").strip()
+        try:
+            eventually(lambda: "connections dropped so far" in console("flooded-httpd"))
+            self.serves()
+        finally:
+            dom0(f"kill {pid}")
+        self.serves()
+
+
+if __name__ == "__main__":
+    unittest.main()
