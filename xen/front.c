@@ -124,8 +124,8 @@ static void step_restart(struct front *front)
 }
 
 /*
- * Its device was closed (by us, or it sees late that we have), and is there still. One that is taken
- * away is not online: nothing may be written then in a folder that the toolstack removes.
+ * Its device was closed (by us, or it sees late that we have), and is there still. One that is
+ * taken away is not online: nothing may be written then in a folder that the toolstack removes.
  */
 static bool step_ask(struct front *front)
 {

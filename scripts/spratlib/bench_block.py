@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Disks: requests per second and what one costs, beside a Linux PV guest with fio.
 
-In a machine that counts instructions instead of time (see `sprat bench cost`), examples/blkbench and
-then a Linux guest with fio (direct, libaio, no I/O scheduler) use the same disk: memory of dom0,
-behind Linux' blkback. For each operation, size and depth (requests under way at a time), dom0 counts
-for a while what goes through the backend:
+In a machine that counts instructions instead of time (see `sprat bench cost`), examples/blkbench
+and then a Linux guest with fio (direct, libaio, no I/O scheduler) use the same disk: memory of
+dom0, behind Linux' blkback. For each operation, size and depth (requests under way at a time),
+dom0 counts for a while what goes through the backend:
 
   requests/s    of that size, through guest and dom0 on one CPU of that machine (500 million
                 instructions/s)
@@ -238,7 +238,8 @@ def environment(args, found):
     image = guest_cfg.find("blkbench").with_suffix(".xen")
     lines = [
         f"computer: {model}, {os.cpu_count()} CPUs, Linux {platform.release()}",
-        f"counting machine: {qemu.version()}; an instruction takes {counting.NS_PER_INSTRUCTION} ns",
+        f"counting machine: {qemu.version()};"
+        f" an instruction takes {counting.NS_PER_INSTRUCTION} ns",
         *found.facts,
         f"disk: brd, {DISK_MIB} MiB, in dom0; blkback with its defaults",
         f"blkbench.xen: {image.stat().st_size} bytes",

@@ -60,7 +60,7 @@ class Disk:
 
 @contextlib.contextmanager
 def guest(name, arguments, *disks, image="test-disk"):
-    """A guest that runs; it is destroyed in the end. Yields what waits for a text on its console."""
+    """A guest that runs, destroyed in the end. Yields what waits for a text on its console."""
     specs = ", ".join(f"'{spec}'" for spec in disks)
     words = ["xl", "create", "-q", "-e", f"{BUILD}/test/guest/{image}.cfg", f'name="{name}"',
              f"disk=[{specs}]", "max_grant_frames=8", f'extra="{arguments}"']  # fmt: skip
@@ -119,7 +119,8 @@ class Errors(unittest.TestCase):
         with Disk("eio") as disk:
             table = (f"0 2048 linear {disk.device} 0\\n2048 8 error\\n"
                      f"2056 6136 linear {disk.device} 2056")
-            dom0(f"modprobe dm-mod; printf '{table}\\n' | DM_DISABLE_UDEV=1 dmsetup create sprat-eio")
+            dom0(f"modprobe dm-mod; printf '{table}\\n' |"
+                 " DM_DISABLE_UDEV=1 dmsetup create sprat-eio")  # fmt: skip
             try:
                 words = "xvda at:0 at:1048576 at:1052672"
                 with guest("disk-eio", words, "phy:/dev/mapper/sprat-eio,xvda,w") as wait:
