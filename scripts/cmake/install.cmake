@@ -16,7 +16,7 @@ get_property(layers GLOBAL PROPERTY SPRAT_LAYERS)
 foreach(layer IN LISTS layers)
     install(TARGETS sprat_${layer}_guest EXPORT SpratTargets ARCHIVE DESTINATION lib/sprat)
     get_target_property(include sprat_${layer}_guest SPRAT_INCLUDE)
-    install(DIRECTORY ${include}/ DESTINATION lib/sprat/include/${layer})
+    install(DIRECTORY ${include}/ DESTINATION lib/sprat/include/${layer} OPTIONAL)
 endforeach()
 install(EXPORT SpratTargets DESTINATION ${package_folder})
 
