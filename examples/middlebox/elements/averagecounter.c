@@ -39,13 +39,14 @@ static int read_rate(struct hcall *h)
     const struct average *a = (const struct average *)h->e;
     uint64_t ms = (a->last_ns - a->first_ns) / NSEC_PER_MSEC,
              ignored = a->ignore_ns / NSEC_PER_MSEC;
-    uint64_t n = h->code ? a->bytes : a->count;
+    uint64_t n = h->code ? a->bytes : a->count, rate;
 
     ms = ms > ignored ? ms - ignored : 0;
     /* in two steps, so that nothing overflows */
     if (!ms)
         ms = 1;
-    text_addf(h->out, "%llu", (unsigned long long)(n / ms * 1000 + n % ms * 1000 / ms));
+    rate = n / ms * 1000 + n % ms * 1000 / ms;
+    text_addf(h->out, "%llu", (unsigned long long)rate);
     return 0;
 }
 

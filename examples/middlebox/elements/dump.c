@@ -75,9 +75,9 @@ static int from_initialize(struct element *e, struct errs *errs)
         return errs_at(errs, e->pos, "'%s' is no pcap file", d->filename.s);
     network = field32(d, h + 20) & 0x0fffffff;
     d->encap = 255;
-    for (uint8_t i = 0; i < sizeof(encap_types); i++) {
+    for (size_t i = 0; i < sizeof(encap_types); i++) {
         if (network == encap_types[i] || (encap_types[i] == 12 && network == 101))
-            d->encap = i;
+            d->encap = (uint8_t)i;
     }
     if (d->encap == 255)
         return errs_at(errs, e->pos, "'%s': link type %lu is not supported", d->filename.s,

@@ -100,7 +100,8 @@ static struct packet *drr_pull(struct element *e, unsigned port, unsigned max)
     return NULL;
 }
 
-#define STRIDE_MAX 0xffff /* tickets an input may have */
+#define STRIDE      0x10000u /* of one ticket */
+#define TICKETS_MAX 0x8000u  /* of one input; more count as so many, as Click's */
 
 static int stride_configure(struct element *e, struct conf *c)
 {
@@ -113,9 +114,12 @@ static int stride_configure(struct element *e, struct conf *c)
     for (unsigned i = 0; i < c->argc; i++) {
         uint64_t tickets;
 
-        if (!value_uint(c->argv[i], &tickets) || tickets > STRIDE_MAX)
-            return conf_error(c, c->argv[i], "TICKETS must be a number up to %u", STRIDE_MAX);
-        s->inputs[i].stride = tickets ? (STRIDE_MAX + 1) / (uint32_t)tickets : 0;
+        if (!value_uint(c->argv[i], &tickets))
+            return conf_error(c, c->argv[i], "TICKETS must be a number, not '%.*s'",
+                              (int)c->argv[i].len, c->argv[i].s);
+        if (tickets > TICKETS_MAX)
+            tickets = TICKETS_MAX;
+        s->inputs[i].stride = tickets ? STRIDE / (uint32_t)tickets : 0;
     }
     return 0;
 }
