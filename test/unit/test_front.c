@@ -201,96 +201,6 @@ static void a_state_beyond_the_last_is_waited_out(void **state)
     }
 }
 
-static void a_restarted_backend_is_connected_anew(void **state)
-{
-    (void)state;
-    thing_begin(FRONT_CONNECTED);
-    for (int i = 0; i < 3; i++) {
-        thing.calls[0] = '\0';
-        thing_backend_is(XenbusStateClosing);
-        thing_backend_is(XenbusStateClosed);
-        thing_backend_is(XenbusStateInitialising);
-        thing_backend_is(XenbusStateInitWait);
-        thing_backend_is(XenbusStateConnected);
-        thing_assert(FRONT_CONNECTED, "disconnect release publish connected");
-    }
-    end();
-}
-
-static void a_backend_that_closed_and_stays_is_asked_to_start_again(void **state)
-{
-    (void)state;
-    thing_begin(FRONT_CLOSED);
-    fake_xenstored_write(THING_BACKEND "/online", "1");
-    thing_backend_is(XenbusStateClosed);
-    thing_assert(FRONT_INITIALISING, "");
-    assert_int_equal(thing_shown(), XenbusStateInitialising);
-    fake_xenstored_write(THING "/state", "6");
-    thing_backend_is(XenbusStateClosed);
-    assert_int_equal(thing_shown(), XenbusStateClosed); /* once is enough */
-    thing_backend_is(XenbusStateInitWait);
-    thing_backend_is(XenbusStateClosed);
-    thing_assert(FRONT_INITIALISING, "publish disconnect release");
-    assert_int_equal(thing_shown(), XenbusStateInitialising);
-    end();
-}
-
-static void a_device_that_was_closed_is_opened_again(void **state)
-{
-    (void)state;
-    thing_plug(XenbusStateClosed);
-    fake_xenstored_write(THING "/state", "6");
-    fake_xenstored_write(THING_BACKEND "/online", "1");
-    assert_int_equal(front_open(thing.front, &thing.driver, 0), 0);
-    thing_settle();
-    thing_assert(FRONT_INITIALISING, "");
-    assert_int_equal(thing_shown(), XenbusStateInitialising);
-    end();
-}
-
-static void a_backend_that_is_taken_away_is_not_asked(void **state)
-{
-    (void)state;
-    thing_begin(FRONT_CLOSED);
-    fake_xenstored_write(THING_BACKEND "/online", "0");
-    thing_backend_is(XenbusStateClosed);
-    thing_assert(FRONT_CLOSED, "");
-    assert_int_equal(thing_shown(), XenbusStateClosed);
-    end();
-}
-
-static void a_backend_that_lied_is_not_asked(void **state)
-{
-    (void)state;
-    thing_begin(FRONT_CONNECTED);
-    fake_xenstored_write(THING_BACKEND "/online", "1");
-    front_fault(thing.front, "a lie");
-    thing_settle();
-    thing_backend_is(XenbusStateClosed);
-    thing_assert(FRONT_CLOSED, "disconnect release");
-    assert_int_equal(thing_shown(), XenbusStateClosed);
-    end();
-}
-
-static void another_backend_takes_over(void **state)
-{
-    (void)state;
-    thing_begin(FRONT_CONNECTED);
-    fake_xenstored_write("/local/domain/3/backend/thing/5/0/state", "2");
-    fake_xenstored_write(THING "/backend-id", "3");
-    fake_xenstored_write(THING "/backend", "/local/domain/3/backend/thing/5/0");
-    thing_settle();
-    thing_assert(FRONT_PUBLISHED, "disconnect release publish");
-    assert_int_equal(thing.front->backend_id, 3);
-    assert_int_equal(fake_xenstored_watches(), 2);
-    thing_backend_is(XenbusStateClosed); /* the old one's state is nobody's any more */
-    assert_int_equal(thing.front->state, FRONT_PUBLISHED);
-    fake_xenstored_write("/local/domain/3/backend/thing/5/0/state", "4");
-    thing_settle();
-    assert_int_equal(thing.front->state, FRONT_CONNECTED);
-    end();
-}
-
 static void a_device_taken_away_is_let_go_of_in_each_state(void **state)
 {
     const char *const expected[] = {
@@ -541,12 +451,6 @@ int main(void)
         cmocka_unit_test_setup(a_state_that_is_no_number_is_an_unknown_one, setup),
         cmocka_unit_test_setup(a_state_with_a_nul_is_an_unknown_one, setup),
         cmocka_unit_test_setup(a_state_beyond_the_last_is_waited_out, setup),
-        cmocka_unit_test_setup(a_restarted_backend_is_connected_anew, setup),
-        cmocka_unit_test_setup(a_backend_that_closed_and_stays_is_asked_to_start_again, setup),
-        cmocka_unit_test_setup(a_device_that_was_closed_is_opened_again, setup),
-        cmocka_unit_test_setup(a_backend_that_is_taken_away_is_not_asked, setup),
-        cmocka_unit_test_setup(a_backend_that_lied_is_not_asked, setup),
-        cmocka_unit_test_setup(another_backend_takes_over, setup),
         cmocka_unit_test_setup(a_device_taken_away_is_let_go_of_in_each_state, setup),
         cmocka_unit_test_setup(a_fault_disconnects_and_waits_for_the_backend, setup),
         cmocka_unit_test_setup(faults_are_counted_and_said_once, setup),
