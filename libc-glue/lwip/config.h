@@ -6,6 +6,7 @@
  *     sprat.ip6N=ADDRESS/LENGTH[,gw=ADDRESS][,dns=ADDRESS]...  or auto (SLAAC, DHCPv6 for names),
  * or off
  *
+ * An interface with both off is left alone: the application may open it by netfront's calls.
  * Otherwise what xl's vif says with ip=, as a /24 unless it names a length; otherwise dhcp and
  * auto.
  */

@@ -27,7 +27,7 @@ from spratlib import middlebox
 from spratlib.errors import SpratError
 
 SUFFIX = ".chain"
-MEMORY_MIB, MEMORY_MAX_MIB = 2, 1 << 20
+MEMORY_MAX_MIB = 1 << 20
 CHAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,19}")
 GUEST_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,30}")
 BRIDGE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}")  # Linux, IFNAMSIZ
@@ -179,7 +179,7 @@ class Reader:
                         " letters, digits, '_' or '-'")  # fmt: skip
         if name in self.guests:
             raise Wrong(words[1], f"there is a guest '{name}' already")
-        memory_mib, bridges = MEMORY_MIB, []
+        memory_mib, bridges = middlebox.MEMORY_MIB, []
         for word in words[3:]:
             if "=" in word.text:
                 memory_mib = memory_of(word)

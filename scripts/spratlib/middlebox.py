@@ -5,9 +5,14 @@ Its devices (FromDevice, PollDevice, ToDevice) become the guest's interfaces: et
 the second. Bridges are xenbr0, xenbr1 and so on, or what --bridge says. The configuration goes into
 a ramdisk beside the cfg, both under middlebox/ in the build folder, and can be given to `xl create`
 by hand. What else there is to say is as in `sprat run`.
+
+--control gives the guest one more interface, for ControlSocket: on it, and on no other, it has a
+network stack, with that address.
 """
 
+import dataclasses
 import io
+import ipaddress
 import os
 import pathlib
 import re
@@ -19,6 +24,9 @@ from spratlib.errors import SpratError, UsageError
 DEVICE = re.compile(r"\b(?:From|Poll|To)Device\s*\(\s*(?:DEVNAME\s+)?\"?([A-Za-z]*)(\d+)\"?")
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/|^#[^\n]*", re.S | re.M)
 GUEST_PATH = "config.click"  # in the archive, at its top
+BRIDGE = r"[A-Za-z0-9_.-]{1,15}"
+MEMORY_MIB = 2
+CONTROL_MEMORY_MIB = 6  # a network stack, and a ramdisk behind the larger image
 GRANTS_A_FRAME = 512
 GRANTS_A_VIF = 2 * 256 + 2  # both rings full, and the rings
 
@@ -29,8 +37,10 @@ def add_arguments(parser):
                         help="a device's bridge (default: xenbr0 for 0, and so on)")  # fmt: skip
     parser.add_argument("--lab", metavar="NAME", default=os.environ.get("SPRAT_LAB"),
                         help="the lab to run it in (default: $SPRAT_LAB)")  # fmt: skip
-    parser.add_argument("--memory", type=lab_cli.positive, metavar="MIB", default=2,
-                        help="the guest's memory (default: 2)")  # fmt: skip
+    parser.add_argument("--control", metavar="ADDRESS/LENGTH[@BRIDGE]", type=control_of,
+                        help="serve ControlSocket at this address (bridge: xenbr0)")  # fmt: skip
+    parser.add_argument("--memory", type=lab_cli.positive, metavar="MIB",
+                        help="the guest's memory (default: 2, or 6 with --control)")  # fmt: skip
     parser.add_argument("--timeout", type=lab_cli.positive, metavar="S",
                         help="end the guest after S seconds")  # fmt: skip
     parser.add_argument("--only-cfg", action="store_true",
@@ -41,7 +51,7 @@ def main(args):
     """Make the cfg and start it; return the guest's exit code."""
     if args.words:
         raise UsageError("a configuration takes no arguments after --")
-    cfg = make(pathlib.Path(args.config), args.bridge, args.memory)
+    cfg = make(pathlib.Path(args.config), args.bridge, args.memory, args.control)
     if args.only_cfg:
         print(cfg)
         return 0
@@ -62,7 +72,7 @@ def bridges_of(count, words):
     """Return the bridge of each interface. Raises UsageError for a word that is no eth0=BRIDGE."""
     bridges = [f"xenbr{number}" for number in range(count)]
     for word in words:
-        match = re.fullmatch(r"[A-Za-z]*(\d+)=([A-Za-z0-9_.-]{1,15})", word)
+        match = re.fullmatch(rf"[A-Za-z]*(\d+)=({BRIDGE})", word)
         if not match:
             raise UsageError(f"--bridge {word}: write eth0=xenbr0")
         if int(match[1]) >= count:
@@ -71,14 +81,30 @@ def bridges_of(count, words):
     return bridges
 
 
-def make(config, bridge_words, memory_mib):
+@dataclasses.dataclass(frozen=True)
+class Control:
+    """Where ControlSocket is reached."""
+
+    address: str  # with the prefix's length
+    bridge: str
+
+
+def control_of(text):
+    """An argument ADDRESS/LENGTH[@BRIDGE]."""
+    address, _, bridge = text.partition("@")
+    if "/" not in address or (bridge and not re.fullmatch(BRIDGE, bridge)):
+        raise ValueError(text)
+    return Control(str(ipaddress.IPv4Interface(address)), bridge or "xenbr0")
+
+
+def make(config, bridge_words, memory_mib=None, control=None):
     """Write the ramdisk and the cfg for a configuration; return the cfg's path."""
     data = read(config)
     bridges = bridges_of(interfaces_of(data.decode(errors="replace")), bridge_words)
     folder = paths.build_folder() / "middlebox"
     folder.mkdir(exist_ok=True)
     name = re.sub(r"[^A-Za-z0-9_-]", "-", config.stem)
-    return write(folder / name, data, bridges, memory_mib)
+    return write(folder / name, data, bridges, memory_mib, control)
 
 
 def read(config):
@@ -89,7 +115,7 @@ def read(config):
         raise SpratError(f"cannot read {config}: {error.strerror}") from error
 
 
-def write(stem, data, bridges, memory_mib):
+def write(stem, data, bridges, memory_mib=None, control=None):
     """Write the ramdisk and the cfg for the configuration `data`; return the cfg's path.
 
     @param stem     their path without suffix; its last part is the guest's name
@@ -97,8 +123,9 @@ def write(stem, data, bridges, memory_mib):
     """
     ramdisk, cfg = stem.with_name(f"{stem.name}.cpio"), stem.with_name(f"{stem.name}.cfg")
     ramdisk.write_bytes(archive_of(data))
-    image = guest_cfg.find("middlebox").with_suffix(".xen")
-    cfg.write_text(cfg_text(stem.name, image, ramdisk, bridges, memory_mib))
+    image = guest_cfg.find("middlebox-control" if control else "middlebox").with_suffix(".xen")
+    memory_mib = memory_mib or (CONTROL_MEMORY_MIB if control else MEMORY_MIB)
+    cfg.write_text(cfg_text(stem.name, image, ramdisk, bridges, memory_mib, control))
     return cfg
 
 
@@ -111,8 +138,12 @@ def archive_of(data):
     return file.getvalue()
 
 
-def cfg_text(name, image, ramdisk, bridges, memory_mib):
+def cfg_text(name, image, ramdisk, bridges, memory_mib, control=None):
     """Return the cfg of a guest that runs the configuration in `ramdisk`."""
+    words = f"/{GUEST_PATH}"
+    if control:
+        words = f"{stack_words(len(bridges), control)} {words}"
+        bridges = [*bridges, control.bridge]
     frames = -(-max(1, len(bridges) * GRANTS_A_VIF) // GRANTS_A_FRAME)
     vifs = ", ".join(guest_cfg.quote(f"bridge={bridge}") for bridge in bridges)
     return f"""# Made by sprat; changes here are lost.
@@ -120,7 +151,7 @@ name = {guest_cfg.quote(name)}
 type = "pv"
 kernel = {guest_cfg.quote(str(image))}
 ramdisk = {guest_cfg.quote(str(ramdisk))}
-extra = "/{GUEST_PATH}"
+extra = {guest_cfg.quote(words)}
 memory = {memory_mib}
 vcpus = 1
 vif = [ {vifs} ]
@@ -131,3 +162,13 @@ on_poweroff = "destroy"
 on_reboot = "restart"
 on_crash = "destroy"
 """
+
+
+def stack_words(last, control):
+    """Return the words that give the network stack the interface `last`, and none before it."""
+    words = []
+    for number in range(last + 1):
+        suffix = number or ""
+        address = control.address if number == last else "off"
+        words += [f"sprat.ip{suffix}={address}", f"sprat.ip6{suffix}=off"]
+    return " ".join(words)

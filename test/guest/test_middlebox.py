@@ -69,6 +69,54 @@ class Middlebox(unittest.TestCase):
         self.assertEqual(self.ping(1), 0)
 
 
+class ControlSocket(unittest.TestCase):
+    """Handlers by TCP, from dom0, in the image that has a network stack for that."""
+
+    ADDRESS = "10.0.0.78"
+    COUNT = "FromDevice(eth0) -> c :: Counter -> Discard;"
+    OTHER = f"{COUNT} s :: ControlSocket(TCP, 7777); q :: Queue(9); Idle -> q -> Discard;"
+
+    @classmethod
+    def setUpClass(cls):
+        with tempfile.TemporaryDirectory(dir=BUILD) as folder:
+            file = pathlib.Path(folder, "control.click")
+            file.write_text(f"{cls.COUNT} ControlSocket(TCP, 7777);"
+                            "ControlSocket(TCP, 7777+, READONLY true);")  # fmt: skip
+            done = sprat("middlebox", file, "--control", f"{cls.ADDRESS}/24", "--only-cfg")
+        done.check_returncode()
+        cls.name = pathlib.Path(done.stdout.strip()).stem
+        dom0(f"xl create -q -e {done.stdout.strip()}")
+        eventually(lambda: "middlebox: running" in console(cls.name))
+
+    @classmethod
+    def tearDownClass(cls):
+        dom0(f"xl destroy {cls.name}")
+
+    def talk(self, *lines, port=7777):
+        """Send lines, the last of which says QUIT; return what the guest says."""
+        said = "".join(f"{line}\\r\\n" for line in (*lines, "QUIT"))
+        return dom0(f"printf '{said}' | timeout 60 nc {self.ADDRESS} {port}").replace("\r", "")
+
+    def test_1_handlers_are_read_as_click_documents(self):
+        said = self.talk("READ c.count", "READ nobody.count", "FNORD")
+        self.assertRegex(said, r"^Click::ControlSocket/1\.3\n200 [^\n]*\nDATA \d+\n\d+")
+        self.assertIn("510 No element named 'nobody.count'", said)
+        self.assertRegex(said, r"\n501 ")
+
+    def test_2_the_second_port_is_the_next_one_and_only_for_reading(self):
+        self.assertRegex(self.talk("WRITE c.reset", port=7778), r"\n530 ")
+        self.assertRegex(self.talk("WRITE c.reset"), r"\n200 ")
+
+    def test_3_a_connection_outlives_the_swap_that_it_asks_for(self):
+        request = f"WRITEDATA hotconfig {len(self.OTHER)}\\r\\n{self.OTHER}READ q.capacity"
+        said = self.talk(request)
+        self.assertRegex(said, r"(?s)\n200 .*DATA 1\n9")
+        # The port was closed and opened again, the other one closed.
+        self.assertRegex(self.talk("READ q.capacity"), r"DATA 1\n9")
+        self.assertEqual(dom0(f"timeout 5 nc {self.ADDRESS} 7778 </dev/null || echo refused"),
+                         "refused\n")  # fmt: skip
+
+
 class Start(unittest.TestCase):
     """What `sprat middlebox` does with files."""
 

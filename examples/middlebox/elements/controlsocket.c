@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ControlSocket, ChatterSocket's sibling: says where the engine's handlers are to be reached. The
- * protocol is in engine/control.c; whoever owns a network stack looks for this element and listens.
- * As Click's, without PROXY and LLRPC.
+ * ControlSocket: the engine's handlers by TCP. The protocol is in engine/control.c, the sockets are
+ * the port's; where that has none, the element says so and does nothing. As Click's, for TCP only
+ * (UNIX names a file where nobody could open it), without PROXY and LLRPC.
  */
 #include "../engine/element.h"
 
@@ -12,20 +12,63 @@ struct controlsocket {
     struct str where;
     bool readonly, verbose, localhost, warnings;
     uint32_t retries;
+    uint16_t port; /* that is open, or 0 */
 };
+
+static bool is_tcp(const struct controlsocket *s)
+{
+    return s->type % 2 == 0;
+}
+
+/* PORT, or PORT+ for the first free one from there on. */
+static bool parse_port(const struct controlsocket *s, uint16_t *first, uint16_t *last)
+{
+    struct str port = s->where;
+    bool any = port.len && port.s[port.len - 1] == '+';
+    uint64_t v;
+
+    if (any)
+        port.len--;
+    if (!value_uint(port, &v) || !v || v > 65535)
+        return false;
+    *first = (uint16_t)v;
+    *last = any ? 65535 : (uint16_t)v;
+    return true;
+}
 
 static int configure(struct element *e, struct conf *c)
 {
     const struct controlsocket *s = (const struct controlsocket *)e;
-    struct str port = s->where;
-    uint64_t v;
+    uint16_t first, last;
 
-    if (port.len && port.s[port.len - 1] == '+')
-        port.len--;
-    if (s->type % 2 == 0 && (!value_uint(port, &v) || v > 65535))
+    if (is_tcp(s) && !parse_port(s, &first, &last))
         return conf_error(c, (struct str){NULL, 0}, "'%.*s' is not a port", (int)s->where.len,
                           s->where.s);
     return 0;
+}
+
+static void start(struct element *e)
+{
+    struct controlsocket *s = (struct controlsocket *)e;
+    uint16_t first, last;
+
+    if (is_tcp(s) && parse_port(s, &first, &last))
+        s->port = port_control_open(first, last, s->readonly);
+    if (!s->port && s->warnings) {
+        struct text line = {0};
+        text_addf(&line, "%s: %.*s can't be served: taken, or no network stack is here\n", e->name,
+                  (int)s->where.len, s->where.s);
+        port_log(line.s, line.len);
+        text_free(&line);
+    }
+}
+
+static void cleanup(struct element *e)
+{
+    const struct controlsocket *s = (const struct controlsocket *)e;
+
+    if (s->port)
+        port_control_close(s->port);
 }
 
 static const char *const type_words[] = {"TCP", "UNIX", "tcp", "unix", "\"TCP\"", "\"UNIX\"", NULL};
@@ -48,4 +91,6 @@ const struct element_class class_ControlSocket = {
     .size = sizeof(struct controlsocket),
     .fields = fields,
     .configure = configure,
+    .start = start,
+    .cleanup = cleanup,
 };

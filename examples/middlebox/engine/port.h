@@ -85,4 +85,16 @@ int port_file_write(struct port_file *f, const void *buf, size_t len);
 
 void port_file_close(struct port_file *f);
 
+/**
+ * Serve ControlSocket's protocol (control.h) on a TCP port, for the engine that runs.
+ *
+ * May be called for one port more than once; each successful call wants its port_control_close().
+ *
+ * @param last  ports from `port` to this one are tried, until one is free.
+ * @return the port, or 0: none is free, or nobody can be reached by TCP in this world.
+ */
+uint16_t port_control_open(uint16_t port, uint16_t last, bool readonly);
+
+void port_control_close(uint16_t port);
+
 #endif

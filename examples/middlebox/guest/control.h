@@ -15,4 +15,10 @@ struct engine;
  */
 void control_start(struct engine *engine);
 
+/**
+ * Say whose handlers ControlSocket's connections reach. Before a configuration is loaded; nothing
+ * happens in an image without a network stack.
+ */
+void control_take_engine(struct engine *engine);
+
 #endif

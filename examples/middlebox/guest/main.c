@@ -88,6 +88,7 @@ int main(int argc, char **argv)
         say("middlebox: no memory\n");
         return EXIT_FAILURE;
     }
+    control_take_engine(engine);
     int failed = engine_load(engine, config.s ? config.s : "", config.len, &errors);
     if (errors.len)
         port_log(errors.s, errors.len);

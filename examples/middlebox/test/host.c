@@ -292,3 +292,19 @@ void port_file_close(struct port_file *f)
         fclose(f->real);
     free(f);
 }
+
+uint16_t port_control_open(uint16_t port, uint16_t last, bool readonly)
+{
+    if (port == host.control_taken && port++ == last)
+        return 0;
+    host.control_port = port;
+    host.control_users++;
+    host.control_readonly = readonly;
+    return port;
+}
+
+void port_control_close(uint16_t port)
+{
+    if (port == host.control_port)
+        host.control_users--;
+}

@@ -35,6 +35,10 @@ struct host {
     long packets_max; /* more are refused; 0: no limit */
     uint32_t random;
     bool real_files;
+    uint16_t control_port; /* that is open for ControlSocket, by so many */
+    unsigned control_users;
+    bool control_readonly;
+    uint16_t control_taken; /* by somebody else */
 };
 
 extern struct host host;

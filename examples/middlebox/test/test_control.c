@@ -158,6 +158,35 @@ static void a_readonly_connection_writes_nothing(void **state)
     lab_refuse("ControlSocket(TCP, 99999)", "is not a port");
 }
 
+static void the_port_is_open_while_the_element_is_there(void **state)
+{
+    (void)state;
+    lab_load("Idle -> Discard; ControlSocket(TCP, 7777, READONLY true)");
+    assert_int_equal(host.control_port, 7777);
+    assert_int_equal(host.control_users, 1);
+    assert_true(host.control_readonly);
+    lab_write("hotconfig", "Idle -> Discard; ControlSocket(TCP, 7778)");
+    assert_int_equal(host.control_port, 7778);
+    assert_int_equal(host.control_users, 1);
+    assert_false(host.control_readonly);
+    lab_write_fails("hotconfig", "Fnord", "Fnord");
+    assert_int_equal(host.control_users, 1);
+    lab_write("hotconfig", "Idle -> Discard;");
+    assert_int_equal(host.control_users, 0);
+}
+
+static void a_port_that_is_taken_is_told_unless_another_may_do(void **state)
+{
+    (void)state;
+    host.control_taken = 7777;
+    lab_load("Idle -> Discard; here :: ControlSocket(TCP, 7777)");
+    assert_int_equal(host.control_users, 0);
+    assert_true(lab_logged("here: 7777 can't be served"));
+    lab_write("hotconfig", "Idle -> Discard; ControlSocket(TCP, 7777+)");
+    assert_int_equal(host.control_port, 7778);
+    host.control_taken = 0;
+}
+
 static void an_endless_line_closes_the_connection(void **state)
 {
     struct control c;
@@ -434,6 +463,8 @@ int main(void)
         LAB_TEST(a_wrong_new_configuration_leaves_the_old_one_running),
         LAB_TEST(the_control_protocol_answers_as_documented),
         LAB_TEST(a_readonly_connection_writes_nothing),
+        LAB_TEST(the_port_is_open_while_the_element_is_there),
+        LAB_TEST(a_port_that_is_taken_is_told_unless_another_may_do),
         LAB_TEST(an_endless_line_closes_the_connection),
         LAB_TEST(pcap_files_come_back_as_they_were_written),
         LAB_TEST(damaged_pcap_files_end_where_they_are_damaged),
