@@ -39,9 +39,9 @@ struct ext4_options {
  * Mount, after recovery where the journal wants it.
  *
  * @param why  receives a sentence that says what is wrong and what to do; a constant.
- * @return 0; -EINVAL for what is no file system, or a damaged one; -EOPNOTSUPP for one with features
- *         that are not known here; -EBUSY for one that e2fsck must see first (it was not unmounted
- *         and has no journal, or has errors); -EROFS, -EIO, -ENOMEM.
+ * @return 0; -EINVAL for what is no file system, or a damaged one; -EOPNOTSUPP for one with
+ *         features that are not known here; -EBUSY for one that e2fsck must see first (it was not
+ *         unmounted and has no journal, or has errors); -EROFS, -EIO, -ENOMEM.
  */
 int ext4_mount(struct disk *disk, const struct ext4_options *options, struct ext4 **fs,
                const char **why);

@@ -32,6 +32,7 @@ KV_PORT = 6379
 N_CLIENTS = 4
 START_TIMEOUT_S = 120
 DISK_MIB = 64
+DISK_SPEC = "format=raw,vdev=xvda,access=rw,backendtype=phy,script=block"
 SQL_ROUNDS = 2000
 JOURNAL_MODES = ("delete", "truncate", "persist", "wal")
 
@@ -122,7 +123,7 @@ class Load:
 
     def create(self, settings):
         """Start the guest. @param settings  of the cfg, as xl create takes them"""
-        spec = f"format=raw,vdev=xvda,access=rw,backendtype=phy,script=block,target={self.disk.path}"
+        spec = f"{DISK_SPEC},target={self.disk.path}"
         self.lab.output_of(["rm", "-f", self.log_path()])
         words = [f"{key}={guest_cfg.quote(value)}" for key, value in
                  {"name": self.name, "on_crash": "preserve", **settings}.items()]  # fmt: skip

@@ -378,8 +378,8 @@ static void check(struct simdisk *sim, uint64_t least, bool fsck, unsigned depth
     if (depth == 0 || sim->n_events == 0)
         return;
     /* The recovery, the mount and the unmount, cut. */
-    uint8_t *bytes = simdisk_cut(sim, random_below(sim->n_events + 1),
-                                 (unsigned)random_below(257), 512, &random_state);
+    uint8_t *bytes = simdisk_cut(sim, random_below(sim->n_events + 1), (unsigned)random_below(257),
+                                 512, &random_state);
     struct simdisk again;
     simdisk_make(&again, bytes, sim->disk.bytes, sim->disk.sector_bytes);
     free(bytes);

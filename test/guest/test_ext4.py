@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Guests with file systems on disks, in the lab that $SPRAT_LAB names; e2fsck has the last word."""
+
+import os
+import pathlib
+import subprocess
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("SPRAT_BUILD", ROOT / "build"))
+ENVIRONMENT = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
+TIMEOUT_S = 200
+MIB = 1 << 20
+
+
+def tool(*words):
+    """Run a program of e2fsprogs; return what it did."""
+    return subprocess.run([str(word) for word in words], capture_output=True, text=True,
+                          check=False, env=ENVIRONMENT)  # fmt: skip
+
+
+class Disk(unittest.TestCase):
+    """A disk that is made anew for each test."""
+
+    def make(self, image, mib, *options):
+        """Make the disk's file and a file system in it."""
+        self.image = image
+        with image.open("wb") as file:
+            file.truncate(mib * MIB)
+        done = tool("mke2fs", "-q", "-F", *options, image)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def run_guest(self, cfg, *words, status=0):
+        """Run a guest; return what it says. The file system is whole behind it."""
+        done = subprocess.run([ROOT / "scripts/sprat", "run", cfg, "--", *words],
+                              capture_output=True, text=True, check=False,
+                              timeout=TIMEOUT_S)  # fmt: skip
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        self.check()
+        return done.stdout
+
+    def check(self):
+        """Have e2fsck look at the disk; it finds nothing wrong."""
+        done = tool("e2fsck", "-fn", self.image)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+class Posix(Disk):
+    """test/guest/ext4.c: calls of POSIX on /data."""
+
+    def run_test(self, *words):
+        """Run the guest; all its checks pass."""
+        output = self.run_guest(BUILD / "test/guest/test-ext4.cfg", *words)
+        self.assertIn("all passed", output)
+
+    def test_ext4(self):
+        """Files, names and directories; what is left at the end; another guest on the disk."""
+        self.make(BUILD / "test/guest/ext4.img", 64, "-t", "ext4")
+        self.run_test()
+        self.run_test("leave")
+        found = tool("debugfs", "-R", "cat /unflushed", self.image).stdout
+        self.assertEqual(found, "said at the end")
+        self.run_test("sprat.disk.xvda=/data,ro", "ro")
+
+    def test_ext2_full(self):
+        """Without a journal; and a disk that is full."""
+        self.make(BUILD / "test/guest/ext4.img", 16, "-t", "ext2")
+        self.run_test()
+        self.run_test("full")
+
+    def test_refused(self):
+        """A disk without a file system: the guest says what to do, and ends."""
+        self.make(BUILD / "test/guest/ext4.img", 16, "-t", "ext4")
+        output = self.run_guest(BUILD / "test/guest/test-ext4.cfg", "sprat.disk.xvdq=/more",
+                                status=74)  # fmt: skip
+        self.assertIn("xvdq: can't be mounted on /more: the guest has no such disk", output)
+        output = self.run_guest(BUILD / "test/guest/test-ext4.cfg", "sprat.disk.xvda=data",
+                                status=64)  # fmt: skip
+        self.assertIn("a disk and a path are needed", output)
+
+
+class Sqlite(Disk):
+    """examples/sqlite: its shell."""
+
+    def sql(self, text):
+        """Run SQL on /data/test.db; return what it answers, line by line."""
+        return self.run_guest(BUILD / "examples/sqlite/sqlite.cfg", "/data/test.db", text).split()
+
+    def test_database(self):
+        """What one guest inserts another one reads."""
+        self.make(BUILD / "examples/sqlite/sqlite.img", 32, "-t", "ext4")
+        answer = self.sql("create table t(a integer primary key, b text);"
+                          "insert into t select value, hex(randomblob(50))"
+                          " from generate_series(1, 500); PRAGMA integrity_check;")  # fmt: skip
+        self.assertEqual(answer, ["ok"])
+        answer = self.sql("select count(*), sum(a), sum(length(b)) from t;"
+                          "delete from t where a % 2; vacuum; PRAGMA integrity_check;"
+                          "select count(*) from t;")  # fmt: skip
+        self.assertEqual(answer, ["500|125250|50000", "ok", "250"])
+
+
+if __name__ == "__main__":
+    unittest.main()
