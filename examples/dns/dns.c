@@ -8,7 +8,6 @@
  * One thread and poll(). At its end it says what it did.
  */
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -53,7 +52,7 @@ static void add_socket(int type)
 
     if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof(any)) ||
         (type == SOCK_STREAM && listen(fd, BACKLOG))) {
-        perror("dns: a socket at port 53");
+        say("dns: there is no memory for a socket at port 53\n");
         exit(EXIT_FAILURE);
     }
     server.fds[server.n++] = (struct pollfd){.fd = fd, .events = POLLIN};

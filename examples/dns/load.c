@@ -2,7 +2,6 @@
 #include "load.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -89,16 +88,15 @@ int load_file(struct zones *zones, const char *path, struct load_sums *sums)
     int fd = open(path, O_RDONLY);
 
     if (fd < 0 || fstat(fd, &st)) {
-        complain(path, strerror(errno));
+        complain(path, "there is no such file");
         if (fd >= 0)
             close(fd);
         return -1;
     }
     void *text = st.st_size ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : "";
-    int error = errno;
     close(fd); /* the mapping stays */
     if (text == MAP_FAILED) {
-        complain(path, strerror(error));
+        complain(path, "this can't be read as a file");
         return -1;
     }
     return load_text(zones, path, text, (size_t)st.st_size, sums);
@@ -112,14 +110,14 @@ int load_folder(struct zones *zones, const char *path, struct load_sums *sums)
     int result = 0;
 
     if (!folder) {
-        complain(path, strerror(errno));
+        complain(path, "there is no such folder");
         return -1;
     }
     while (result == 0 && (entry = readdir(folder))) {
         if (!is_zone_file(entry->d_name))
             continue;
         if (strlen(path) + 1 + strlen(entry->d_name) >= sizeof(file)) {
-            complain(entry->d_name, strerror(ENAMETOOLONG));
+            complain(entry->d_name, "this name is too long");
             result = -1;
             break;
         }

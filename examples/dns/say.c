@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "say.h"
 
-#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 void say(const char *text)
 {
-    fputs(text, stdout);
+    write(STDOUT_FILENO, text, strlen(text));
 }
 
 void say_number(uint64_t number)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/** Words and numbers on the console: printf() would be a twentieth of the image. */
+/** Words and numbers on the console: the C library's way would be a twentieth of the image. */
 #ifndef DNS_SAY_H
 #define DNS_SAY_H
 
