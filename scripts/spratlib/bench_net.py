@@ -66,6 +66,8 @@ def add_arguments(parser):
     parser.add_argument("names", nargs="*", metavar="CASE", help=f"of {known} (default: all)")
     parser.add_argument("--seconds", type=lab_cli.positive, default=1, metavar="S",
                         help="the machine's time for each figure (default: %(default)s)")
+    parser.add_argument("--guests", default=",".join(SIDES), metavar="SIDE[,SIDE]",
+                        help="of %(default)s")
     parser.add_argument("--output", metavar="DIR", help="default: bench/net in the build folder")
     parser.set_defaults(act=main)
 
@@ -73,6 +75,9 @@ def add_arguments(parser):
 def main(args):
     names = args.names or [*(case.name for case in CASES), FORWARD]
     cases = [case for case in CASES if case.name in names]
+    sides = args.guests.split(",")
+    if not set(sides) <= set(SIDES):
+        raise UsageError(f"--guests {args.guests}: there are {', '.join(SIDES)}")
     unknown = set(names) - {case.name for case in CASES} - {FORWARD}
     if unknown:
         raise UsageError(f"there is no case {', '.join(unknown)}; sprat bench net --help has them")
@@ -80,9 +85,9 @@ def main(args):
     output.mkdir(parents=True, exist_ok=True)
     found = Found()
     if cases:
-        measure(cases, args.seconds, found)
+        measure(cases, sides, args.seconds, found)
     if FORWARD in names:
-        measure_forward(found)
+        measure_forward(sides, found)
     (output / "environment.txt").write_text(environment(args, found))
     write_csv(output / "net.csv", found.runs)
     print_table(found)
@@ -149,40 +154,56 @@ class Found:
         return next((one for one in self.runs if (one.case, one.guest) == (case, side)), None)
 
 
-def measure(cases, seconds, found):
+def measure(cases, sides, seconds, found):
     """Run all cases in a counting machine."""
-    image = linuxguest.prepare(lab_cli.report, packages=SERVER_PACKAGES, modules=linuxguest.NET,
-                               files=bench_net_cases.server_files())  # fmt: skip
-    tree = debtree.make(CLIENT_PACKAGES, lab_cli.report)
+    image = tree = None
+    if "linux" in sides:
+        image = linuxguest.prepare(
+            lab_cli.report, packages=SERVER_PACKAGES, modules=linuxguest.NET,
+            files=bench_net_cases.server_files())  # fmt: skip
+    if any(case.needs_client for case in cases):
+        tree = debtree.make(CLIENT_PACKAGES, lab_cli.report)
     options = lab.Options(memory=LAB_MEMORY_MIB, dom0_memory=DOM0_MEMORY_MIB, smp=1)
     counting.run(options, lambda archive: add_files(archive, cases, image, tree),
-                 script(cases, seconds), found.take_line)  # fmt: skip
+                 script(cases, sides, seconds), found.take_line)  # fmt: skip
 
 
 def add_files(archive, cases, linux_image, tree):
     """Add guests, clients and what they need to the machine's files."""
+    for name, text in (("follow", linuxguest.FOLLOW), ("ask", linuxguest.ASK),
+                       ("wait", guestconsole.FOLLOW),
+                       ("queries", bench_net_cases.QUERIES)):  # fmt: skip
+        archive.file(f"/bench/{name}", text.encode())
+    if linux_image:
+        add_linux(archive, linux_image)
+    if tree:
+        add_clients(archive, tree)
+    for name, case in {case.guest: case for case in cases}.items():
+        guest = run.Guest(case.image)
+        archive.file(f"/bench/{name}.xen", guest.kernel.read_bytes())
+        archive.file(f"/bench/{name}.cfg", sprat_cfg(guest, case).encode())
+
+
+def add_linux(archive, image):
+    """Add the Linux guest, and what it is told."""
     here = linuxguest.Image(pathlib.Path("/bench/vmlinux"), pathlib.Path("/bench/initramfs"))
-    archive.file(str(here.kernel), linux_image.kernel.read_bytes())
-    archive.file(str(here.initramfs), linux_image.initramfs.read_bytes())
+    archive.file(str(here.kernel), image.kernel.read_bytes())
+    archive.file(str(here.initramfs), image.initramfs.read_bytes())
     archive.file("/bench/all-linux.cfg", linuxguest.cfg_text(
         "all-linux", here, memory_mib=LINUX_MEMORY_MIB, vifs=["bridge=xenbr0"]).encode())
     for name, commands in (("all-linux", bench_net_cases.SERVE),
                            ("download", bench_net_cases.DOWNLOAD)):  # fmt: skip
         archive.file(f"/bench/{name}.commands", linuxguest.encoded(commands))
-    for name, text in (("follow", linuxguest.FOLLOW), ("ask", linuxguest.ASK),
-                       ("wait", guestconsole.FOLLOW),
-                       ("queries", bench_net_cases.QUERIES)):  # fmt: skip
-        archive.file(f"/bench/{name}", text.encode())
+
+
+def add_clients(archive, tree):
+    """Add the clients, as commands in /bench/bin."""
     for name, path in debtree.alone(tree, CLIENTS).items():
         archive.file(f"/bench/lib/{name}", path.read_bytes(), 0o755)
     for name in CLIENTS:
         archive.file(f"/bench/bin/{name}", (
             f"#!/bin/sh\nexec /bench/lib/{debtree.LOADER} --library-path /bench/lib"
             f' /bench/lib/{name} "$@"\n').encode(), 0o755)  # fmt: skip
-    for name, case in {case.guest: case for case in cases}.items():
-        guest = run.Guest(case.image)
-        archive.file(f"/bench/{name}.xen", guest.kernel.read_bytes())
-        archive.file(f"/bench/{name}.cfg", sprat_cfg(guest, case).encode())
 
 
 def sprat_cfg(guest, case):
@@ -194,29 +215,29 @@ def sprat_cfg(guest, case):
                       f"extra = {guest_cfg.quote(extra)}", ""])  # fmt: skip
 
 
-def script(cases, seconds):
+def script(cases, sides, seconds):
     """Return what is done in the machine."""
     lines = [SCRIPT, f"seconds={seconds}", f"address={bench_net_cases.ADDRESS}",
              bench_net_cases.CLIENT_FUNCTIONS]  # fmt: skip
-    guests = dict.fromkeys(case.guest for case in cases)
-    for guest in guests:
+    pairs = [(case, case.guest, "sprat") for case in cases]
+    pairs += [(case, "all-linux", "linux") for case in cases]
+    for guest, side in dict.fromkeys((guest, side) for _, guest, side in pairs if side in sides):
         lines.append(f"if up {guest}; then")
-        lines += [f"    measure {case.name} sprat {guest}" for case in cases if case.guest == guest]
+        lines += [f"    measure {case.name} {side} {guest}"
+                  for case, its_guest, its_side in pairs
+                  if (its_guest, its_side) == (guest, side)]  # fmt: skip
         lines += [f"else complain {guest}; fi", f"xl destroy {guest}"]
-    lines.append("if up all-linux; then")
-    lines += [f"    measure {case.name} linux all-linux" for case in cases]
-    lines += ["else complain all-linux; fi", "xl destroy all-linux",
-              'say "fact dom0: Linux $(uname -r), one CPU with its guests"',
+    lines += ['say "fact dom0: Linux $(uname -r), one CPU with its guests"',
               'say "fact Xen: $(xl info | sed -n "s/^xen_version *: //p")"']  # fmt: skip
     return "\n".join(lines)
 
 
-def measure_forward(found):
+def measure_forward(sides, found):
     """Have the middleboxes' benchmark measure the router."""
     args = argparse.Namespace(count=2000, window=128, memory=2)
     case = next(case for case in bench_middlebox.CASES if case.name == "router")
     case = dataclasses.replace(case, sizes=(64,))
-    forwarded = bench_middlebox.measure([case], SIDES, args)
+    forwarded = bench_middlebox.measure([case], sides, args)
     found.errors += forwarded.errors
     for one in forwarded.runs:
         found.runs.append(Run(FORWARD, one.guest, "packet of 64 bytes", one.packets_s,

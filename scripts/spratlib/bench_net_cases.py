@@ -23,6 +23,11 @@ class Case:
     paused: bool = False  # the guest is the client: it is let go when dom0's server is there
 
     @property
+    def needs_client(self):
+        """Whether its client is not dom0's own."""
+        return self.name != "ping"
+
+    @property
     def guest(self):
         """What the guest is called; cases with one share it."""
         return f"{self.image}-client" if self.paused else self.image
