@@ -23,6 +23,7 @@ enum step {
     DISCONNECT, /* it leaves, or never should have been where it is */
     RELEASE,    /* it let go */
     RESTART,    /* it waits for us again */
+    LEAVE,      /* it closes, and ends with that when it sees that we have closed */
     ASK,        /* it has closed, and starts again when it is shown that we do */
     OFFER,      /* it is connected, as before; when it says so once more, it offers something new */
 };
@@ -32,7 +33,7 @@ enum step {
  * Initialised, Connected, Closing, Closed, Reconfiguring, Reconfigured.
  */
 static const uint8_t steps[FRONT_STATES][BACKEND_STATES] = {
-    [FRONT_INITIALISING] = {NOTHING, NOTHING, PUBLISH, NOTHING, NOTHING, NOTHING, ASK, NOTHING,
+    [FRONT_INITIALISING] = {NOTHING, NOTHING, PUBLISH, NOTHING, NOTHING, LEAVE, ASK, NOTHING,
                             NOTHING},
     [FRONT_PUBLISHED] = {DISCONNECT, NOTHING, NOTHING, NOTHING, CONNECT, DISCONNECT, DISCONNECT,
                          NOTHING, NOTHING},
@@ -40,7 +41,7 @@ static const uint8_t steps[FRONT_STATES][BACKEND_STATES] = {
                          DISCONNECT, NOTHING, NOTHING},
     [FRONT_CLOSING] = {RELEASE, RELEASE, RELEASE, NOTHING, NOTHING, NOTHING, RELEASE, NOTHING,
                        NOTHING},
-    [FRONT_CLOSED] = {NOTHING, RESTART, RESTART, NOTHING, NOTHING, NOTHING, ASK, NOTHING, NOTHING},
+    [FRONT_CLOSED] = {NOTHING, RESTART, RESTART, NOTHING, NOTHING, LEAVE, ASK, NOTHING, NOTHING},
     [FRONT_GONE] = {NOTHING},
 };
 
@@ -156,6 +157,10 @@ static bool take_step(struct front *front, enum step step, bool fired)
     case RESTART:
         step_restart(front);
         return true;
+    case LEAVE:
+        front->asked = false;
+        show_state(front, XenbusStateClosed);
+        return false;
     case ASK:
         return step_ask(front);
     case OFFER:

@@ -79,6 +79,29 @@ static void a_device_that_was_closed_is_opened_again(void **state)
     end();
 }
 
+/* It failed with rings that were gone, and has not seen that the frontend had closed. */
+static void a_backend_that_closes_late_is_shown_that_all_is_closed(void **state)
+{
+    const enum front_state states[] = {FRONT_INITIALISING, FRONT_CLOSED};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        fake_xenstored_remove(THING_BACKEND "/online");
+        thing_begin(states[i]);
+        fake_xenstored_write(THING_BACKEND "/online", "1");
+        fake_xenstored_write(THING "/state", "1");
+        thing_backend_is(XenbusStateClosing);
+        thing_assert(states[i], "");
+        assert_int_equal(thing_shown(), XenbusStateClosed);
+        thing_backend_is(XenbusStateClosed);
+        thing_assert(FRONT_INITIALISING, "");
+        assert_int_equal(thing_shown(), XenbusStateInitialising);
+        thing_backend_is(XenbusStateInitWait);
+        thing_assert(FRONT_PUBLISHED, "publish");
+        end();
+    }
+}
+
 static void a_backend_that_is_taken_away_is_not_asked(void **state)
 {
     (void)state;
@@ -128,6 +151,7 @@ int main(void)
         cmocka_unit_test_setup(a_restarted_backend_is_connected_anew, setup),
         cmocka_unit_test_setup(a_backend_that_closed_and_stays_is_asked_to_start_again, setup),
         cmocka_unit_test_setup(a_device_that_was_closed_is_opened_again, setup),
+        cmocka_unit_test_setup(a_backend_that_closes_late_is_shown_that_all_is_closed, setup),
         cmocka_unit_test_setup(a_backend_that_is_taken_away_is_not_asked, setup),
         cmocka_unit_test_setup(a_backend_that_lied_is_not_asked, setup),
         cmocka_unit_test_setup(another_backend_takes_over, setup),
