@@ -30,7 +30,7 @@ from spratlib.errors import SpratError
 KV_ADDRESS = "10.0.0.99"
 KV_PORT = 6379
 N_CLIENTS = 4
-START_TIMEOUT_S = 120
+START_TIMEOUT_S = 300
 DISK_MIB = 64
 DISK_SPEC = "format=raw,vdev=xvda,access=rw,backendtype=phy,script=block"
 SQL_ROUNDS = 2000
@@ -128,12 +128,12 @@ class Load:
         words = [f"{key}={guest_cfg.quote(value)}" for key, value in
                  {"name": self.name, "on_crash": "preserve", **settings}.items()]  # fmt: skip
         self.lab.output_of(["xl", "create", "-q", "-e", str(self.cfg), *words,
-                            f'disk=["{spec}"]'])  # fmt: skip
+                            f'disk=["{spec}"]'], START_TIMEOUT_S)  # fmt: skip
 
     def destroy(self):
         """Take its power. It may be gone already."""
         command = f"xl destroy {self.name} 2>/dev/null; :"
-        self.lab.output_of(["sh", "-c", command])
+        self.lab.output_of(["sh", "-c", command], START_TIMEOUT_S)
 
     def log_path(self):
         """Where dom0 keeps what the guest says."""

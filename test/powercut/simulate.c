@@ -393,6 +393,10 @@ static void cut(const struct simdisk *sim, bool fsck)
     size_t n_events = random_below(sim->n_events + 1);
     struct simdisk after;
 
+    /* Every other time when most is at stake: right before a flush. */
+    bool late = random_below(2);
+    while (late && n_events < sim->n_events && sim->events[n_events].what != SIMDISK_FLUSH)
+        n_events++;
     uint8_t *bytes =
         simdisk_cut(sim, n_events, keeps[random_below(7)], fsck ? 4096 : 512, &random_state);
     simdisk_make(&after, bytes, sim->disk.bytes, sim->disk.sector_bytes);
