@@ -123,7 +123,7 @@ def questions(_size):
 
 # A station of the other side says where it is.
 KNOWN = (f.ethernet("ff:ff:ff:ff:ff:ff", 0x88B5, bytes(46), source=FAR),)
-ROUTED = {"mac": PORT0, "source": "10.0.0.10", "target": "10.1.0.10", "targets": 16}
+ROUTED = {"mac": PORT0, "source": "172.16.0.1", "target": "10.1.0.10", "targets": 16}
 
 STATELESS = """
 nft -f - <<'END'
