@@ -5,12 +5,15 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lwip/dhcp.h"
+#include "lwip/dhcp6.h"
 #include "lwip/etharp.h"
 #include "netif/ethernet.h"
 
 #include <sprat/format.h>
 #include <sprat/netfront.h>
 #include <sprat/page.h>
+#include <sprat/xenstore.h>
 
 #include "config.h"
 #include "interface.h"
@@ -20,10 +23,14 @@
 #define RX_MAX   255
 #define RX_SHARE 8 /* of the free memory */
 
+static void plugged(struct xenstore_watch *watch, const char *changed);
+
 static struct {
     struct interface *first, **last;
     bool all_opened;
-} interfaces = {.last = &interfaces.first};
+    bool plugged; /* the toolstack may have given the guest another one */
+    struct xenstore_watch watch;
+} interfaces = {.last = &interfaces.first, .watch = {.path = "device/vif", .handler = plugged}};
 
 unsigned net_more_mss = 1500 - 40 - NET_MSS_MIN;
 
@@ -123,20 +130,91 @@ static void open_one(unsigned number)
     interfaces.last = &interface->next;
 }
 
-void interface_open_all(void)
+static struct interface *find(unsigned number)
+{
+    struct interface *interface = interfaces.first;
+
+    while (interface && interface->number != number)
+        interface = interface->next;
+    return interface;
+}
+
+static void open_new(void)
 {
     unsigned numbers[INTERFACES_MAX];
     int n = netfront_list(numbers, INTERFACES_MAX);
 
     for (int i = 0; i < n; i++)
-        open_one(numbers[i]);
+        if (!find(numbers[i]))
+            open_one(numbers[i]);
+}
+
+/* The first call is for the watch itself, which was set before the interfaces were listed. */
+static void plugged(struct xenstore_watch *watch, const char *changed)
+{
+    static bool set;
+
+    (void)watch;
+    (void)changed;
+    if (!set) {
+        set = true;
+        return;
+    }
+    interfaces.plugged = true;
+    net_kick();
+}
+
+void interface_open_all(void)
+{
+    if (xenstore_watch_async(&interfaces.watch))
+        port_log("net: interfaces that are plugged in later will not be seen");
+    open_new();
     interfaces.all_opened = true;
+}
+
+/* It was unplugged. Connections from its addresses end. */
+static void close_one(struct interface **link)
+{
+    struct interface *interface = *link;
+    struct netif *netif = &interface->netif;
+
+    *link = interface->next;
+    if (!*link)
+        interfaces.last = link;
+    port_log("vif%u: unplugged", interface->number);
+    netif_set_link_down(netif);
+    dhcp_release_and_stop(netif);
+    dhcp_cleanup(netif);
+    dhcp6_disable(netif);
+    dhcp6_cleanup(netif);
+    netif_remove(netif);
+    if (!netif_default && interfaces.first)
+        netif_set_default(&interfaces.first->netif);
+    for (unsigned i = 0; i < interface->n_kept; i++)
+        netbuf_free(interface->kept[i]);
+    netfront_close(interface->nf);
+    port_free(interface);
+}
+
+static void look_for_changes(void)
+{
+    for (struct interface **link = &interfaces.first; *link;) {
+        if (netfront_link((*link)->nf) == NETFRONT_GONE)
+            close_one(link);
+        else
+            link = &(*link)->next;
+    }
+    if (interfaces.plugged) {
+        interfaces.plugged = false;
+        open_new();
+    }
 }
 
 bool interface_receive_all(bool *more)
 {
     bool found = false;
 
+    look_for_changes();
     for (struct interface *interface = interfaces.first; interface; interface = interface->next) {
         look_at_link(interface);
         if (!netif_is_link_up(&interface->netif))

@@ -150,6 +150,7 @@ static int set_membership(bool join, const void *value, socklen_t len)
     ip4_addr_set_u32(&interface, request.imr_interface.s_addr);
     if (!ip4_addr_ismulticast(&group))
         return -EINVAL;
+    net_wait_ready(); /* or there are no interfaces to join on */
     err_t error = join ? igmp_joingroup(&interface, &group) : igmp_leavegroup(&interface, &group);
     return error == ERR_VAL ? -EADDRNOTAVAIL : socket_errno(error);
 }
@@ -163,6 +164,7 @@ static int set_membership6(bool join, const void *value, socklen_t len)
         return -EINVAL;
     memcpy(&request, value, sizeof(request));
     memcpy(group.addr, request.ipv6mr_multiaddr.s6_addr, sizeof(group.addr));
+    net_wait_ready();
     struct netif *netif = request.ipv6mr_interface
                               ? netif_get_by_index((u8_t)request.ipv6mr_interface)
                               : netif_default;

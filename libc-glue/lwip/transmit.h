@@ -14,7 +14,7 @@ void transmit_set_mtu(struct interface *interface);
 /** Send what is kept, as far as there is room. */
 void transmit_flush(struct interface *interface);
 
-/** Does the backend cut TCP's large packets for an interface of lwIP's (loopback is none of ours)? */
+/** Does the backend cut TCP's large packets for this interface of lwIP's? (Not for loopback.) */
 bool transmit_cuts(const struct netif *netif, bool v6);
 
 /** Free what the backend has sent: lwIP sends nothing again that is still shown to it. */

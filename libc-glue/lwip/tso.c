@@ -9,8 +9,8 @@
  * must cut is handed to the interface when a segment goes out: lwIP calls net_segment_out() right
  * before the packet goes down through IP.
  *
- * What lwIP takes for an interface's MTU then is no measure for IPv6's segments, so the size that it
- * offers to peers, which is right for IPv4, is put right here.
+ * What lwIP takes for an interface's MTU then is no measure for IPv6's segments, so the size that
+ * it offers to peers, which is right for IPv4, is put right here.
  */
 #include "net.h"
 #include "net_hooks.h"

@@ -75,6 +75,15 @@ int netfront_open(unsigned number, const struct netfront_config *config, void (*
     return 0;
 }
 
+void netfront_close(struct netfront *nf)
+{
+    (void)nf;
+    vif.on_change = NULL;
+    for (unsigned i = 0; i < vif.n_waiting; i++)
+        netbuf_free(vif.waiting[i]);
+    vif.n_waiting = 0;
+}
+
 enum netfront_link netfront_link(const struct netfront *nf)
 {
     (void)nf;

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A guest among a network's real servers: dnsmasq gives it addresses and tells it names, on a
+bridge of its own. Groups, raw sockets, interfaces that come and go, a static address by xl's
+ip=."""
+
+import pathlib
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+import unittest
+
+from support import BUILD, ROOT, console, dom0, eventually
+
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from spratlib import debtree  # noqa: E402  # pylint: disable=wrong-import-position
+
+PLACE = "/tmp/addresses"
+RUN = f"{PLACE}/{debtree.LOADER} --library-path {PLACE} {PLACE}"
+BRIDGE = "xenbr7"
+SERVER = "10.7.0.1"
+MAC = "00:16:3e:07:00:01"
+AUTOMATIC6 = "fd07::216:3eff:fe07:1"  # SLAAC makes it of the MAC
+STATIC = "10.7.0.80"
+NAME = "addresses"
+DNSMASQ = (
+    f"--interface={BRIDGE} --bind-interfaces --conf-file=/dev/null --user=root --no-resolv"
+    f" --no-hosts --pid-file={PLACE}/pid --dhcp-leasefile={PLACE}/leases --enable-ra"
+    " --dhcp-range=10.7.0.50,10.7.0.60,255.255.255.0,10m --dhcp-range=fd07::,ra-stateless,64"
+    " --host-record=both.example,10.7.0.9,fd07::9 --local=/example/"
+)
+
+
+def create(name, vif, words):
+    """Start the guest with an interface."""
+    cfg = shlex.quote(f"{BUILD}/test/guest/test-addresses.cfg")
+    extra, vif = shlex.quote(f'extra="{words}"'), shlex.quote(f'vif=["bridge={BRIDGE},{vif}"]')
+    dom0(f"rm -f /var/log/xen/console/guest-{name}.log;"  # of an earlier run
+         f" xl create -q -e {cfg} 'name=\"{name}\"' {extra} {vif}")  # fmt: skip
+
+
+def pings(address):
+    """Return whether an address answers dom0."""
+    return "1 packets received" in dom0(f"ping -c 1 -W 2 {address} 2>&1 || true")
+
+
+def setUpModule():
+    """Make the bridge; start dnsmasq from its Debian packages, and the guest."""
+    tree = debtree.make(["dnsmasq-base", "netcat-openbsd"],
+                        lambda line: print(line, file=sys.stderr))  # fmt: skip
+    with tempfile.TemporaryDirectory(dir=BUILD) as stage:
+        for name, path in debtree.alone(tree, ["dnsmasq", "nc.openbsd"]).items():
+            shutil.copy(path, pathlib.Path(stage, name))
+        dom0(f"cp -r {shlex.quote(stage)} {PLACE} && chmod 755 {PLACE}/*")
+    dom0(f"brctl addbr {BRIDGE} && echo 0 >/proc/sys/net/ipv6/conf/{BRIDGE}/accept_dad &&"
+         f" ip addr add {SERVER}/24 dev {BRIDGE} && ip addr add fd07::1/64 dev {BRIDGE} &&"
+         f" ip link set {BRIDGE} up &&"
+         f" ip route add 239.7.0.0/16 dev {BRIDGE}")  # fmt: skip
+    dom0(f"{RUN}/dnsmasq {DNSMASQ}")
+    create(NAME, f"mac={MAC}", f"{SERVER} both.example nobody.example")
+    eventually(lambda: "listening" in console(NAME))
+
+
+def tearDownModule():
+    """Leave nothing."""
+    dom0(f"xl destroy {NAME}; kill $(cat {PLACE}/pid); ip link set {BRIDGE} down;"
+         f" brctl delbr {BRIDGE}; rm -rf {PLACE}; true")  # fmt: skip
+
+
+class Servers(unittest.TestCase):
+    """What the guest got when it started."""
+
+    def test_dhcp_gives_an_address_and_the_server_knows_who_has_it(self):
+        address = re.search(r"vif0: address (\S+)", console(NAME))[1]
+        self.assertRegex(address, r"^10\.7\.0\.(5\d|60)$")
+        self.assertIn(f"{MAC} {address} {NAME}", dom0(f"cat {PLACE}/leases").replace("test-", ""))
+        self.assertTrue(pings(address))
+
+    def test_a_router_s_prefix_and_the_mac_make_an_ipv6_address(self):
+        eventually(lambda: pings(AUTOMATIC6))
+
+    def test_names_are_resolved_to_addresses_of_both_families(self):
+        self.assertRegex(console(NAME), r"both\.example is 10\.7\.0\.9\b")
+        self.assertRegex(console(NAME), r"both\.example is fd07::9\b")
+
+    def test_a_name_that_is_not_there_is_none(self):
+        self.assertIn("nobody.example: no such name", console(NAME))
+
+    def test_a_raw_socket_pings(self):
+        self.assertIn(f"{SERVER} answers", console(NAME))
+
+
+class Groups(unittest.TestCase):
+    """IGMP's and MLD's."""
+
+    def send(self, address, text):
+        """Send a datagram to a group."""
+        dom0(f"echo -n {text} | {RUN}/nc.openbsd -u -q 0 -w 1 {address} 7000")
+
+    def test_a_joined_group_is_heard_and_no_other(self):
+        self.send("239.7.7.8", "stranger")
+        self.send("239.7.7.7", "four")
+        eventually(lambda: "heard four" in console(NAME), 20)
+        self.send(f"ff02::7777%{BRIDGE}", "six")
+        eventually(lambda: "heard six" in console(NAME), 20)
+        self.assertNotIn("stranger", console(NAME))
+
+
+class Plugging(unittest.TestCase):
+    """Interfaces come and go."""
+
+    def test_an_interface_that_is_unplugged_is_gone_and_another_takes_its_place(self):
+        dom0(f"xl network-detach {NAME} 0")
+        eventually(lambda: "vif0: unplugged" in console(NAME))
+        self.assertFalse(pings(AUTOMATIC6))
+        dom0(f"xl network-attach {NAME} mac={MAC} bridge={BRIDGE}")
+        eventually(lambda: pings(AUTOMATIC6))
+
+    def test_an_address_in_xl_s_ip_is_taken(self):
+        create("static", f"ip={STATIC}", SERVER)
+        self.addCleanup(dom0, "xl destroy static")
+        eventually(lambda: "listening" in console("static"))
+        self.assertIn(f"{SERVER} answers", console("static"))
+        self.assertTrue(pings(STATIC))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
