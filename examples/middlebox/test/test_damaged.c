@@ -273,6 +273,40 @@ static void fragments_that_contradict_each_other_make_no_packet(void **state)
     lab_pass(40000); /* they are given up */
 }
 
+/* A capture of one record: what it says of its length, and what is there of it. */
+static void read_capture(uint32_t says, size_t head, size_t body)
+{
+    static uint8_t file[24 + 16 + 70000];
+    const uint32_t magic = 0xa1b2c3d4, link_type = 1;
+
+    memset(file, 0, sizeof(file));
+    memcpy(file, &magic, 4);
+    memcpy(file + 20, &link_type, 4);
+    memcpy(file + 32, &says, 4);
+    memcpy(file + 36, &says, 4);
+    lab_load("Idle -> Discard"); /* the count begins anew */
+    host_file_set("in.pcap", file, 24 + head + body);
+    lab_load("FromDump(in.pcap) -> out :: Counter -> Discard");
+}
+
+static void a_capture_ends_where_a_record_is_wrong(void **state)
+{
+    (void)state;
+    read_capture(60, 16, 60);
+    assert_int_equal(lab_number("out.count"), 1);
+    read_capture(65535, 16, 65535); /* the longest */
+    assert_int_equal(lab_number("out.count"), 1);
+    read_capture(65536, 16, 65536); /* too long, although all of it is there */
+    assert_int_equal(lab_number("out.count"), 0);
+    assert_true(lab_logged("'in.pcap' is damaged at byte 40"));
+    read_capture(0, 10, 0); /* a header cut short, of a record that would be empty */
+    assert_int_equal(lab_number("out.count"), 0);
+    assert_true(lab_logged("'in.pcap' is damaged at byte 25"));
+    read_capture(60, 16, 59);
+    assert_int_equal(lab_number("out.count"), 0);
+    assert_true(lab_logged("'in.pcap' is damaged at byte 40"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +314,7 @@ int main(void)
         LAB_TEST(wrong_ip_options_are_reported_where_they_are_wrong),
         LAB_TEST(no_errors_about_groups_nobody_and_other_errors),
         LAB_TEST(fragments_that_contradict_each_other_make_no_packet),
+        LAB_TEST(a_capture_ends_where_a_record_is_wrong),
     };
 
     return cmocka_run_group_tests_name("damaged", tests, NULL, NULL);

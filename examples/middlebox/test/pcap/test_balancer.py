@@ -91,6 +91,7 @@ class Balancer(MiddleboxTest):
             ("number", right.but(tcp_ack=probe["tcp.seq"]), "0"),
             ("reset", right.but(tcp_flags=RST | ACK), "0"),
             ("SYN alone", right.but(tcp_flags=SYN), "0"),
+            ("for another address", right.but(ip_dst="10.0.0.2"), "0"),
             ("the other server", right.but(ip_src="10.0.0.12"), "0"),
             ("a target that is not there", right.but(tcp_dport=FIRST_PORT + 2), "0"),
         ):
