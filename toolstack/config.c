@@ -199,7 +199,7 @@ static const char *take_vif_part(struct config_vif *vif, const char *key, const 
                                           : "is a single station's address like 02:00:00:00:00:01";
     }
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
-        if (strcmp(key, texts[i].key))
+        if (strcmp(key, texts[i].key) != 0)
             continue;
         if (strlen(value) >= texts[i].size)
             return "is too long";

@@ -6,17 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 
-int fail_set(struct fail *fail, int error, const char *format, ...)
+void fail_text(struct fail *fail, const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
     vsnprintf(fail->text, sizeof(fail->text), format, args);
     va_end(args);
-    return -error;
 }
 
-int fail_errno(struct fail *fail, const char *format, ...)
+int fail_text_errno(struct fail *fail, const char *format, ...)
 {
     int error = errno;
     va_list args;
@@ -26,7 +25,7 @@ int fail_errno(struct fail *fail, const char *format, ...)
     va_end(args);
     size_t len = strlen(fail->text);
     snprintf(fail->text + len, sizeof(fail->text) - len, ": %s", strerror(error));
-    return error ? -error : -EIO;
+    return error ? error : EIO;
 }
 
 void fail_prefix(struct fail *fail, const char *format, ...)

@@ -17,7 +17,6 @@
 /* "1 INTRODUCED STORE-MFN STORE-PORT CONSOLE-MFN CONSOLE-PORT START-INFO-MFN NAME FILE\n", then
  * the text. */
 #define FORMAT "1 %d %" PRIu64 " %" PRIu32 " %" PRIu64 " %" PRIu32 " %" PRIu64 " %s %s\n%s"
-#define SCAN   "1 %d %" SCNu64 " %" SCNu32 " %" SCNu64 " %" SCNu32 " %" SCNu64 " %63s %255[^\n]"
 
 void record_write(struct host *host, struct guest *guest)
 {
@@ -32,13 +31,59 @@ void record_write(struct host *host, struct guest *guest)
     store_write(host->store, record, "/local/domain/%" PRIu32 "/sprat", guest->domid);
 }
 
+/* A number and the blank behind it. @return whether there was one. */
+static bool take_number(const char **at, uint64_t *number)
+{
+    char *rest;
+
+    if (**at < '0' || **at > '9')
+        return false;
+    errno = 0;
+    *number = strtoull(*at, &rest, 10);
+    if (errno || *rest != ' ')
+        return false;
+    *at = rest + 1;
+    return true;
+}
+
+/* What comes before `end`. @return whether it fits. */
+static bool take_text(const char **at, char end, char *text, size_t size)
+{
+    const char *stop = strchrnul(*at, end);
+    size_t len = (size_t)(stop - *at);
+
+    if (len >= size)
+        return false;
+    memcpy(text, *at, len);
+    text[len] = '\0';
+    *at = *stop ? stop + 1 : stop;
+    return true;
+}
+
+/* Read a record's first line. @return the configuration behind it, or NULL: it is no record. */
+static const char *read_record(const char *at, struct guest *guest, char *file, size_t file_size)
+{
+    uint64_t version, introduced, store_port, console_port;
+
+    if (!take_number(&at, &version) || version != 1 || !take_number(&at, &introduced) ||
+        !take_number(&at, &guest->store_mfn) || !take_number(&at, &store_port) ||
+        !take_number(&at, &guest->console_mfn) || !take_number(&at, &console_port) ||
+        !take_number(&at, &guest->start_info_mfn) ||
+        !take_text(&at, ' ', guest->name, sizeof(guest->name)) || !*guest->name ||
+        !take_text(&at, '\n', file, file_size))
+        return NULL;
+    guest->introduced = introduced != 0;
+    guest->store_port = (uint32_t)store_port;
+    guest->console_port = (uint32_t)console_port;
+    return at;
+}
+
 /* Whether the record's domain could be made a guest of ours again. */
 static int adopt(struct host *host, const xc_domaininfo_t *info, const char *record,
                  struct fail *fail)
 {
-    char file[256] = "", terminal[64];
+    char file[256], terminal[64];
     struct guest *guest = calloc(1, sizeof(*guest));
-    int introduced;
 
     if (!guest)
         return fail_set(fail, ENOMEM, "no memory");
@@ -48,20 +93,21 @@ static int adopt(struct host *host, const xc_domaininfo_t *info, const char *rec
     guest->state = GUEST_RUNNING;
     guest->memory_mib = (uint32_t)(info->tot_pages / 256);
     memcpy(guest->uuid, info->handle, sizeof(guest->uuid));
-    if (sscanf(record, SCAN, &introduced, &guest->store_mfn, &guest->store_port,
-               &guest->console_mfn, &guest->console_port, &guest->start_info_mfn, guest->name,
-               file) < 8) {
+    const char *text = read_record(record, guest, file, sizeof(file));
+    if (!text) {
         free(guest);
         return fail_set(fail, EINVAL, "its record is of another version");
     }
-    guest->introduced = introduced;
     guest->proxy.shutdown_changed = true; /* it may have been */
-    const char *text = strchr(record, '\n');
-    guest->text = strdup(text ? text + 1 : "");
+    guest->text = strdup(text);
     guest->file = strdup(file);
-    int error = guest->text && guest->file ? 0 : fail_set(fail, ENOMEM, "no memory");
-    if (!error)
-        error = guest_adopt(host, guest, fail);
+    if (!guest->text || !guest->file) {
+        free(guest->text);
+        free(guest->file);
+        free(guest);
+        return fail_set(fail, ENOMEM, "no memory");
+    }
+    int error = guest_adopt(host, guest, fail);
     if (!error && console_terminal_name(&guest->console, terminal, sizeof(terminal)) == 0) {
         store_write(host->store, terminal, "/local/domain/%" PRIu32 "/console/tty", guest->domid);
         error = store_flush(host->store, fail);

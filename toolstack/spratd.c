@@ -10,6 +10,7 @@
  * them
  * over, and removes what was half-made. spratctl talks to it; command.h tells the protocol.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -98,7 +99,9 @@ static int parse_options(int argc, char **argv, struct options *options)
             options->introduce = true;
             break;
         case 'r':
-            options->ready_fd = atoi(optarg);
+            if (!isdigit((unsigned char)*optarg))
+                return -EINVAL;
+            options->ready_fd = (int)strtol(optarg, NULL, 10);
             break;
         case 'h':
             usage(stdout);

@@ -41,7 +41,7 @@ def main(args):
     options = lab.Options(memory=1024 + args.guests * (guest.memory_mib + 1) * 5 // 4, smp=1)
     with toolstack.choose(args.lab, options, lab_cli.report) as tools:
         launcher = fleet.Launcher(tools)
-        launcher.start()
+        started = launcher.start()
         create(launcher, guest, args, 1, "warm")
         launcher.ask("destroy --all")
         lone_ns, _ = idle(launcher, args.idle)
@@ -52,6 +52,8 @@ def main(args):
         lab_cli.report(f"leaving them alone for {args.idle} s")
         dom0_ns, guests_ns = idle(launcher, args.idle)
         launcher.ask("destroy --all")
+        if started:
+            launcher.ask("stop")
     xen, dom0 = used.xen_free_kib / args.guests, used.dom0_available_kib / args.guests
     own_kib = guest.memory_mib * 1024
     print(f"one guest takes {xen + dom0:.0f} KiB: {own_kib} of its own, {xen - own_kib:.0f} of Xen,"

@@ -111,9 +111,9 @@ class Launcher:
         return code, out.decode(errors="replace")
 
     def start(self):
-        """Start the daemon, unless it runs."""
+        """Start the daemon, unless it runs; return whether it did not."""
         if self.shell(f"{self._folder}/spratctl stats >/dev/null 2>&1")[0] == 0:
-            return
+            return False
         code, _ = self.shell(
             "f=$(mktemp -u); mkfifo $f && { setsid "
             f"{self._folder}/spratd --ready-fd 7 7>$f </dev/null >/dev/null 2>>{LOG} & "
@@ -121,6 +121,7 @@ class Launcher:
         )
         if code != 0:
             raise SpratError(f"spratd does not start; {LOG} in {self._tools.name} says why")
+        return True
 
     def ask(self, command, words=()):
         """Run spratctl; return its answers. Many words are given in several turns."""
