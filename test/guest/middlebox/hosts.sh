@@ -123,5 +123,6 @@ wait_for() {
 
 # received HOST: how many packets came out of its wire so far.
 received() {
+    # shellcheck disable=SC2016 # awk's $3
     on "$1" awk '/wire:/ { print $3 }' /proc/net/dev
 }
