@@ -3,25 +3,22 @@
  * What a client may ask of the daemon. A request is an object with "op", and "id" if one likes: the
  * answer has the same "id". An answer has "ok"; if that is false, "error" says why.
  *
- *   op        members                                                    answer
- *   create    config (text), file (its name), [name], [cmdline],         name, domid, pooled, ns
- * {...}
- *             [paused], [ready (text), [timeout_s]]                      [wait_ns]
- *   destroy   name                                                       ns
- *   shutdown  name, [reboot]                                             (when it was asked)
- *   wait      name, ready or "end": true, [timeout_s]                    wait_ns
- *   log       name                                                       console (the last of it)
- *   list                                                                 guests [...]
- *   pool      config, file, size, [low]                                  (it is filled when idle)
- *   fits      config, file                                               count
- *   stats                                                                counts, pools, free memory,
- *                                                                        CPU times
- *   stop      [destroy]                                                  (guests stay, or are
- * destroyed)
+ *   op        members                                              answer
+ *   create    config (text), file (its name), [name], [cmdline],   name, domid, pooled, ns {...}
+ *             [paused], [ready (text), [timeout_s]]                [wait_ns]
+ *   destroy   name                                                 ns
+ *   shutdown  name, [reboot]                                       (when it was asked)
+ *   wait      name, ready or "end": true, [timeout_s]              wait_ns
+ *   log       name                                                 console (the last of it)
+ *   list                                                           guests [...]
+ *   pool      config, file, size, [low]                            (it is filled when idle)
+ *   fits      config, file                                         count
+ *   stats                                                          counts, pools, free memory,
+ *                                                                  CPU times
+ *   stop      [destroy]                                            (guests stay, or are destroyed)
  *
  * With "ready", the answer comes when that text is on the guest's console. Names of guests that
- * wait to
- * be restarted may be destroyed too.
+ * wait to be restarted may be destroyed too.
  */
 #ifndef SPRAT_TOOLSTACK_COMMAND_H
 #define SPRAT_TOOLSTACK_COMMAND_H

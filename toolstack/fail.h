@@ -10,11 +10,10 @@ struct fail {
     char text[512];
 };
 
-/** fail_set(fail, error, format, ...): fill in the text. @return -error, for `return fail_set(...)`.
- */
+/** Fill in the text: fail, errno, format, ... @return -error, for `return fail_set(...)`. */
 #define fail_set(fail, error, ...) (fail_text((fail), __VA_ARGS__), fail_code(error))
 
-/** fail_errno(fail, format, ...): the same with ": " and errno's words at the end. @return -errno. */
+/** The same with ": " and errno's words at the end: fail, format, ... @return -errno. */
 #define fail_errno(fail, ...) fail_code(fail_text_errno((fail), __VA_ARGS__))
 
 void fail_text(struct fail *fail, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -28,7 +28,7 @@ from spratlib.errors import SpratError, UsageError
 
 TOOLSTACKS = ("xl", "sprat", "sprat-pool")
 PHASES = ("domain", "build", "console", "store", "vif", "start")
-# What guests of these are told, and what they say when they are ready; of others --cmdline, --ready.
+# What guests of these are told, and what they say when ready; of others --cmdline, --ready.
 IMAGES = {"hello": ("stay", "from Sprat"), "daytime": ("sprat.ip=10.0.0.2/24", "serving on port")}
 COLUMNS = ("toolstack", "image", "number", "create_ns", "ready_ns", *(f"{p}_ns" for p in PHASES))
 SAMPLE_COLUMNS = ("toolstack", "image", "guests", "xen_free_kib", "dom0_available_kib",

@@ -33,7 +33,8 @@ number() { tr -dc 0-9; }
 sample() {
     stats=$(./spratctl --json stats)
     say "$1 $(xenstore-ls -f | wc -l) $(ls /proc/$spratd/fd | wc -l)" \\
-        "$(grep MemAvailable /proc/meminfo | number) $(grep VmRSS /proc/$xenstored/status | number)" \\
+        "$(grep MemAvailable /proc/meminfo | number)" \\
+        "$(grep VmRSS /proc/$xenstored/status | number)" \\
         "$(grep VmRSS /proc/$spratd/status | number) $stats"
 }
 churn() {
