@@ -28,9 +28,10 @@ static void copy(const struct blkfront_request *request, uint32_t *at_buffer, si
         size_t n = buffer->len - *at_byte;
         if (n > len)
             n = len;
-        uint8_t *bytes = (uint8_t *)buffer->bytes + *at_byte;
-        if (n) /* an empty buffer may be nowhere */
+        if (n) { /* an empty buffer may be nowhere */
+            uint8_t *bytes = (uint8_t *)buffer->bytes + *at_byte;
             memcpy(to_page ? page : bytes, to_page ? bytes : page, n);
+        }
         page += n;
         len -= n;
         *at_byte += n;
