@@ -44,6 +44,17 @@
 #define TCP_WND           (10 * TCP_MSS)
 #define TCP_SND_BUF       (12 * TCP_MSS)
 
+/* In a guest these come from the port: memory that the backend may see, and room that depends on
+ * what is written. */
+#undef mem_clib_malloc
+#undef mem_clib_calloc
+#undef mem_clib_free
+#undef TCP_OVERSIZE
+#define mem_clib_malloc malloc
+#define mem_clib_calloc calloc
+#define mem_clib_free   free
+#define TCP_OVERSIZE    256
+
 /* Those of DHCP count the questions whether an address is in use, which a guest leaves out. */
 #undef DHCP_DOES_ARP_CHECK
 #define DHCP_DOES_ARP_CHECK 1

@@ -137,8 +137,9 @@ u32_t net_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote,
     return number;
 }
 
-u32_t *net_segment_out(const struct tcp_pcb *pcb, u32_t *options)
+u32_t *net_segment_out(const struct tcp_hdr *header, const struct tcp_pcb *pcb, u32_t *options)
 {
+    (void)header;
     (void)pcb;
     return options;
 }
