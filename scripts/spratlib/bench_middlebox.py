@@ -29,7 +29,8 @@ from spratlib.errors import SpratError, UsageError
 
 CONFIGURATIONS = paths.REPOSITORY / "examples/middlebox/conf"
 SIDES = ("sprat", "linux")
-LAB_MEMORY_MIB, DOM0_MEMORY_MIB = 3072, 1536  # both guests' files are in dom0's memory
+MACHINE = {"memory": 1024, "dom0_memory": 512, "smp": 1}
+LINUX_MACHINE = {"memory": 3072, "dom0_memory": 1536, "smp": 1}  # dom0's memory has its files too
 LINUX_MEMORY_MIB = 256
 MAY_BE_LOST = 0.01  # of the packets; more is an error
 ENGINE_TIMEOUT_S = 600
@@ -199,7 +200,7 @@ def measure(cases, sides, args):
             lab_cli.report, packages=PACKAGES,
             modules=(*linuxguest.NET, *linuxguest.BRIDGE, *linuxguest.FIREWALL, *linuxguest.SHAPER,
                      *MODULES))  # fmt: skip
-    options = lab.Options(memory=LAB_MEMORY_MIB, dom0_memory=DOM0_MEMORY_MIB, smp=1)
+    options = lab.Options(**(LINUX_MACHINE if image else MACHINE))
     counting.run(options, lambda archive: add_files(archive, cases, image, args.memory),
                  script(cases, sides, args), found.take_line)  # fmt: skip
     return found
