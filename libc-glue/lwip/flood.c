@@ -6,7 +6,9 @@
  * When all places are taken by those whose peers never will, a new one takes the place of the
  * oldest: an honest peer answers long before it is its turn. When the guest's last pages are
  * needed, connections that are over and only remembered are forgotten first, then data that came
- * before what it continues: their senders have it still.
+ * before what it continues: their senders have it still. If that is not enough, memory is in
+ * connections, and without any the guest could not even hear that they end: those that have been
+ * silent for longest are reset.
  */
 #include "net.h"
 #include "net_hooks.h"
@@ -17,7 +19,9 @@
 #include <sprat/page.h>
 #include <sprat/port.h>
 
-#define PAGES_LOW     40             /* that are free: what netfront needs to go on, twice */
+#define PAGES_LOW     40 /* that are free: what netfront needs to go on, twice */
+#define PAGES_LAST    20
+#define RESETS        16             /* connections at a time */
 #define TELL_NS       10000000000ull /* between two lines in the log */
 #define SHED_AGAIN_NS 100000000u
 
@@ -43,9 +47,10 @@ static void tell(void)
     drops.tell_ns = now_ns + TELL_NS;
     port_log("net: dropped so far: %lu malformed frames, %lu half-open connections, %lu requests "
              "for a connection that nobody accepts, %lu datagrams that nobody reads; for want of "
-             "memory %lu ended connections, %lu early segments",
+             "memory %lu ended connections, %lu early segments, %lu connections",
              drops.n[NET_DROP_MALFORMED], drops.n[NET_DROP_HALF_OPEN], drops.n[NET_DROP_BACKLOG],
-             drops.n[NET_DROP_UNREAD], drops.n[NET_DROP_ENDED], drops.n[NET_DROP_EARLY]);
+             drops.n[NET_DROP_UNREAD], drops.n[NET_DROP_ENDED], drops.n[NET_DROP_EARLY],
+             drops.n[NET_DROP_SILENT]);
 }
 
 /* The newest is first in the list: the second half goes. */
@@ -74,6 +79,20 @@ static void forget_early(void)
     }
 }
 
+static void reset_silent(void)
+{
+    for (int n = 0; n < RESETS; n++) {
+        struct tcp_pcb *silent = tcp_active_pcbs;
+        for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
+            if (tcp_ticks - pcb->tmr >= tcp_ticks - silent->tmr)
+                silent = pcb; /* new ones are put first */
+        if (!silent)
+            return;
+        tcp_abort(silent);
+        net_drop(NET_DROP_SILENT);
+    }
+}
+
 static void shed(void)
 {
     uint64_t now_ns = clock_monotonic();
@@ -83,6 +102,8 @@ static void shed(void)
     drops.shed_ns = now_ns + SHED_AGAIN_NS;
     forget_ended();
     forget_early();
+    if (page_free_count() < PAGES_LAST)
+        reset_silent();
 }
 
 void net_look_after_memory(void)

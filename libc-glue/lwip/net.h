@@ -72,6 +72,7 @@ enum net_drop {
     NET_DROP_UNREAD,    /**< datagrams */
     NET_DROP_ENDED,     /**< connections in TIME_WAIT, when memory was short */
     NET_DROP_EARLY,     /**< connections' segments that came before others, likewise */
+    NET_DROP_SILENT,    /**< connections that were silent for longest, likewise */
     NET_DROPS,
 };
 

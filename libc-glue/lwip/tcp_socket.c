@@ -308,8 +308,13 @@ static int may_send(struct socket *socket, int flags, uint64_t *started_ns)
 /* No memory: what is in flight will free some when it is acknowledged, or somebody else does. */
 static int wait_for_memory(struct socket *socket, int flags)
 {
-    if (file_nonblocking(&socket->file) || flags & MSG_DONTWAIT)
+    if (file_nonblocking(&socket->file) || flags & MSG_DONTWAIT) {
+        /* poll() says that there is room, so the program may ask again and again: the network must
+         * run in between, or no acknowledgement ever frees any memory. */
+        net_leave();
+        thread_yield();
         return -EAGAIN;
+    }
     tcp_output(socket->tcp.pcb);
     net_leave();
     thread_wait(&socket->writers, clock_monotonic() + MEMORY_RETRY_NS);
