@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Inputs to begin with, for fuzz_http: http_seeds.py FOLDER. Each piece has its length before it."""
+"""Inputs to begin with, for fuzz_http: http_seeds.py FOLDER. A piece has its length before it."""
 
 import pathlib
 import sys
