@@ -98,6 +98,10 @@ static void send_for(const char *host, unsigned long seconds)
             fail("iperf: send");
         bytes += (uint64_t)n;
     }
+    /* All is there when the other side has seen the end, and ends as well. */
+    shutdown(fd, SHUT_WR);
+    while (recv(fd, block, sizeof(block), 0) > 0)
+        ;
     report("sent", bytes, now_ns() - start_ns);
     close(fd);
 }
