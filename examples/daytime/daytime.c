@@ -40,7 +40,7 @@ int main(void)
 {
     int fd = listener();
 
-    printf("daytime: serving on port %d\n", PORT);
+    puts("daytime: serving on port 13"); /* printf alone would be a tenth of the image */
     for (;;) {
         int peer = accept(fd, NULL, NULL);
         if (peer < 0) {
