@@ -81,7 +81,7 @@ class Intrusion(TrafficTest):
         answers = said.splitlines()
         self.assertEqual(answers[:2], [INSIDE, "nothing"])
         self.assertGreater(int(answers[2]), 0)
-        self.assertEqual(answers[2], answers[3])
+        self.assertGreaterEqual(int(answers[3]), int(answers[2]))  # TCP tries again meanwhile
         self.assertRegex(guests.console(NAME), rf"intrusion: .*{OUTSIDE}\.\d+ > {INSIDE}\.80: ")
 
 
