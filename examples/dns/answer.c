@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "answer.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "message.h"
@@ -203,6 +204,7 @@ static const uint8_t *look_up(struct answer *answer, const struct name_parts *na
     const struct node *node = zone_find(zone, name, 0), *closest = node;
     while (!closest && suffix < apex)
         closest = zone_find(zone, name, ++suffix);
+    assert(closest); /* the zone's own name, if nothing else */
     if (closest->cut && !(type == TYPE_DS && closest->cut == node)) {
         refer(answer, zone, closest->cut);
         return NULL;

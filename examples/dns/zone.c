@@ -293,7 +293,7 @@ static int finish_node(struct zone *zone, struct node *node, struct zone_error *
     if (is_wildcard(node) && node->parent)
         node->parent->wildcard = node;
     /* The topmost delegation counts: what is below it is not this zone's. */
-    for (struct node *above = node; above != zone->apex; above = above->parent)
+    for (struct node *above = node; above && above != zone->apex; above = above->parent)
         if (node_set(above, TYPE_NS))
             node->cut = above;
     return check_servers(zone, node, error);

@@ -389,17 +389,18 @@ void answer_request(struct connection *connection)
     struct page *page = page_of(connection->url, connection->url_len);
 
     connection->url[connection->url_len] = '\0';
+    bool is_known = page->url_len && page->url_len == connection->url_len &&
+                    memcmp(page->url, connection->url, page->url_len) == 0;
+    bool is_well_made = (parser->http_minor == 0 || connection->has_host) &&
+                        (is_known || decode_path(strcpy(path, connection->url)));
     if (parser->http_major != 1)
         answer_error(connection, 505);
-    else if (parser->http_minor >= 1 && !connection->has_host)
+    else if (!is_well_made)
         answer_error(connection, 400);
     else if (parser->method != HTTP_GET && parser->method != HTTP_HEAD)
         answer_error(connection, 405);
-    else if (page->url_len == connection->url_len && page->url_len &&
-             memcmp(page->url, connection->url, page->url_len) == 0)
+    else if (is_known)
         answer_page(connection, page);
-    else if (!decode_path(strcpy(path, connection->url)))
-        answer_error(connection, 400);
     else
         answer_path(connection, path, page);
 }
