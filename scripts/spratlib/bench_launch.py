@@ -41,8 +41,9 @@ ten sprat --name first
 ./spratctl pool --size %(pool)s --low 1 guest.cfg
 until ./spratctl stats | grep -q 'shells *%(pool)s$'; do :; done
 ten pool --name pooled
-./spratctl pool --size 0 guest.cfg # or those that follow would come from it
 around destroy ./spratctl destroy %(names)s
+./spratctl pool --size 0 guest.cfg # or those that follow would come from it
+while ./spratctl stats | grep -q shells; do :; done
 if [ %(running)s -gt 0 ]; then
     create --count %(running)s --name more >/dev/null
     ten sprat-at-%(running)s --name last
