@@ -280,7 +280,7 @@ static int collect(struct epoll *epoll, struct epoll_event *events, int max)
 SPRAT_API int epoll_wait(int epoll_fd, struct epoll_event *events, int max, int timeout_ms)
 {
     uint64_t deadline_ns = PORT_FOREVER;
-    int error, n = 0;
+    int error, n;
 
     if (max <= 0)
         return (int)file_result(-EINVAL);
@@ -290,8 +290,15 @@ SPRAT_API int epoll_wait(int epoll_fd, struct epoll_event *events, int max, int 
     if (timeout_ms > 0)
         deadline_ns = clock_monotonic() + (uint64_t)timeout_ms * NS_PER_MS;
     error = 0;
-    while (!(n = collect(epoll, events, max)) && timeout_ms && !error)
+    n = collect(epoll, events, max);
+    if (n || timeout_ms == 0) {
+        thread_yield(); /* see poll() */
+        n = n ? n : collect(epoll, events, max);
+    }
+    while (!n && timeout_ms && !error) {
         error = thread_wait(&epoll->waiters, deadline_ns);
+        n = collect(epoll, events, max);
+    }
     file_release(&epoll->file);
     return n;
 }

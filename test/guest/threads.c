@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* POSIX threads, tested in a guest. */
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdbool.h>
+#include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -247,6 +249,46 @@ static void a_semaphore_counts(void)
     CHECK(sem_getvalue(&sem, &value) == 0 && value == 0);
 }
 
+static void *sets_flag(void *arg)
+{
+    *(bool *)arg = true;
+    return NULL;
+}
+
+/* What waits for nothing must not keep the network's thread, nor any other, from running. */
+static void who_only_polls_lets_others_run(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    struct epoll_event event = {.events = EPOLLOUT};
+    bool flags[3] = {false};
+    pthread_t threads[3];
+    int ends[2];
+    int epoll = epoll_create1(0);
+
+    CHECK(pipe(ends) == 0);
+    struct pollfd nothing = {.fd = ends[0], .events = POLLIN};
+    CHECK(epoll_ctl(epoll, EPOLL_CTL_ADD, ends[1], &event) == 0);
+    for (int i = 0; i < 3; i++)
+        CHECK(pthread_create(&threads[i], NULL, sets_flag, &flags[i]) == 0);
+    CHECK(!flags[0]);
+    CHECK(poll(&out, 1, -1) == 1);
+    CHECK(flags[0] && flags[1] && flags[2]);
+
+    for (int i = 0; i < 3; i++) {
+        CHECK(pthread_join(threads[i], NULL) == 0);
+        flags[i] = false;
+    }
+    CHECK(pthread_create(&threads[0], NULL, sets_flag, &flags[0]) == 0);
+    CHECK(poll(&nothing, 1, 0) == 0);
+    CHECK(flags[0] && pthread_join(threads[0], NULL) == 0);
+    CHECK(pthread_create(&threads[1], NULL, sets_flag, &flags[1]) == 0);
+    CHECK(epoll_wait(epoll, &event, 1, -1) == 1);
+    CHECK(flags[1] && pthread_join(threads[1], NULL) == 0);
+    close(epoll);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void many_threads_leave_nothing_behind(void)
 {
     pthread_t thread;
@@ -274,6 +316,7 @@ int main(void)
     RUN(many_read_or_one_writes);
     RUN(keys_are_each_threads_own);
     RUN(a_semaphore_counts);
+    RUN(who_only_polls_lets_others_run);
     RUN(many_threads_leave_nothing_behind);
     puts("all passed");
     return EXIT_SUCCESS;
