@@ -4,6 +4,7 @@
  * included, so that its state can be made new for each input.
  */
 #include "../../xen/xenstore.c"
+#include "../../xen/xswire.c"
 
 #include <stdio.h>
 
@@ -46,7 +47,7 @@ static void say_message(void)
     uint8_t how = fuzz_byte(&world.fuzz);
     size_t len = 0;
 
-    header.req_id = how & 1 ? store.next_id - (how >> 1 & 3) : fuzz_number(&world.fuzz);
+    header.req_id = how & 1 ? wire.next_id - (how >> 1 & 3) : fuzz_number(&world.fuzz);
     if (how & 8)
         header.type = fuzz_number(&world.fuzz);
     for (unsigned i = how >> 4 & 3; i; i--)
@@ -147,7 +148,9 @@ static void start(void)
     }
     memset(world.ring, 0, sizeof(*world.ring));
     memset(world.watched, 0, sizeof(world.watched));
-    memset(&store, 0, sizeof(store));
+    memset(&wire, 0, sizeof(wire));
+    watches = NULL;
+    last_token = 0;
     for (unsigned i = 0; i < N_PATHS; i++)
         world.watches[i] = (struct xenstore_watch){.path = "data", .handler = watch_fired};
     fake_log_clear();
@@ -163,7 +166,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ask_something();
     fault("end of input"); /* gives back what nobody answered */
     fuzz_check(fake_n_blocks() == 0);
-    fuzz_check(!store.to_send.first && !store.awaited.first);
-    evtchn_close(&store.channel);
+    fuzz_check(!wire.to_send.first && !wire.awaited.first);
+    evtchn_close(&wire.channel);
     return 0;
 }
