@@ -114,8 +114,10 @@ class Channel:
         deadline = time.monotonic() + timeout_s
         while (number := self._take(folder)) is None:
             if time.monotonic() >= deadline:
-                raise SpratError(f"{CHANNELS} commands run in this lab already, and none ended within "
-                                 f"{timeout_s} s; end one, or start a lab of your own")  # fmt: skip
+                raise SpratError(
+                    f"{CHANNELS} commands run in this lab already, and none ended within"
+                    f" {timeout_s} s; end one, or start a lab of your own"
+                )
             # A lock tells when it is free only to those who wait for that one, and these are many.
             time.sleep(LOOK_AGAIN_S)
         return number
