@@ -187,7 +187,7 @@ SPRAT_API int rmdir(const char *path)
 
 static int remove_path(const char *path)
 {
-    struct stat st;
+    struct stat st = {0};
 
     if (lstat(path, &st))
         return -1;

@@ -192,6 +192,8 @@ static struct walk *begin_walk(const char *path, int *error)
 {
     struct walk *walk = malloc(sizeof(*walk)); /* too large for small stacks */
 
+    if (walk)
+        walk->at[0] = (struct fs_node){0};
     *error = *path ? walk ? root_node(&walk->at[0]) : -ENOMEM : -ENOENT;
     if (*error) {
         free(walk);

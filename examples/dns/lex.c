@@ -55,11 +55,17 @@ static struct token quoted(struct lex *lex)
     return bad(lex, start - 1, "this quote is not closed on its line");
 }
 
+static bool ends_word(char byte)
+{
+    return is_blank(byte) || byte == '\n' || byte == ';' || byte == '(' || byte == ')' ||
+           byte == '"';
+}
+
 static struct token word(struct lex *lex)
 {
     const char *start = lex->at;
 
-    while (lex->at < lex->end && !is_blank(*lex->at) && !memchr("\n;()\"", *lex->at, 5)) {
+    while (lex->at < lex->end && !ends_word(*lex->at)) {
         if (!*lex->at)
             return bad(lex, lex->at, "a NUL byte: this is no text");
         if (*lex->at++ == '\\') {

@@ -201,10 +201,11 @@ static bool do_round(struct store *store, int listener, bool more)
         struct client *client = clients[i];
         if (fds[i].revents & POLLOUT)
             send_answers(client);
-        if (fds[i].revents & ~POLLOUT && receive(client))
+        bool came = fds[i].revents & ~POLLOUT && receive(client);
+        /* What was not done because nobody read the answers. */
+        bool left = fds[i].revents & POLLOUT && client->in_len && !client->out.len;
+        if (came || left)
             serve(store, client);
-        else if (fds[i].revents & POLLOUT && client->in_len && !client->out.len)
-            serve(store, client); /* what was not done because nobody read the answers */
     }
     int error = store_sync(store);
     if (error)

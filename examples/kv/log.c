@@ -356,7 +356,7 @@ int log_open(const char *dir, struct log **log,
     int n = list_segments(dir, &numbers);
     if (n < 0)
         error = n;
-    for (int i = 0; i < n && !error; i++) {
+    for (int i = 0; numbers && i < n && !error; i++) {
         struct log_segment *segment = add_segment(made, numbers[i], 0, &error);
         if (segment)
             error = replay_segment(made, segment, &record, replay, arg, why, size);

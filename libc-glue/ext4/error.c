@@ -5,8 +5,6 @@
 
 #include <sprat/compiler.h>
 
-extern const struct error_table et_ext2_error_table;
-
 /* The generated file of libext2fs's texts offers to put them on such a list. */
 extern void *_et_list;
 void *_et_list;

@@ -330,7 +330,7 @@ void ext4_release(struct ext4 *fs, uint32_t ino)
 
     pthread_mutex_lock(&fs->lock); /* of a dead file system, too */
     struct held **link = find_held(fs, ino), *held = *link;
-    if (--held->n) {
+    if (!held || --held->n) {
         fs_leave(fs);
         return;
     }

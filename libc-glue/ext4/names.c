@@ -301,7 +301,7 @@ static int remove_inode(struct ext4 *fs, uint32_t ino, union inode *inode)
 static int remove_name(struct ext4 *fs, uint32_t dir, const char *name, bool is_dir)
 {
     union inode inode;
-    uint32_t ino;
+    uint32_t ino = 0;
 
     int error = look_up(fs, dir, name, strlen(name), &ino);
     if (!error)

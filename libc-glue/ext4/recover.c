@@ -243,15 +243,11 @@ static int walk_log(struct walk *walk, enum pass pass, uint32_t end)
         if (be32(header->magic) != JBD2_MAGIC || be32(header->sequence) != walk->sequence)
             break;
         uint32_t type = be32(header->type);
-        if (type == JBD2_COMMIT) {
-            if (!commit_is_right(walk))
-                break;
+        bool lists = type == JBD2_DESCRIPTOR || type == JBD2_REVOKE;
+        if (type == JBD2_COMMIT ? !commit_is_right(walk) : !lists || !tail_is_right(walk))
+            break;
+        if (type == JBD2_COMMIT)
             walk->sequence++;
-        } else if (type != JBD2_DESCRIPTOR && type != JBD2_REVOKE) {
-            break;
-        } else if (!tail_is_right(walk)) {
-            break;
-        }
         if (type == JBD2_REVOKE && pass == FIND_REVOKED)
             result = take_revoked(walk);
         if (result < 0)

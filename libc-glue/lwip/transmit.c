@@ -169,6 +169,8 @@ static struct netbuf *build(struct pbuf *p, bool may_share)
             return NULL;
         }
     }
+    if (!building.first)
+        return NULL;
     building.first->total = total;
     if (building.n_pieces <= PIECES_MAX)
         return building.first;

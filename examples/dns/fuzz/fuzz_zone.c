@@ -98,8 +98,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             continue;
         }
         const char *word = words[byte % N_WORDS];
-        memcpy(text + len, word, strlen(word));
-        len += strlen(word);
+        while (*word)
+            text[len++] = *word++;
         text[len++] = ' ';
     }
     /* In memory of its own size, so that a byte too far is found. */

@@ -56,7 +56,7 @@ struct file_ops {
 struct file_watch {
     struct file_watch *next, **link;
     void (*changed)(struct file_watch *watch); /**< must not wait, nor add or remove watches */
-    /** The file's last reference is gone, and the watch taken off. NULL: whoever watches has one. */
+    /** The file's last reference is gone, the watch taken off. NULL: whoever watches has one. */
     void (*gone)(struct file_watch *watch);
 };
 

@@ -11,7 +11,5 @@
 #endif
 
 int lstat(const char *__restrict path, struct stat *__restrict st);
-int futimens(int fd, const struct timespec *times);
-int utimensat(int dir, const char *path, const struct timespec *times, int flags);
 
 #endif
