@@ -45,6 +45,9 @@ BOOT_MODULES = (
 # Disks for tests: of memory, of files, and such as are slow, fail, or drop what is not flushed.
 DISK_MODULES = ("loop", "brd", "dm-mod", "dm-delay", "dm-flakey", "dm-log-writes")
 OTHER_MODULES = ("virtio_net", "tun", *DISK_MODULES)
+# In place of busybox's, whose `losetup -f` leaves the device to whoever else asks before it is used.
+# A script calls them by their paths: its shell prefers its own.
+DISK_TOOLS = ("dmsetup", "losetup")
 
 PACKAGES = (
     (f"xen-hypervisor-{XEN}-amd64", [f"boot/xen-{XEN}-amd64.gz"]),
@@ -59,13 +62,15 @@ PACKAGES = (
     ("xenstore-utils", ["usr/bin/*"]),
     ("busybox-static", ["bin/busybox", "usr/bin/busybox"]),
     ("dmsetup", ["sbin/dmsetup", "usr/sbin/dmsetup"]),
+    ("mount", ["sbin/losetup", "usr/sbin/losetup"]),
     ("libc6", [*LIBRARY_PATTERNS, "lib64/*"]),
     *((name, list(LIBRARY_PATTERNS)) for name in (
         "libgcc-s1", "liblzma5", "libuuid1", "libxencall1", "libxendevicemodel1", "libxenevtchn1",
         "libxenforeignmemory1", "libxengnttab1", "libxenhypfs1", f"libxenmisc{XEN}",
         "libxenstore4", "libxentoolcore1", "libxentoollog1", "libyajl2", "libzstd1", "zlib1g",
         "libtinfo6", "libncurses6", "libnl-3-200", "libnl-route-3-200", "libbz2-1.0",
-        "liblzo2-2", "libdevmapper1.02.1", "libselinux1", "libudev1", "libpcre2-8-0")),
+        "liblzo2-2", "libdevmapper1.02.1", "libselinux1", "libudev1", "libpcre2-8-0",
+        "libsmartcols1")),
 )
 
 # Our own programs in dom0: {file or folder of sources: (how to link it, libraries by their
@@ -196,7 +201,7 @@ def _write_initramfs(archive, root, programs):
     archive.file("usr/bin/busybox", busybox.read_bytes(), 0o755)
     listed = subprocess.run([busybox, "--list"], capture_output=True, text=True, timeout=30,
                             check=True)
-    for applet in sorted(set(listed.stdout.split()) - {"busybox"}):
+    for applet in sorted(set(listed.stdout.split()) - {"busybox", *DISK_TOOLS}):
         archive.symlink(f"usr/bin/{applet}", "busybox")
     archive.symlink("usr/sbin/init", "../bin/busybox")
 
@@ -204,7 +209,8 @@ def _write_initramfs(archive, root, programs):
                 for tool in XEN_TOOLS]
     binaries += [(root / f"usr/bin/xenstore-{tool}", f"usr/bin/xenstore-{tool}")
                  for tool in XENSTORE_TOOLS]
-    binaries.append((_existing(root, "usr/sbin/dmsetup", "sbin/dmsetup"), "usr/sbin/dmsetup"))
+    binaries += [(_existing(root, f"usr/sbin/{tool}", f"sbin/{tool}"), f"usr/sbin/{tool}")
+                 for tool in DISK_TOOLS]
     for path, target in binaries:
         archive.file(target, path.read_bytes(), 0o755)
     for tool in XEN_TOOLS:

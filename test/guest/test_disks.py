@@ -33,12 +33,12 @@ class Disk:
 
     def __enter__(self):
         self.device = dom0(
-            f"modprobe loop; truncate -s {self.size} {self.file} && device=$(losetup -f) &&"
-            f" losetup $device {self.file} && echo $device").strip()  # fmt: skip
+            f"modprobe loop; truncate -s {self.size} {self.file} &&"
+            f" /sbin/losetup --find --show {self.file}").strip()  # fmt: skip
         return self
 
     def __exit__(self, *_):
-        dom0(f"losetup -d {self.device}; rm {self.file}")
+        dom0(f"/sbin/losetup --detach {self.device}; rm {self.file}")
 
     def fill(self, data):
         """Put data on it."""
@@ -103,6 +103,34 @@ class Data(unittest.TestCase):
                 wait("all passed")
 
 
+class Script(unittest.TestCase):
+    """The lab's hotplug script, as libxl calls it."""
+
+    def test_disks_of_files_that_come_at_once_each_get_a_loop_device(self):
+        # Any of them may look for a free device while another is about to take it.
+        count = 24
+        script = f"""
+            modprobe loop
+            files=/tmp/loops backend=/local/domain/0/sprat-test/loops
+            mkdir $files
+            for i in $(seq {count}); do
+                truncate -s 4096 $files/$i
+                xenstore-write $backend/$i/params $files/$i $backend/$i/mode w
+            done
+            for i in $(seq {count}); do XENBUS_PATH=$backend/$i /etc/xen/scripts/block add & done
+            wait
+            for i in $(seq {count}); do
+                xenstore-read $backend/$i/hotplug-status $backend/$i/node | xargs
+                XENBUS_PATH=$backend/$i /etc/xen/scripts/block remove
+            done
+            xenstore-rm $backend
+            rm -r $files
+        """
+        answers = [line.split() for line in dom0(script).splitlines()]
+        self.assertEqual([answer[0] for answer in answers], ["connected"] * count)
+        self.assertEqual(len({device for _, device in answers}), count)
+
+
 class Errors(unittest.TestCase):
     """Disks that can't do what is asked for."""
 
@@ -142,7 +170,7 @@ class Changes(unittest.TestCase):
             words = f"xvda size write:1 grown:{2 * SIZE} write:2 verify:2"
             with guest("disk-grow", words, f"phy:{disk.device},xvda,w") as wait:
                 wait(f"waiting for {2 * SIZE} bytes")
-                dom0(f"truncate -s {2 * SIZE} {disk.file} && losetup -c {disk.device}")
+                dom0(f"truncate -s {2 * SIZE} {disk.file} && /sbin/losetup -c {disk.device}")
                 wait("all passed")
             self.assertTrue(disk.holds(pattern(2, 2 * SIZE)))
 
