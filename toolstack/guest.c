@@ -277,7 +277,7 @@ int guest_build(struct host *host, const struct config *config, const char *cmdl
         return fail_set(fail, ENOMEM, "no memory for another guest");
     guest->console = (struct console)CONSOLE_CLOSED;
     guest->proxy = (struct proxy)PROXY_CLOSED;
-    guest->introduced = host->introduce_all || config->n_vifs; /* backends talk through xenstored */
+    guest->introduced = host->introduce_all;
     guest->memory_mib = config->memory_mib;
     guest->has_cmdline = cmdline != NULL;
     int error = image_get(config->kernel, &guest->image, fail);
@@ -336,15 +336,18 @@ int guest_launch(struct host *host, struct guest *guest, const struct config *co
     int error = take_identity(guest, config, text, file, fail);
     if (error)
         goto err;
+    guest->n_vifs = config->n_vifs;
     write_identity_nodes(host, guest);
+    host_hear(host, guest);
     error = store_flush(host->store, fail);
     if (error)
         goto err;
     guest->times.store_ns += lap(&clock_ns);
     if (config->n_vifs) {
-        error = vif_plug(host, guest->domid, config->vifs, config->n_vifs, fail);
+        error = vif_plug(host, guest->domid, guest->introduced, config->vifs, config->n_vifs, fail);
         if (error)
             goto err;
+        guest->proxy.n_vifs = config->n_vifs;
         guest->times.vif_ns = lap(&clock_ns);
     }
     if (!guest->has_cmdline) {
@@ -389,8 +392,10 @@ int guest_destroy(struct host *host, struct guest *guest, bool announce, struct 
         host->n_introduced++;
         introduced = true;
     }
+    if (guest->n_vifs && !guest->introduced)
+        vif_unwatch(host, guest->domid, guest->n_vifs);
     store_remove(host->store, "/local/domain/%" PRIu32, guest->domid);
-    if (guest->introduced)
+    if (guest->n_vifs)
         vif_unplug(host, guest->domid);
     if (introduced)
         store_release(host->store, guest->domid);
@@ -419,7 +424,9 @@ int guest_adopt(struct host *host, struct guest *guest, struct fail *fail)
     } else {
         guest->on_poweroff = guest->on_reboot = guest->on_crash = ACTION_DESTROY;
     }
-    int error = open_rings(host, guest, fail);
+    int error = vif_count(host, guest->domid, &guest->n_vifs, fail);
+    if (!error)
+        error = open_rings(host, guest, fail);
     if (!error)
         error = host_enter(host, guest, fail);
     if (error) {
@@ -428,6 +435,9 @@ int guest_adopt(struct host *host, struct guest *guest, struct fail *fail)
         return error;
     }
     host_name(host, guest);
+    host_hear(host, guest);
+    if (guest->n_vifs && !guest->introduced)
+        vif_watch(host, guest->domid, guest->n_vifs);
     return 0;
 }
 

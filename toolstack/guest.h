@@ -32,6 +32,14 @@ enum guest_state {
     GUEST_ENDED, /* shut down and kept: on_... = "preserve" */
 };
 
+/*
+ * How xenstored tells of changes that concern a guest whose xenstore is served here. It goes
+ * through all watches with each change, so guests that have few changes share one, about all
+ * domains. With an interface there are a hundred changes, of which two concern the launcher: that
+ * guest has watches of its own.
+ */
+enum guest_heard { HEARD_NOT, HEARD_WITH_OTHERS, HEARD_ALONE };
+
 /* What the parts of a creation took. A launch from the pool has the last two only. */
 struct guest_times {
     uint64_t domain_ns;  /* hypercalls: an empty domain with its CPU and event channels */
@@ -60,7 +68,9 @@ struct guest {
     uint64_t start_info_mfn, store_mfn, console_mfn;
     uint32_t store_port, console_port; /* the guest's ends; they may be one: image->one_channel */
     bool introduced;                   /* known to xenstored; else its xenstore is served here */
-    void *rings;                       /* console's page; before it xenstore's, unless introduced */
+    enum guest_heard heard;
+    unsigned n_vifs;
+    void *rings; /* console's page; before it xenstore's, unless introduced */
     struct console console;
     struct proxy proxy;
     struct guest_times times;
@@ -97,7 +107,8 @@ int guest_launch(struct host *host, struct guest *guest, const struct config *co
 int guest_destroy(struct host *host, struct guest *guest, bool announce, struct fail *fail);
 
 /**
- * Serve a running guest that an earlier launcher made. All but its actions and its console is set.
+ * Serve a running guest that an earlier launcher made. All but its actions, its interfaces and its
+ * console is set.
  *
  * @return 0 or -errno; then `guest` is freed and its domain left alone.
  */

@@ -11,10 +11,10 @@
 
 #include "guest.h"
 #include "store.h"
+#include "vif.h"
 
 #define TOKEN_APPEARED "appeared"
 #define TOKEN_ENDED    "ended"
-#define TOKEN_CHANGED  "changed"
 #define DOMAINS_PATH   "/local/domain"
 #define ROOM_BYTES     3840 /* with its path, below xenstore's 4096 bytes a message */
 #define ROOM_DOMAINS   512  /* of up to 6 bytes each */
@@ -142,13 +142,45 @@ int host_enter(struct host *host, struct guest *guest, struct fail *fail)
     }
     host->by_domid[guest->domid] = guest;
     host->n_guests++;
-    /*
-     * What changes below /local/domain concerns the guests whose xenstore is served here. It is
-     * not listened to without need: a backend that connects is a hundred changes.
-     */
-    if (!guest->introduced && host->n_served++ == 0)
-        store_watch(host->store, DOMAINS_PATH, TOKEN_CHANGED);
     return 0;
+}
+
+static void shutdown_path(const struct guest *guest, char path[64])
+{
+    snprintf(path, 64, DOMAINS_PATH "/%u/control/shutdown", guest->domid);
+}
+
+static void hear_no_more(struct host *host, struct guest *guest)
+{
+    char path[64];
+
+    if (guest->heard == HEARD_ALONE) {
+        shutdown_path(guest, path);
+        store_unwatch(host->store, path, HOST_TOKEN_CHANGED);
+    } else if (guest->heard == HEARD_WITH_OTHERS && --host->n_heard == 0) {
+        store_unwatch(host->store, DOMAINS_PATH, HOST_TOKEN_CHANGED);
+    }
+    guest->heard = HEARD_NOT;
+}
+
+void host_hear(struct host *host, struct guest *guest)
+{
+    enum guest_heard heard = guest->introduced ? HEARD_NOT
+                             : guest->n_vifs   ? HEARD_ALONE
+                                               : HEARD_WITH_OTHERS;
+    char path[64];
+
+    if (guest->heard == heard)
+        return;
+    hear_no_more(host, guest);
+    guest->heard = heard;
+    if (heard == HEARD_ALONE) {
+        shutdown_path(guest, path);
+        store_write(host->store, "", "%s", path); /* or xenstored would not tell its removal */
+        store_watch(host->store, path, HOST_TOKEN_CHANGED);
+    } else if (host->n_heard++ == 0) {
+        store_watch(host->store, DOMAINS_PATH, HOST_TOKEN_CHANGED);
+    }
 }
 
 void host_name(struct host *host, struct guest *guest)
@@ -164,8 +196,7 @@ void host_leave(struct host *host, struct guest *guest)
     if (host->by_domid[guest->domid] == guest) {
         host->by_domid[guest->domid] = NULL;
         host->n_guests--;
-        if (!guest->introduced && --host->n_served == 0)
-            store_unwatch(host->store, DOMAINS_PATH, TOKEN_CHANGED);
+        hear_no_more(host, guest);
     }
     leave_port(host, guest->console.port);
     leave_port(host, guest->proxy.port);
@@ -252,20 +283,36 @@ int host_check_name(struct host *host, const char *name, struct fail *fail)
     return 0;
 }
 
-/* "/local/domain/N/PATH" */
+/* The guest whose number follows `folder` in a path. @param rest  receives what follows that. */
+static struct guest *guest_below(struct host *host, const char *folder, const char *path,
+                                 const char **rest)
+{
+    size_t len = strlen(folder);
+    char *end;
+
+    if (strncmp(path, folder, len) != 0 || path[len] != '/')
+        return NULL;
+    unsigned long domid = strtoul(path + len + 1, &end, 10);
+    *rest = end;
+    return domid < HOST_DOMAINS ? host->by_domid[domid] : NULL;
+}
+
 static void take_change(struct host *host, const char *path, void (*suspect)(struct guest *guest))
 {
-    char *rest;
+    const char *rest;
+    struct guest *guest = guest_below(host, VIF_BACKENDS, path, &rest);
 
-    if (strncmp(path, DOMAINS_PATH "/", strlen(DOMAINS_PATH "/")) != 0)
+    if (guest) {
+        proxy_changed(&guest->proxy, host, path);
         return;
-    unsigned long domid = strtoul(path + strlen(DOMAINS_PATH "/"), &rest, 10);
-    if (domid >= HOST_DOMAINS || !host->by_domid[domid])
+    }
+    guest = guest_below(host, DOMAINS_PATH, path, &rest);
+    if (!guest)
         return;
-    if (*rest == '/')
-        proxy_changed(&host->by_domid[domid]->proxy, host, rest + 1);
-    else
-        suspect(host->by_domid[domid]); /* its nodes have gone: `xl destroy` does that first */
+    proxy_changed(&guest->proxy, host, path);
+    /* Its nodes have gone: `xl destroy` does that first. Or it is asked to go. */
+    if (*rest != '/' || guest->heard == HEARD_ALONE)
+        suspect(guest);
 }
 
 void host_take_store_events(struct host *host, void (*suspect)(struct guest *guest))
@@ -281,7 +328,7 @@ void host_take_store_events(struct host *host, void (*suspect)(struct guest *gue
         }
         if (strcmp(event.token, TOKEN_ENDED) == 0)
             host->domains_ended = true;
-        else if (strcmp(event.token, TOKEN_CHANGED) == 0)
+        else if (strcmp(event.token, HOST_TOKEN_CHANGED) == 0)
             take_change(host, event.path, suspect);
         store_event_free(&event);
     }

@@ -16,6 +16,8 @@
 #define HOST_DOMAINS 32752 /* DOMID_FIRST_RESERVED, 0x7ff0 */
 #define HOST_BUCKETS 4096
 
+#define HOST_TOKEN_CHANGED "changed" /* of watches on what concerns a guest */
+
 struct guest;
 struct store;
 
@@ -47,7 +49,7 @@ struct host {
     unsigned n_guests;            /* that have a domain, shells too */
     struct host_foreign *foreign; /* domains that others made */
     size_t n_foreign;
-    unsigned n_served;     /* of them, those whose xenstore is served here */
+    unsigned n_heard;      /* of them, those that are HEARD_WITH_OTHERS */
     unsigned n_listed;     /* domains in xenstore since host_make_room() */
     unsigned n_introduced; /* by us, and xenstored's event about it has not come yet */
     bool domains_appeared; /* since foreign[] was brought up to date */
@@ -78,6 +80,9 @@ void host_name(struct host *host, struct guest *guest);
 void host_leave(struct host *host, struct guest *guest);
 
 struct guest *host_find(struct host *host, const char *name);
+
+/** Have xenstored tell what a guest should know: it runs, or will. Requests wait in the store. */
+void host_hear(struct host *host, struct guest *guest);
 
 /** @return 0, or -EEXIST: a domain, ours or not, has this name. */
 int host_check_name(struct host *host, const char *name, struct fail *fail);

@@ -226,13 +226,18 @@ static void look_append(struct look *look, unsigned kind, uint64_t now_ns)
     queue->last = &look->next;
 }
 
+void life_sweep(void)
+{
+    if (sweep_due_ns == UINT64_MAX)
+        sweep_due_ns = host_now_ns() + SWEEP_NS;
+}
+
 void life_suspect(struct guest *guest)
 {
     if (guest->introduced)
         return;
     guest->active_ns = host_now_ns();
-    if (sweep_due_ns == UINT64_MAX)
-        sweep_due_ns = guest->active_ns + SWEEP_NS;
+    life_sweep();
     if (guest->look_waits)
         return;
     struct look *look = malloc(sizeof(*look));

@@ -33,6 +33,9 @@ void life_look(struct host *host);
  */
 void life_suspect(struct guest *guest);
 
+/** Look at all guests every other second from now on. */
+void life_sweep(void);
+
 /** Restart those whose time has come, look at suspects. @return when there is more, or UINT64_MAX.
  * */
 uint64_t life_work(struct host *host, uint64_t now_ns);

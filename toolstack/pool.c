@@ -10,6 +10,7 @@
 #include "host.h"
 #include "image.h"
 #include "json.h"
+#include "life.h"
 #include "store.h"
 
 struct pool {
@@ -47,8 +48,6 @@ int pool_set(const struct config *config, unsigned size, unsigned low, struct fa
 
     if (size > POOL_MAX)
         return fail_set(fail, EINVAL, "a pool has at most %d shells", POOL_MAX);
-    if (config->n_vifs)
-        return fail_set(fail, EINVAL, "a pool is for guests without interfaces");
     if (size && (low < 1 || low > size))
         return fail_set(fail, EINVAL, "a pool of %u is filled up below 1 to %u", size, size);
     if (!pool) {
@@ -76,8 +75,7 @@ static void drop_newest(struct host *host, struct pool *pool)
 
 struct guest *pool_take(struct host *host, const struct config *config)
 {
-    /* A shell is not known to xenstored; interfaces take a guest that is. */
-    struct pool *pool = config->n_vifs ? NULL : find(config);
+    struct pool *pool = find(config);
     struct image *image;
     struct fail fail;
 
@@ -115,6 +113,7 @@ static void add_shell(struct host *host, struct pool *pool)
         return;
     }
     pool->shells[pool->n_shells++] = shell;
+    life_sweep(); /* nothing else tells when somebody destroys it */
 }
 
 bool pool_work(struct host *host)

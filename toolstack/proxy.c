@@ -12,10 +12,21 @@
 #include "proxy_ring.h"
 #include "proxy_watch.h"
 #include "store.h"
+#include "vif.h"
 
-#define BUDGET    8 /* requests of one guest before it is another one's turn */
-#define DEPTH_MAX 4 /* below its own folder */
-#define VALUE_MAX 1024
+#define DEPTH_MAX    5 /* below its own folder: device/vif/0/queue-0/tx-ring-ref */
+#define DEVICES      "device/"
+#define DEVICE_DEPTH 4 /* device/vif/0/state: the device itself is not the guest's to make */
+#define VALUE_MAX    1024
+
+/* What xenstored was asked for a guest in this turn of its; the answers come together. */
+struct asked {
+    struct proxy *proxy;
+    struct xsd_sockmsg request;
+};
+
+static struct asked asked[PROXY_BUDGET];
+static unsigned n_asked;
 
 void proxy_free(struct proxy *proxy)
 {
@@ -36,7 +47,8 @@ static bool may_write(const char *path)
     for (const char *c = path; *c; c++)
         depth += *c == '/';
     return depth <= DEPTH_MAX &&
-           (strcmp(path, PROXY_SHUTDOWN) == 0 || proxy_is_below(path, "data"));
+           (strcmp(path, PROXY_SHUTDOWN) == 0 || proxy_is_below(path, "data") ||
+            (strncmp(path, DEVICES, strlen(DEVICES)) == 0 && depth >= DEVICE_DEPTH));
 }
 
 /* Whether the guest may have this node: one that it has written before, or a further one. */
@@ -67,89 +79,154 @@ static uint32_t *find_tx(struct proxy *proxy, uint32_t number)
     return NULL;
 }
 
-/* Ask xenstored in the guest's place. `rest` is what follows the path's NUL. */
-static void pass_on(struct proxy *proxy, struct host *host, const struct xsd_sockmsg *request,
-                    const char *path, const char *rest, size_t rest_len)
+static void take_answer(void *context, int error, const char *reply, size_t len)
 {
-    char payload[XENSTORE_PAYLOAD_MAX];
-    const char *reply;
-    size_t reply_len;
-    struct fail fail;
+    const struct asked *about = context;
+    struct proxy *proxy = about->proxy;
+    uint32_t type = about->request.type;
 
-    int len = path ? snprintf(payload, sizeof(payload), "/local/domain/%" PRIu32 "%s%s",
-                              proxy->domid, *path ? "/" : "", path) +
-                         1
-                   : 0;
-    if ((size_t)len + rest_len > sizeof(payload)) {
-        proxy_refuse(proxy, request, E2BIG);
-        return;
-    }
-    memcpy(payload + len, rest, rest_len);
-    int error = store_pass_on(host->store, request->type, request->tx_id, payload,
-                              (size_t)len + rest_len, &reply, &reply_len, &fail);
-    if (request->type == XS_TRANSACTION_END)
-        *find_tx(proxy, request->tx_id) = 0;
-    if (!error && request->type == XS_TRANSACTION_START)
+    if (type == XS_TRANSACTION_END)
+        *find_tx(proxy, about->request.tx_id) = 0;
+    if (!error && type == XS_TRANSACTION_START)
         *find_tx(proxy, 0) = (uint32_t)strtoul(reply, NULL, 10);
     if (error)
-        proxy_refuse(proxy, request, -error);
+        proxy_refuse(proxy, &about->request, -error);
     else
-        proxy_answer(proxy, request, request->type, reply, reply_len);
+        proxy_answer(proxy, &about->request, type, reply, len);
 }
 
-static void serve_tx(struct proxy *proxy, struct host *host, const struct xsd_sockmsg *request,
-                     const char *payload)
+/* Have what was asked answered. A xenstored that is gone ends the launcher, in its main loop. */
+static void settle(struct host *host)
 {
+    struct fail fail;
+
+    if (n_asked)
+        store_flush(host->store, &fail);
+    n_asked = 0;
+}
+
+/*
+ * Ask xenstored in the guest's place: the answer comes with settle().
+ *
+ * @param path  one that the guest may see, or NULL. `rest` is what follows the path's NUL.
+ */
+static int pass_on(struct proxy *proxy, struct host *host, const struct xsd_sockmsg *request,
+                   const char *path, const char *rest, size_t rest_len)
+{
+    char payload[XENSTORE_PAYLOAD_MAX];
+    const char *own = path ? proxy_below_own(proxy, path) : NULL;
+    int len = 0;
+
+    if (own)
+        len = snprintf(payload, sizeof(payload), "/local/domain/%" PRIu32 "%s%s", proxy->domid,
+                       *own ? "/" : "", own);
+    else if (path)
+        len = snprintf(payload, sizeof(payload), "%s", path);
+    len += path != NULL; /* its NUL */
+    if ((size_t)len + rest_len > sizeof(payload))
+        return E2BIG;
+    memcpy(payload + len, rest, rest_len);
+    struct asked *about = &asked[n_asked++];
+    *about = (struct asked){proxy, *request};
+    store_pass_on(host->store, request->type, request->tx_id, payload, (size_t)len + rest_len,
+                  take_answer, about);
+    return 0;
+}
+
+static int serve_tx(struct proxy *proxy, struct host *host, const struct xsd_sockmsg *request,
+                    const char *payload)
+{
+    settle(host); /* which transactions are open is known */
     if (request->type == XS_TRANSACTION_START && (!proxy_state_of(proxy) || !find_tx(proxy, 0)))
-        proxy_refuse(proxy, request, ENOSPC);
-    else if (request->type == XS_TRANSACTION_END && !request->tx_id)
-        proxy_refuse(proxy, request, ENOENT);
-    else
-        pass_on(proxy, host, request, NULL, payload, request->len);
+        return ENOSPC;
+    if (request->type == XS_TRANSACTION_END && !request->tx_id)
+        return ENOENT;
+    int error = pass_on(proxy, host, request, NULL, payload, request->len);
+    settle(host);
+    return error;
 }
 
-static void serve_path(struct proxy *proxy, struct host *host, const struct xsd_sockmsg *request,
-                       const char *payload, size_t len)
+/*
+ * Who the backend of an interface is. A guest looks whenever the backend does something, and it is
+ * what was written when the interface was made. @return whether it was answered.
+ */
+static bool serve_backend(struct proxy *proxy, struct host *host, const struct xsd_sockmsg *request,
+                          const char *path)
 {
-    const char *given = payload, *path = proxy_below_own(proxy, given);
-    size_t path_len = strlen(given) + 1;
-    const char *rest = payload + path_len;
+    char known[48], backend[64];
+
+    for (unsigned i = 0; i < proxy->n_vifs; i++) {
+        int len = snprintf(known, sizeof(known), "device/vif/%u/backend", i);
+        if (strncmp(path, known, (size_t)len) != 0)
+            continue;
+        bool is_id = strcmp(path + len, "-id") == 0;
+        if (!is_id && path[len] != '\0')
+            continue;
+        snprintf(backend, sizeof(backend), VIF_BACKENDS "/%" PRIu32 "/%u", proxy->domid, i);
+        settle(host);
+        proxy_answer(proxy, request, XS_READ, is_id ? "0" : backend, is_id ? 1 : strlen(backend));
+        return true;
+    }
+    return false;
+}
+
+static int serve_path(struct proxy *proxy, struct host *host, const struct xsd_sockmsg *request,
+                      const char *path, size_t len)
+{
+    const char *own = proxy_below_own(proxy, path);
+    size_t path_len = strlen(path) + 1;
     bool writes = request->type == XS_WRITE || request->type == XS_MKDIR || request->type == XS_RM;
 
-    if (request->type == XS_WATCH || request->type == XS_UNWATCH) {
-        if (path_len >= len || payload[len - 1] != '\0')
-            proxy_refuse(proxy, request, EINVAL);
-        else if (request->type == XS_WATCH)
-            proxy_watch(proxy, request, given, rest);
-        else
-            proxy_unwatch(proxy, request, given, rest);
-    } else if (!path || (writes && !may_write(path))) {
-        proxy_refuse(proxy, request, EACCES);
-    } else if (request->type == XS_WRITE && len - path_len > VALUE_MAX) {
-        proxy_refuse(proxy, request, E2BIG);
-    } else if (request->type == XS_READ && strcmp(path, PROXY_SHUTDOWN) == 0 &&
-               !proxy->shutdown_changed) {
-        proxy_refuse(proxy, request, ENOENT);
-    } else if (writes && request->type != XS_RM && !may_have(proxy, path)) {
-        proxy_refuse(proxy, request, ENOSPC);
-    } else {
-        pass_on(proxy, host, request, path, rest, len - path_len);
-    }
+    if (writes ? !own || !may_write(own) : !own && !proxy_is_backend(proxy, path))
+        return EACCES;
+    if (request->type == XS_WRITE && len - path_len > VALUE_MAX)
+        return E2BIG;
+    if (request->type == XS_READ && own && strcmp(own, PROXY_SHUTDOWN) == 0 &&
+        !proxy->shutdown_changed)
+        return ENOENT;
+    if (request->type == XS_READ && own && serve_backend(proxy, host, request, own))
+        return 0;
+    if (writes && request->type != XS_RM && !may_have(proxy, own))
+        return ENOSPC;
+    return pass_on(proxy, host, request, path, path + path_len, len - path_len);
 }
 
-static void serve(struct proxy *proxy, struct host *host, const char *message)
+/* "PATH NUL TOKEN NUL" */
+static int serve_watch(struct proxy *proxy, struct host *host, const struct xsd_sockmsg *request,
+                       const char *payload, size_t len)
 {
-    struct xsd_sockmsg request;
+    size_t path_len = strlen(payload) + 1;
+
+    if (path_len >= len || payload[len - 1] != '\0')
+        return EINVAL;
+    settle(host);
+    if (request->type == XS_WATCH)
+        proxy_watch(proxy, request, payload, payload + path_len);
+    else
+        proxy_unwatch(proxy, request, payload, payload + path_len);
+    return 0;
+}
+
+static int serve_folder(struct proxy *proxy, struct host *host, const struct xsd_sockmsg *request,
+                        const char *payload)
+{
     char own[40];
 
-    memcpy(&request, message, sizeof(request));
-    const char *payload = message + sizeof(request);
-    if (request.tx_id && !find_tx(proxy, request.tx_id)) {
-        proxy_refuse(proxy, &request, ENOENT);
-        return;
-    }
-    bool has_string = request.len && memchr(payload, '\0', request.len);
-    switch (request.type) {
+    snprintf(own, sizeof(own), "/local/domain/%lu", strtoul(payload, NULL, 10));
+    settle(host);
+    proxy_answer(proxy, request, request->type, own, strlen(own) + 1);
+    return 0;
+}
+
+/* @return 0, or the errno to refuse with. */
+static int serve(struct proxy *proxy, struct host *host, const struct xsd_sockmsg *request,
+                 const char *payload)
+{
+    bool has_string = request->len && memchr(payload, '\0', request->len);
+
+    if (request->tx_id && !find_tx(proxy, request->tx_id))
+        return ENOENT;
+    switch (request->type) {
     case XS_READ:
     case XS_WRITE:
     case XS_MKDIR:
@@ -157,50 +234,49 @@ static void serve(struct proxy *proxy, struct host *host, const char *message)
     case XS_DIRECTORY:
     case XS_DIRECTORY_PART:
     case XS_GET_PERMS:
+        return has_string ? serve_path(proxy, host, request, payload, request->len) : EINVAL;
     case XS_WATCH:
     case XS_UNWATCH:
-        if (has_string)
-            serve_path(proxy, host, &request, payload, request.len);
-        else
-            proxy_refuse(proxy, &request, EINVAL);
-        break;
+        return has_string ? serve_watch(proxy, host, request, payload, request->len) : EINVAL;
     case XS_TRANSACTION_START:
     case XS_TRANSACTION_END:
-        serve_tx(proxy, host, &request, payload);
-        break;
+        return serve_tx(proxy, host, request, payload);
     case XS_GET_DOMAIN_PATH:
-        if (!has_string) {
-            proxy_refuse(proxy, &request, EINVAL);
-            break;
-        }
-        snprintf(own, sizeof(own), "/local/domain/%lu", strtoul(payload, NULL, 10));
-        proxy_answer(proxy, &request, request.type, own, strlen(own) + 1);
-        break;
+        return has_string ? serve_folder(proxy, host, request, payload) : EINVAL;
     case XS_RESET_WATCHES:
+        settle(host);
         proxy_unwatch_all(proxy);
-        proxy_done(proxy, &request);
-        break;
+        proxy_done(proxy, request);
+        return 0;
     default:
-        proxy_refuse(proxy, &request, EACCES);
+        return EACCES;
     }
 }
 
 bool proxy_work(struct proxy *proxy, struct host *host)
 {
     char message[PROXY_MESSAGE_MAX];
+    struct xsd_sockmsg request;
     bool progress = false;
     int n = 0;
 
-    for (; n < BUDGET && !proxy->broken; n++) {
+    for (; n < PROXY_BUDGET && !proxy->broken; n++) {
         progress |= proxy_send_rest(proxy);
         if (proxy->more && proxy->more->n_answers)
             break;
         if (!proxy_take_request(proxy, message))
             break;
-        serve(proxy, host, message);
+        memcpy(&request, message, sizeof(request));
+        int error = serve(proxy, host, &request, message + sizeof(request));
+        if (error) {
+            settle(host); /* answers are in the order of the questions */
+            proxy_refuse(proxy, &request, error);
+        }
         progress = true;
     }
+    settle(host);
+    progress |= proxy_send_rest(proxy);
     if (progress)
         xenevtchn_notify(host->hyper.events, (evtchn_port_t)proxy->port);
-    return n == BUDGET;
+    return n == PROXY_BUDGET;
 }

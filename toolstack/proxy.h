@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
  * A guest's xenstore, served by the launcher. xenstored looks at each domain that it knows with
- * each
- * request that it serves, and tells all who listen about each new one, so a host slows down with
- * every
- * guest. A guest without devices does not need xenstored to know it: its requests come here, and
- * those
- * about its own nodes, /local/domain/N, are passed on.
+ * each request that it serves, and tells all who listen about each new one, so a host slows down
+ * with every guest. A guest need not be known to xenstored: its requests come here, and those about
+ * its own nodes, /local/domain/N, and its devices' backends are passed on.
  *
- * It may read its nodes and write "data" and "control/shutdown", as with xenstored; watches work
- * on its
- * nodes; transactions are xenstored's own.
+ * It may read these nodes and write "data", "control/shutdown" and what is its device's to say, as
+ * with xenstored; watches work on what it may read; transactions are xenstored's own. All nodes are
+ * dom0's in xenstored, so who may do what is seen to here alone.
  */
 #ifndef SPRAT_TOOLSTACK_PROXY_H
 #define SPRAT_TOOLSTACK_PROXY_H
@@ -28,7 +25,8 @@ struct proxy {
         *ring; /* the guest's page; not to be believed. NULL: no proxy */
     int port;  /* our end of the event channel, or -1 */
     uint32_t domid;
-    bool broken; /* its ring makes no sense: it is left alone */
+    bool broken;     /* its ring makes no sense: it is left alone */
+    unsigned n_vifs; /* from 0 on; this launcher has made them, and knows what it wrote */
     bool
         shutdown_changed; /* somebody wrote control/shutdown: until then it is known to be absent */
     struct proxy_state *more; /* what few guests need; NULL until then */
@@ -42,7 +40,7 @@ struct proxy {
 /** Serve what the guest has asked, a few requests at most. @return whether there is more. */
 bool proxy_work(struct proxy *proxy, struct host *host);
 
-/** A node of the guest has changed. @param path below /local/domain/N/ */
+/** A node of the guest, or of a backend of its, has changed. @param path all of it */
 void proxy_changed(struct proxy *proxy, struct host *host, const char *path);
 
 /** Forget all that was kept. The page and the channel are the caller's. */

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ANSWERS_MAX 16384 /* bytes; a guest that does not read its answers is served no more */
+/* A turn's answers, and as much of events; a guest that does not read them is served no more. */
+#define ANSWERS_MAX (2 * PROXY_BUDGET * PROXY_MESSAGE_MAX)
 
 struct proxy_state *proxy_state_of(struct proxy *proxy)
 {

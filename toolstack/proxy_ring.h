@@ -14,8 +14,9 @@
 
 #include "proxy.h"
 
-#define PROXY_NODES_MAX   32 /* that a guest may write: dom0 owns them, so xenstored counts none */
-#define PROXY_TXS_MAX     4  /* transactions at a time */
+#define PROXY_NODES_MAX   128 /* that a guest may write: dom0 owns them, so xenstored counts none */
+#define PROXY_BUDGET      16  /* requests of one guest before it is another one's turn */
+#define PROXY_TXS_MAX     4   /* transactions at a time */
 #define PROXY_MESSAGE_MAX (sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX)
 
 /* What a guest may want beyond an answer at once. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "host.h"
+#include "vif.h"
 
 #define WATCHES_MAX  32   /* a guest's */
 #define STASH_OFFSET 3072 /* in the guest's page, behind the rings */
@@ -57,6 +58,14 @@ const char *proxy_below_own(const struct proxy *proxy, const char *path)
     if (strncmp(path, own, (size_t)len) != 0 || (path[len] != '/' && path[len] != '\0'))
         return NULL;
     return path[len] ? path + len + 1 : path + len;
+}
+
+bool proxy_is_backend(const struct proxy *proxy, const char *path)
+{
+    char backend[48];
+
+    snprintf(backend, sizeof(backend), VIF_BACKENDS "/%" PRIu32, proxy->domid);
+    return proxy_is_below(path, backend);
 }
 
 /* A copy, checked: strings that end within it. @return its length; 0 if there is none. */
@@ -147,20 +156,20 @@ bool proxy_is_below(const char *path, const char *folder)
 
 void proxy_changed(struct proxy *proxy, struct host *host, const char *path)
 {
-    char text[sizeof(struct stash)], shown[XENSTORE_ABS_PATH_MAX + 64];
+    char text[sizeof(struct stash)];
+    const char *own = proxy_below_own(proxy, path);
 
     if (!proxy->ring || proxy->broken)
         return;
-    if (proxy_is_below(path, PROXY_SHUTDOWN))
+    if (own && proxy_is_below(own, PROXY_SHUTDOWN))
         proxy->shutdown_changed = true;
     size_t len = read_stash(proxy, text);
     bool fired = false;
     for (const char *at = len ? text : NULL; at;) {
-        const char *token = next_string(at, text + len), *own = proxy_below_own(proxy, at);
-        if (token && own && proxy_is_below(path, own)) {
-            if (*at == '/')
-                snprintf(shown, sizeof(shown), "/local/domain/%" PRIu32 "/%s", proxy->domid, path);
-            fire(proxy, *at == '/' ? shown : path, token);
+        const char *token = next_string(at, text + len);
+        const char *shown = *at == '/' ? path : own; /* as the watch has it: whole, or its own */
+        if (token && shown && proxy_is_below(shown, at)) {
+            fire(proxy, shown, token);
             fired = true;
         }
         at = token ? next_string(token, text + len) : NULL;

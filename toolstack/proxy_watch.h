@@ -12,6 +12,9 @@
 /** A path of the guest's as it is below its own folder; NULL: it is elsewhere. "" is the folder. */
 const char *proxy_below_own(const struct proxy *proxy, const char *path);
 
+/** Whether a path is that of a backend of the guest's, or below it. */
+bool proxy_is_backend(const struct proxy *proxy, const char *path);
+
 /** Whether a path is `folder`, or below it; "" holds all. */
 bool proxy_is_below(const char *path, const char *folder);
 

@@ -28,6 +28,8 @@ struct bytes {
 struct request {
     uint32_t type;
     bool absent_is_fine;
+    store_answered *answered; /* takes the answer, whatever it is; or NULL */
+    void *context;
     char about[64]; /* for messages */
 };
 
@@ -236,18 +238,19 @@ void store_permit(struct store *store, const char *permissions, const char *path
     va_end(args);
 }
 
-static void add_watch(struct store *store, uint32_t type, const char *path, const char *token)
+static struct request *add_watch(struct store *store, uint32_t type, const char *path,
+                                 const char *token)
 {
     char payload[512];
     size_t path_len = strlen(path) + 1, token_len = strlen(token) + 1;
 
     if (path_len + token_len > sizeof(payload)) {
         note_error(store, NULL, ENAMETOOLONG);
-        return;
+        return NULL;
     }
     memcpy(payload, path, path_len);
     memcpy(payload + path_len, token, token_len);
-    add(store, type, path, payload, path_len + token_len);
+    return add(store, type, path, payload, path_len + token_len);
 }
 
 void store_watch(struct store *store, const char *path, const char *token)
@@ -257,7 +260,10 @@ void store_watch(struct store *store, const char *path, const char *token)
 
 void store_unwatch(struct store *store, const char *path, const char *token)
 {
-    add_watch(store, XS_UNWATCH, path, token);
+    struct request *request = add_watch(store, XS_UNWATCH, path, token);
+
+    if (request)
+        request->absent_is_fine = true;
 }
 
 void store_introduce(struct store *store, uint32_t domid, uint64_t mfn, uint32_t port)
@@ -319,19 +325,20 @@ static void take_answer(struct store *store, uint32_t type, const char *payload,
     store->answer = malloc(len + 1);
     store->answer_len = len;
     if (!store->answer) {
-        note_error(store, request, ENOMEM);
+        if (request->answered)
+            request->answered(request->context, -ENOMEM, NULL, 0);
+        else
+            note_error(store, request, ENOMEM);
         return;
     }
     memcpy(store->answer, payload, len);
     store->answer[len] = '\0';
-    if (type == XS_ERROR) {
-        int error = errno_of(store->answer);
-        bool absent = error == ENOENT || (request->type == XS_RELEASE && error == EINVAL);
-        if (!(absent && request->absent_is_fine))
-            note_error(store, request, error);
-    } else if (type != request->type) {
-        note_error(store, request, EPROTO);
-    }
+    int error = type == XS_ERROR ? errno_of(store->answer) : type != request->type ? EPROTO : 0;
+    bool absent = error == ENOENT || (request->type == XS_RELEASE && error == EINVAL);
+    if (request->answered)
+        request->answered(request->context, -error, store->answer, len);
+    else if (error && !(absent && request->absent_is_fine))
+        note_error(store, request, error);
 }
 
 static void take_messages(struct store *store)
@@ -369,6 +376,7 @@ static int64_t now_ms(void)
 static int lost(struct store *store, int error, struct fail *fail)
 {
     store->dead = true;
+    store->n_requests = store->n_answered = 0; /* whoever waits for an answer may go */
     return fail_set(fail, error, "xenstored %s",
                     error == ETIMEDOUT ? "has not answered for 30 s"
                                        : "closed the connection: is it alive?");
@@ -474,17 +482,17 @@ int store_list(struct store *store, const char *path, char ***names, struct fail
     return 0;
 }
 
-int store_pass_on(struct store *store, uint32_t type, uint32_t tx, const void *payload, size_t len,
-                  const char **reply, size_t *reply_len, struct fail *fail)
+void store_pass_on(struct store *store, uint32_t type, uint32_t tx, const void *payload, size_t len,
+                   store_answered *answered, void *context)
 {
-    int error = store_flush(store, fail);
-    if (error)
-        return error;
-    add_tx(store, type, tx, "for a guest", payload, len);
-    error = store_flush(store, fail);
-    *reply = store->answer;
-    *reply_len = store->answer_len;
-    return error;
+    struct request *request = add_tx(store, type, tx, "for a guest", payload, len);
+
+    if (!request) {
+        answered(context, -ENOMEM, NULL, 0);
+        return;
+    }
+    request->answered = answered;
+    request->context = context;
 }
 
 bool store_next_event(struct store *store, struct store_event *event)

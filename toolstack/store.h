@@ -44,6 +44,7 @@ void store_remove(struct store *store, const char *path, ...) __attribute__((for
 void store_permit(struct store *store, const char *permissions, const char *path, ...)
     __attribute__((format(printf, 3, 4)));
 void store_watch(struct store *store, const char *path, const char *token);
+/** Ending a watch that is not there is no failure. */
 void store_unwatch(struct store *store, const char *path, const char *token);
 void store_introduce(struct store *store, uint32_t domid, uint64_t mfn, uint32_t port);
 /** Releasing a domain that xenstored does not know is no failure. */
@@ -64,15 +65,18 @@ int store_read(struct store *store, const char *path, char **value, struct fail 
 /** List a node's children. @param names  receives an array ending in NULL: one free() frees all. */
 int store_list(struct store *store, const char *path, char ***names, struct fail *fail);
 
+/** What xenstored answers: 0 and a payload that is the store's, with a NUL behind it; or -errno. */
+typedef void store_answered(void *context, int error, const char *reply, size_t len);
+
 /**
- * Ask something for a guest, as it is on the wire.
+ * Ask something for a guest, as it is on the wire. It waits like the requests above, and its answer
+ * goes to `answered` from within store_flush(), which does not count it as a failure of its own. A
+ * store that is gone for good does not answer.
  *
- * @param tx     0, or a transaction's number that an earlier answer gave.
- * @param reply  receives the answer's payload; it is the store's, until the next request.
- * @return 0, or the -errno that xenstored answered.
+ * @param tx  0, or a transaction's number that an earlier answer gave.
  */
-int store_pass_on(struct store *store, uint32_t type, uint32_t tx, const void *payload, size_t len,
-                  const char **reply, size_t *reply_len, struct fail *fail);
+void store_pass_on(struct store *store, uint32_t type, uint32_t tx, const void *payload, size_t len,
+                   store_answered *answered, void *context);
 
 /** Take in what has come, without waiting. @return 0 or -EPIPE. */
 int store_receive(struct store *store, struct fail *fail);

@@ -2,10 +2,12 @@
 #include "vif.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
@@ -20,7 +22,6 @@
 #include "store.h"
 
 #define APPEAR_NS 5000000000ull /* netback takes milliseconds */
-#define BACKEND   "/local/domain/0/backend/vif"
 
 /* Tells when interfaces come; what it says is not read, only that it says something. */
 static int open_link_news(struct fail *fail)
@@ -50,34 +51,43 @@ static int choose_mac(const struct config_vif *vif, char *text, struct fail *fai
     return 0;
 }
 
+/* With xenstored, the frontend's nodes are the guest's to write, the backend's to read. */
+static void permit_nodes(struct host *host, uint32_t domid, const char *front, const char *back)
+{
+    char readable[32], own[32];
+
+    snprintf(readable, sizeof(readable), "n0 r%" PRIu32, domid);
+    snprintf(own, sizeof(own), "n%" PRIu32 " r0", domid);
+    store_mkdir(host->store, "%s", front);
+    store_permit(host->store, own, "%s", front);
+    store_mkdir(host->store, "%s", back);
+    store_permit(host->store, readable, "%s", back);
+}
+
 /*
- * The two ends of a device. The frontend's is the guest's to write, the backend's to read. No more
- * nodes than netback and the guest read: about each of the backend's, Linux asks xenstored once
- * more.
+ * The two ends of a device. No more nodes than netback and the guest read: about each of the
+ * backend's, Linux asks xenstored once more. That the interface has joined its bridge is said
+ * before it has: it matters when the guest connects, which does not run yet.
  */
-static int write_nodes(struct host *host, uint32_t domid, unsigned index,
+static int write_nodes(struct host *host, uint32_t domid, unsigned index, bool introduced,
                        const struct config_vif *vif, struct fail *fail)
 {
-    char back[64], front[64], mac[18], number[12], handle[12], readable[32], own[32];
+    char back[64], front[64], mac[18], number[12], handle[12];
     int error = choose_mac(vif, mac, fail);
 
     if (error)
         return error;
-    snprintf(back, sizeof(back), BACKEND "/%" PRIu32 "/%u", domid, index);
+    snprintf(back, sizeof(back), VIF_BACKENDS "/%" PRIu32 "/%u", domid, index);
     snprintf(front, sizeof(front), "/local/domain/%" PRIu32 "/device/vif/%u", domid, index);
     snprintf(number, sizeof(number), "%" PRIu32, domid);
     snprintf(handle, sizeof(handle), "%u", index);
-    snprintf(readable, sizeof(readable), "n0 r%" PRIu32, domid);
-    snprintf(own, sizeof(own), "n%" PRIu32 " r0", domid);
-
-    store_mkdir(host->store, "%s", front);
-    store_permit(host->store, own, "%s", front);
+    if (introduced)
+        permit_nodes(host, domid, front, back);
     store_write(host->store, back, "%s/backend", front);
     store_write(host->store, "0", "%s/backend-id", front);
     store_write(host->store, mac, "%s/mac", front);
-    store_write(host->store, "1", "%s/state", front);     /* XenbusStateInitialising */
-    store_write(host->store, front, "%s/frontend", back); /* which the guest need not read */
-    store_permit(host->store, readable, "%s", back);
+    store_write(host->store, "1", "%s/state", front); /* XenbusStateInitialising */
+    store_write(host->store, front, "%s/frontend", back);
     store_write(host->store, number, "%s/frontend-id", back);
     store_write(host->store, handle, "%s/handle", back);
     store_write(host->store, mac, "%s/mac", back);
@@ -86,6 +96,7 @@ static int write_nodes(struct host *host, uint32_t domid, unsigned index,
     if (*vif->ip)
         store_write(host->store, vif->ip, "%s/ip", back);
     store_write(host->store, "1", "%s/online", back);
+    store_write(host->store, "connected", "%s/hotplug-status", back);
     store_write(host->store, "1", "%s/state", back);
     return 0;
 }
@@ -108,11 +119,26 @@ static int wait_for(const char *name, int news, uint64_t deadline_ns, unsigned *
     return 0;
 }
 
+/* Dom0 shall have no address there: it would look for routers and report groups, for each guest. */
+static void refuse_ipv6(const char *name)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return; /* this kernel has no IPv6 */
+    if (write(fd, "1", 1) != 1)
+        fprintf(stderr, "spratd: %s: %s\n", path, strerror(errno));
+    close(fd);
+}
+
 static int join_bridge(int fd, const char *name, unsigned index, const char *bridge,
                        struct fail *fail)
 {
     struct ifreq request = {.ifr_ifindex = (int)index};
 
+    refuse_ipv6(name);
     strcpy(request.ifr_name, bridge);
     if (ioctl(fd, SIOCBRADDIF, &request) < 0) {
         if (errno == EXFULL)
@@ -136,9 +162,8 @@ static int bring_up(int fd, const char *name, struct fail *fail)
     return 0;
 }
 
-static int connect_vif(struct host *host, uint32_t domid, unsigned number,
-                       const struct config_vif *vif, int news, uint64_t deadline_ns,
-                       struct fail *fail)
+static int connect_vif(uint32_t domid, unsigned number, const struct config_vif *vif, int news,
+                       uint64_t deadline_ns, struct fail *fail)
 {
     char name[IFNAMSIZ];
     unsigned index;
@@ -155,14 +180,11 @@ static int connect_vif(struct host *host, uint32_t domid, unsigned number,
     if (!error)
         error = bring_up(fd, name, fail);
     close(fd);
-    if (!error)
-        store_write(host->store, "connected", BACKEND "/%" PRIu32 "/%u/hotplug-status", domid,
-                    number);
     return error;
 }
 
-int vif_plug(struct host *host, uint32_t domid, const struct config_vif *vifs, unsigned n_vifs,
-             struct fail *fail)
+int vif_plug(struct host *host, uint32_t domid, bool introduced, const struct config_vif *vifs,
+             unsigned n_vifs, struct fail *fail)
 {
     for (unsigned i = 0; i < n_vifs; i++)
         if (*vifs[i].bridge && !if_nametoindex(vifs[i].bridge))
@@ -172,17 +194,59 @@ int vif_plug(struct host *host, uint32_t domid, const struct config_vif *vifs, u
         return news;
     int error = 0;
     for (unsigned i = 0; i < n_vifs && !error; i++)
-        error = write_nodes(host, domid, i, &vifs[i], fail);
+        error = write_nodes(host, domid, i, introduced, &vifs[i], fail);
+    if (!introduced)
+        vif_watch(host, domid, n_vifs);
     if (!error)
         error = store_flush(host->store, fail);
     uint64_t deadline_ns = host_now_ns() + APPEAR_NS;
     for (unsigned i = 0; i < n_vifs && !error; i++)
-        error = connect_vif(host, domid, i, &vifs[i], news, deadline_ns, fail);
+        error = connect_vif(domid, i, &vifs[i], news, deadline_ns, fail);
     close(news);
-    return error ? error : store_flush(host->store, fail);
+    return error;
 }
 
 void vif_unplug(struct host *host, uint32_t domid)
 {
-    store_remove(host->store, BACKEND "/%" PRIu32, domid);
+    store_remove(host->store, VIF_BACKENDS "/%" PRIu32, domid);
+}
+
+static void state_path(uint32_t domid, unsigned index, char path[80])
+{
+    snprintf(path, 80, VIF_BACKENDS "/%" PRIu32 "/%u/state", domid, index);
+}
+
+void vif_watch(struct host *host, uint32_t domid, unsigned n_vifs)
+{
+    char path[80];
+
+    for (unsigned i = 0; i < n_vifs; i++) {
+        state_path(domid, i, path);
+        store_watch(host->store, path, HOST_TOKEN_CHANGED);
+    }
+}
+
+void vif_unwatch(struct host *host, uint32_t domid, unsigned n_vifs)
+{
+    char path[80];
+
+    for (unsigned i = 0; i < n_vifs; i++) {
+        state_path(domid, i, path);
+        store_unwatch(host->store, path, HOST_TOKEN_CHANGED);
+    }
+}
+
+int vif_count(struct host *host, uint32_t domid, unsigned *n_vifs, struct fail *fail)
+{
+    char path[80], **names;
+
+    snprintf(path, sizeof(path), VIF_BACKENDS "/%" PRIu32, domid);
+    int error = store_list(host->store, path, &names, fail);
+    *n_vifs = 0;
+    if (error)
+        return error == -ENOENT ? 0 : error;
+    while (names[*n_vifs])
+        ++*n_vifs;
+    free(names);
+    return 0;
 }

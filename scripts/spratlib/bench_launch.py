@@ -5,6 +5,9 @@ Counted in a machine that counts instructions instead of time (see `sprat bench 
 the same build agree to the last digit. The figure is that of dom0 as a whole, so xenstored's, the
 kernel's and the command's own part are in it; the cost of asking the launcher for nothing is given
 too, and taken off what is divided by the number of guests.
+
+A guest with interfaces has them connected when all is quiet, a second after the command has ended:
+that second is in each figure, and taken off again.
 """
 
 import re
@@ -14,15 +17,20 @@ from spratlib.errors import SpratError
 
 BATCH = 10
 READY_S = 60
+SETTLE_S = 1  # for backends to connect
 LAB_OVERHEAD_MIB = 1024
 RESULT = re.compile(r"(\S+) cpu-ns (\d+)")
 
 # %(...)s are filled in. `around WHAT COMMAND` reports dom0's CPU time for a command.
 SCRIPT = """
 ulimit -n 65536
+printf '#!/bin/sh\\n"$@" && sleep %(settle_s)s\\n' >settled
+chmod +x settled
+[ %(settle_s)s = 0 ] || modprobe -a xen-netback bridge
+for bridge in %(bridges)s; do ip link add $bridge type bridge && ip link set $bridge up; done
 around() {
     what=$1; shift
-    lab-domain around "$@" >/tmp/output 2>/tmp/errors 3>/tmp/report ||
+    lab-domain around ./settled "$@" >/tmp/output 2>/tmp/errors 3>/tmp/report ||
         say "error $what: $(tail -n 1 /tmp/errors)"
     say "$what $(grep cpu-ns /tmp/report)"
 }
@@ -30,8 +38,10 @@ create() { ./spratctl create --parallel 1 --ready %(ready)s --timeout %(ready_s)
 ten() { what=$1; shift; around "$what" ./spratctl create --parallel 1 --count %(batch)s \\
     --ready %(ready)s --timeout %(ready_s)s "$@" guest.cfg; }
 
+around quiet true
 around xl-first xl create -q -e guest.cfg 'name="xl-1"'
 around xl xl create -q -e guest.cfg 'name="xl-2"'
+xl destroy xl-1; xl destroy xl-2 # xenstored looks at each with whatever it is asked
 mkfifo /tmp/ready
 ./spratd --ready-fd 7 7>/tmp/ready 2>/dev/console &
 read -r line </tmp/ready
@@ -69,14 +79,16 @@ def main(args):
     guest = run.Guest(args.image)
     memory = LAB_OVERHEAD_MIB + (args.running + 5 * BATCH) * (guest.memory_mib + 1)
     figures = measure(guest, args, lab.Options(memory=max(2048, memory)))
-    nothing = figures.pop("nothing", 0)
+    quiet, nothing = figures.pop("quiet"), figures.pop("nothing")
     print(f"{'':16} {'ns of dom0':>14} {'one guest':>12}  xl is so many times that")
+    each = {name: total - quiet if name.startswith("xl") else (total - nothing) // BATCH
+            for name, total in figures.items()}  # fmt: skip
     for name, total in figures.items():
-        one = total if name.startswith("xl") else (total - nothing) // BATCH
-        xl = figures.get(name.replace("sprat", "xl").replace("pool", "xl"))
-        ratio = f"{xl / one:8.1f}" if not name.startswith("xl") and name != "destroy" else ""
-        print(f"{name:16} {total:14,} {one:12,}  {ratio}")
+        xl = each.get(name.replace("sprat", "xl").replace("pool", "xl"))
+        ratio = f"{xl / each[name]:8.1f}" if not name.startswith("xl") and name != "destroy" else ""
+        print(f"{name:16} {total:14,} {each[name]:12,}  {ratio}")
     print(f"{'asking nothing':16} {nothing:14,}")
+    print(f"{'doing nothing':16} {quiet:14,}")
     return 0
 
 
@@ -99,10 +111,13 @@ def add_files(archive, guest, args):
     archive.file("/bench/guest.cfg", cfg_of(guest, args.cmdline).encode())
 
 
-def script(args):
+def script(guest, args):
     """Return what is done in the machine."""
     names = " ".join(f"first-{number}" for number in range(1, BATCH + 1))
+    bridges = sorted(set(re.findall(r"bridge=([A-Za-z0-9_.-]+)", guest.cfg.read_text())))
+    has_vifs = re.search(r"(?m)^vif\s*=", guest.cfg.read_text())
     return SCRIPT % {
+        "settle_s": SETTLE_S if has_vifs else 0, "bridges": " ".join(bridges),
         "batch": BATCH, "running": args.running, "names": names,
         "pool": 2 * BATCH,  # it is not filled up meanwhile
         "ready": guest_cfg.quote_word(args.ready), "ready_s": READY_S,
@@ -120,5 +135,6 @@ def measure(guest, args, options):
             figures[match[1]] = int(match[2])
             lab_cli.report(f"{match[1]}: {int(match[2]):,} ns")
 
-    counting.run(options, lambda archive: add_files(archive, guest, args), script(args), take_line)
+    counting.run(options, lambda archive: add_files(archive, guest, args), script(guest, args),
+                 take_line)
     return figures

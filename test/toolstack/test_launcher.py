@@ -52,11 +52,11 @@ class LauncherTest(unittest.TestCase):
         """Run a shell command in dom0; return its output."""
         return self.lab.output_of(["sh", "-c", command], timeout_s=60)
 
-    def start(self):
+    def start(self, options=""):
         """Start the daemon; return when it takes requests."""
         self.dom0(
-            f"f=/tmp/launcher.ready; rm -f $f; mkfifo $f; "
-            f"{self.programs}/spratd --ready-fd 7 7>$f </dev/null >/tmp/launcher.log 2>&1 & "
+            f"f=/tmp/launcher.ready; rm -f $f; mkfifo $f; {self.programs}/spratd {options}"
+            " --ready-fd 7 7>$f </dev/null >/tmp/launcher.log 2>&1 & "
             "read line </tmp/launcher.ready"
         )
 
@@ -142,22 +142,56 @@ class LauncherTest(unittest.TestCase):
         )
         self.assertTrue(self.ctl("destroy", "loop")[0]["ok"])
 
-    def test_an_interface_joins_its_bridge_and_goes_with_its_guest(self):
+    def write_net(self, bridge):
+        """Write a configuration with an interface on a bridge; return its path."""
         self.dom0("modprobe -a xen-netback bridge; ip link show xenbr7 >/dev/null 2>&1 ||"
                   " { ip link add xenbr7 type bridge && ip link set xenbr7 up; }")  # fmt: skip
         path = self.folder / "net.cfg"
         text = (paths.build_folder() / "examples/pong.cfg").read_text()
-        path.write_text(text.replace("bridge=xenbr0", "bridge=xenbr7,mac=02:00:00:00:00:07"))
-        for how in ("destroy net", None):
-            answer = self.ctl("create", "--name", "net", "--ready", "link up", str(path))[0]
-            self.assertTrue(answer["ok"], answer)
-            vif = f"vif{answer['domid']}.0"
-            self.assertIn("master xenbr7", self.dom0(f"ip link show {vif}"))
-            self.ctl(*how.split()) if how else self.dom0("xl destroy net")
+        path.write_text(text.replace("bridge=xenbr0", f"bridge={bridge},mac=02:00:00:00:00:07"))
+        return str(path)
+
+    def create_net(self, cfg):
+        """Create a guest with an interface, see it connected; return the answer, the vif's name."""
+        answer = self.ctl("create", "--name", "net", "--ready", "link up", cfg)[0]
+        self.assertTrue(answer["ok"], answer)
+        vif = f"vif{answer['domid']}.0"
+        self.assertIn("master xenbr7", self.dom0(f"ip link show {vif}"))
+        return answer, vif
+
+    def test_an_interface_joins_its_bridge_and_goes_with_its_guest(self):
+        cfg = self.write_net("xenbr7")
+        for how in (["destroy", "net"], None):
+            _, vif = self.create_net(cfg)
+            self.ctl(*how) if how else self.dom0("xl destroy net")
             self.assert_soon(lambda: vif not in self.dom0("ip link"))
             self.assert_soon(lambda: self.ctl("list")[0]["guests"] == [])
-        path.write_text(path.read_text().replace("xenbr7", "nowhere"))
-        self.assertIn("no bridge nowhere", self.ctl("create", str(path))[0]["error"])
+        answer = self.ctl("create", self.write_net("nowhere"))[0]
+        self.assertIn("no bridge nowhere", answer["error"])
+
+    def test_a_shell_is_given_an_interface(self):
+        cfg = self.write_net("xenbr7")
+        self.ctl("pool", "--size", "1", cfg)
+        self.assert_soon(lambda: self.ctl("stats")[0]["pools"][0]["shells"] == 1)
+        answer, _ = self.create_net(cfg)
+        self.assertTrue(answer["pooled"])
+
+    def test_a_guest_with_an_interface_is_taken_over(self):
+        _, vif = self.create_net(self.write_net("xenbr7"))
+        self.dom0("kill -9 $(pidof spratd)")
+        self.start()
+        # Its backend begins anew, of which the new daemon has to tell the guest.
+        self.dom0("cd /sys/bus/xen-backend/drivers/vif;"
+                  f" for what in unbind bind; do echo vif-{vif[3:-2]}-0 >$what; done")  # fmt: skip
+        self.assert_soon(lambda: "link down" in self.ctl("log", "net")[0]["console"])
+        self.dom0("xl shutdown net")
+        self.assert_soon(lambda: self.guests() == [])
+        self.assert_soon(lambda: vif not in self.dom0("ip link"))
+
+    def test_xenstored_serves_a_guest_with_an_interface_too(self):
+        self.dom0(f"{self.programs}/spratctl stop")
+        self.start("--introduce")
+        self.create_net(self.write_net("xenbr7"))
 
     def test_what_cannot_be_is_refused_with_the_reason(self):
         self.create(self.cfg, "--name", "taken")

@@ -22,7 +22,7 @@ static struct host host;
 
 /* What the proxy passed on last, and what xenstored answers. */
 static struct {
-    unsigned n;
+    unsigned n, n_flushes;
     uint32_t type, tx;
     char payload[XENSTORE_PAYLOAD_MAX];
     size_t len;
@@ -30,19 +30,36 @@ static struct {
     const char *reply;
 } passed;
 
-int store_pass_on(struct store *store, uint32_t type, uint32_t tx, const void *payload, size_t len,
-                  const char **reply, size_t *reply_len, struct fail *fail)
+/* What waits for store_flush(). */
+static struct {
+    store_answered *answered;
+    void *context;
+} waiting[32];
+static unsigned n_waiting;
+
+void store_pass_on(struct store *store, uint32_t type, uint32_t tx, const void *payload, size_t len,
+                   store_answered *answered, void *context)
 {
     (void)store;
-    (void)fail;
     passed.n++;
     passed.type = type;
     passed.tx = tx;
     memcpy(passed.payload, payload, len);
     passed.len = len;
-    *reply = passed.reply;
-    *reply_len = strlen(passed.reply);
-    return passed.error;
+    assert_true(n_waiting < sizeof(waiting) / sizeof(*waiting));
+    waiting[n_waiting].answered = answered;
+    waiting[n_waiting++].context = context;
+}
+
+int store_flush(struct store *store, struct fail *fail)
+{
+    (void)store;
+    (void)fail;
+    passed.n_flushes++;
+    for (unsigned i = 0; i < n_waiting; i++)
+        waiting[i].answered(waiting[i].context, passed.error, passed.reply, strlen(passed.reply));
+    n_waiting = 0;
+    return 0;
 }
 
 int xenevtchn_notify(xenevtchn_handle *handle, evtchn_port_t port)
@@ -159,13 +176,118 @@ static void what_is_not_the_guests_is_refused(void **state)
     assert_int_equal(passed.n, 0);
 }
 
+static void what_is_asked_at_once_is_asked_at_once_and_answered_in_order(void **state)
+{
+    struct xsd_sockmsg header = {XS_READ, 1, 0, 2};
+
+    (void)state;
+    passed.reply = "value";
+    for (header.req_id = 1; header.req_id <= 12; header.req_id++) {
+        header.type = header.req_id == 6 ? XS_INTRODUCE : XS_READ; /* one that is refused here */
+        put(&header, sizeof(header));
+        put("a", 2);
+    }
+    proxy_work(&proxy, &host);
+    assert_int_equal(passed.n, 11);
+    assert_int_equal(passed.n_flushes, 2);
+    for (uint32_t id = 1; id <= 12; id++) {
+        assert_answer(id == 6 ? XS_ERROR : XS_READ, id == 6 ? "EACCES" : "value");
+        assert_int_equal(answer.header.req_id, id);
+    }
+}
+
+static void a_turns_worth_of_long_answers_is_kept(void **state)
+{
+    struct xsd_sockmsg header = {XS_DIRECTORY, 1, 0, 2};
+    static char names[XENSTORE_PAYLOAD_MAX];
+    unsigned n = 0;
+
+    (void)state;
+    memset(names, 'n', sizeof(names) - 1);
+    passed.reply = names;
+    for (int i = 0; i < 16; i++) {
+        put(&header, sizeof(header));
+        put("a", 2);
+    }
+    proxy_work(&proxy, &host);
+    while (!proxy.broken && page.ring.rsp_prod != page.ring.rsp_cons) {
+        n += page.ring.rsp_prod - page.ring.rsp_cons;
+        page.ring.rsp_cons = page.ring.rsp_prod;
+        proxy_work(&proxy, &host);
+    }
+    assert_false(proxy.broken);
+    assert_int_equal(n, 16 * (sizeof(header) + sizeof(names) - 1));
+}
+
+static void the_device_is_the_guests_and_its_backend_may_be_read(void **state)
+{
+    (void)state;
+    ASK(XS_WRITE, "device/vif/0/queue-0/tx-ring-ref\0"
+                  "8");
+    assert_answer(XS_WRITE, "OK");
+    ASK(XS_READ, "/local/domain/0/backend/vif/7/0/state\0");
+    assert_answer(XS_READ, "OK");
+    assert_string_equal(passed.payload, "/local/domain/0/backend/vif/7/0/state");
+    unsigned n = passed.n;
+    ASK(XS_WRITE, "device/vif/0\0x");
+    assert_answer(XS_ERROR, "EACCES");
+    ASK(XS_RM, "device/vif/0\0");
+    assert_answer(XS_ERROR, "EACCES");
+    ASK(XS_WRITE, "/local/domain/0/backend/vif/7/0/state\0"
+                  "4");
+    assert_answer(XS_ERROR, "EACCES");
+    ASK(XS_READ, "/local/domain/0/backend/vif/71/0/state\0");
+    assert_answer(XS_ERROR, "EACCES");
+    ASK(XS_READ, "/local/domain/0/backend/vbd/7/0/state\0");
+    assert_answer(XS_ERROR, "EACCES");
+    ASK(XS_READ, "/local/domain/0/backend/vif\0");
+    assert_answer(XS_ERROR, "EACCES");
+    assert_int_equal(passed.n, n);
+}
+
+static void who_the_backend_is_needs_no_question(void **state)
+{
+    (void)state;
+    proxy.n_vifs = 2;
+    ASK(XS_READ, "device/vif/1/backend\0");
+    assert_answer(XS_READ, "/local/domain/0/backend/vif/7/1");
+    ASK(XS_READ, "/local/domain/7/device/vif/0/backend-id\0");
+    assert_answer(XS_READ, "0");
+    assert_int_equal(passed.n, 0);
+    ASK(XS_READ, "device/vif/2/backend\0");
+    assert_answer(XS_READ, "OK");
+    ASK(XS_READ, "device/vif/1/backends\0");
+    assert_answer(XS_READ, "OK");
+    ASK(XS_DIRECTORY, "device/vif/1/backend\0");
+    assert_answer(XS_DIRECTORY, "OK");
+    assert_int_equal(passed.n, 3);
+}
+
+static void a_watch_on_the_backend_fires_when_it_changes(void **state)
+{
+    (void)state;
+    ASK(XS_WATCH, "/local/domain/0/backend/vif/7/0/state\0"
+                  "2\0");
+    assert_answer(XS_WATCH, "OK");
+    assert_true(take_answer());
+    proxy_changed(&proxy, &host, "/local/domain/0/backend/vif/7/0/state");
+    assert_true(take_answer());
+    assert_int_equal(answer.header.type, XS_WATCH_EVENT);
+    assert_memory_equal(answer.text,
+                        "/local/domain/0/backend/vif/7/0/state\0"
+                        "2",
+                        40);
+    proxy_changed(&proxy, &host, "/local/domain/0/backend/vif/7/0/feature-sg");
+    assert_false(take_answer());
+}
+
 static void shutdown_is_known_to_be_absent_until_it_changes(void **state)
 {
     (void)state;
     ASK(XS_READ, "control/shutdown\0");
     assert_answer(XS_ERROR, "ENOENT");
     assert_int_equal(passed.n, 0);
-    proxy_changed(&proxy, &host, "control/shutdown");
+    proxy_changed(&proxy, &host, "/local/domain/7/control/shutdown");
     passed.reply = "poweroff";
     ASK(XS_READ, "control/shutdown\0");
     assert_answer(XS_READ, "poweroff");
@@ -183,13 +305,13 @@ static void a_watch_fires_at_once_and_at_each_change_below(void **state)
                         "control\0"
                         "7",
                         10);
-    proxy_changed(&proxy, &host, "control/shutdown");
+    proxy_changed(&proxy, &host, "/local/domain/7/control/shutdown");
     assert_true(take_answer());
     assert_memory_equal(answer.text,
                         "control/shutdown\0"
                         "7",
                         19);
-    proxy_changed(&proxy, &host, "controls");
+    proxy_changed(&proxy, &host, "/local/domain/7/controls");
     assert_false(take_answer());
     ASK(XS_WATCH, "control\0"
                   "7\0");
@@ -197,7 +319,7 @@ static void a_watch_fires_at_once_and_at_each_change_below(void **state)
     ASK(XS_UNWATCH, "control\0"
                     "7\0");
     assert_answer(XS_UNWATCH, "OK");
-    proxy_changed(&proxy, &host, "control/shutdown");
+    proxy_changed(&proxy, &host, "/local/domain/7/control/shutdown");
     assert_false(take_answer());
     ASK(XS_UNWATCH, "control\0"
                     "7\0");
@@ -212,7 +334,7 @@ static void watches_outlive_the_launcher(void **state)
     page.ring.rsp_cons = page.ring.rsp_prod;
     proxy_free(&proxy);
     proxy = (struct proxy){.ring = &page.ring, .port = 1, .domid = 7};
-    proxy_changed(&proxy, &host, "control/shutdown");
+    proxy_changed(&proxy, &host, "/local/domain/7/control/shutdown");
     assert_true(take_answer());
     assert_int_equal(answer.header.type, XS_WATCH_EVENT);
 }
@@ -240,7 +362,7 @@ static void a_stash_that_the_guest_spoiled_is_no_harm(void **state)
     page.ring.rsp_cons = page.ring.rsp_prod;
     for (unsigned value = 0; value < 256; value++) {
         memset(page.bytes + 3072 + 8, (int)value, 1024 - 8);
-        proxy_changed(&proxy, &host, "control/shutdown");
+        proxy_changed(&proxy, &host, "/local/domain/7/control/shutdown");
         page.ring.rsp_cons = page.ring.rsp_prod;
     }
 }
@@ -250,14 +372,14 @@ static void nodes_are_counted(void **state)
     char payload[32];
 
     (void)state;
-    for (int i = 0; i < 32; i++) {
-        int len = sprintf(payload, "data/%02d%cv", i, 0);
+    for (int i = 0; i < 128; i++) {
+        int len = sprintf(payload, "data/%03d%cv", i, 0);
         ask(XS_WRITE, 0, payload, (size_t)len);
         assert_answer(XS_WRITE, "OK");
     }
-    ASK(XS_WRITE, "data/32\0v");
+    ASK(XS_WRITE, "data/128\0v");
     assert_answer(XS_ERROR, "ENOSPC");
-    ASK(XS_WRITE, "data/31\0w");
+    ASK(XS_WRITE, "data/127\0w");
     assert_answer(XS_WRITE, "OK");
     ASK(XS_WRITE, "data/a/b/c/d/e\0v");
     assert_answer(XS_ERROR, "EACCES");
@@ -352,6 +474,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(own_nodes_are_passed_on_with_their_whole_path),
         TEST(what_is_not_the_guests_is_refused),
+        TEST(what_is_asked_at_once_is_asked_at_once_and_answered_in_order),
+        TEST(a_turns_worth_of_long_answers_is_kept),
+        TEST(the_device_is_the_guests_and_its_backend_may_be_read),
+        TEST(who_the_backend_is_needs_no_question),
+        TEST(a_watch_on_the_backend_fires_when_it_changes),
         TEST(shutdown_is_known_to_be_absent_until_it_changes),
         TEST(a_watch_fires_at_once_and_at_each_change_below),
         TEST(watches_outlive_the_launcher),
