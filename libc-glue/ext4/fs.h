@@ -56,6 +56,11 @@ union inode {
 int fs_errno(errcode_t code);
 const char *fs_error_text(errcode_t code);
 
+/* features.c */
+
+/** @return NULL, or what the file system has that is not known here, and what to do. */
+const char *features_refuse(const struct ext2_super_block *super, bool read_only);
+
 /* io.c */
 
 /** libext2fs's way to the cache; `fs` is in its name, being opened. */

@@ -12,17 +12,6 @@
 #define BLOCK_BYTES_MAX  4096 /* as Linux on this CPU */
 #define JOURNAL_RUNS_MAX 4096
 
-#define INCOMPAT_KNOWN                                                                             \
-    (EXT2_FEATURE_INCOMPAT_FILETYPE | EXT3_FEATURE_INCOMPAT_RECOVER |                              \
-     EXT2_FEATURE_INCOMPAT_META_BG | EXT3_FEATURE_INCOMPAT_EXTENTS | EXT4_FEATURE_INCOMPAT_64BIT | \
-     EXT4_FEATURE_INCOMPAT_FLEX_BG | EXT4_FEATURE_INCOMPAT_CSUM_SEED |                             \
-     EXT4_FEATURE_INCOMPAT_LARGEDIR)
-#define RO_COMPAT_KNOWN                                                                            \
-    (EXT2_FEATURE_RO_COMPAT_SPARSE_SUPER | EXT2_FEATURE_RO_COMPAT_LARGE_FILE |                     \
-     EXT4_FEATURE_RO_COMPAT_HUGE_FILE | EXT4_FEATURE_RO_COMPAT_GDT_CSUM |                          \
-     EXT4_FEATURE_RO_COMPAT_DIR_NLINK | EXT4_FEATURE_RO_COMPAT_EXTRA_ISIZE |                       \
-     EXT4_FEATURE_RO_COMPAT_METADATA_CSUM)
-
 #define WANTS_E2FSCK "run e2fsck on it"
 
 static int refuse(const char **why, int error, const char *sentence)
@@ -54,6 +43,9 @@ static const char *check_numbers(const struct ext2_super_block *super, const str
     if (desc_bytes < EXT2_MIN_DESC_SIZE || desc_bytes > block_bytes ||
         desc_bytes & (desc_bytes - 1))
         return "its superblock is damaged (size of a descriptor); " WANTS_E2FSCK;
+    if (super->s_feature_ro_compat & EXT4_FEATURE_RO_COMPAT_GDT_CSUM &&
+        super->s_feature_ro_compat & EXT4_FEATURE_RO_COMPAT_METADATA_CSUM)
+        return "its superblock is damaged (checksums); " WANTS_E2FSCK;
     if (super->s_rev_level > EXT2_DYNAMIC_REV)
         return "its superblock is damaged (revision); " WANTS_E2FSCK;
     unsigned inode_bytes = super->s_rev_level ? super->s_inode_size : EXT2_GOOD_OLD_INODE_SIZE;
@@ -69,25 +61,6 @@ static const char *check_numbers(const struct ext2_super_block *super, const str
     if (super->s_reserved_gdt_blocks > block_bytes / 4)
         return "its superblock is damaged (reserved descriptors); " WANTS_E2FSCK;
     return NULL;
-}
-
-static int check_features(const struct ext2_super_block *super, bool read_only, const char **why)
-{
-    if (super->s_feature_incompat & ~INCOMPAT_KNOWN)
-        return refuse(why, -EOPNOTSUPP,
-                      "it has a feature that is not known here (bigalloc, inline_data, encrypt, "
-                      "casefold, mmp, a journal on another disk, ...): make it with mke2fs -O "
-                      "without that");
-    if (!read_only && super->s_feature_ro_compat & ~RO_COMPAT_KNOWN)
-        return refuse(why, -EOPNOTSUPP,
-                      "it has a feature that is not known here (quota, bigalloc, verity, orphans "
-                      "in a file, ...): mount it with ro, or make it without that");
-    if (!read_only && super->s_feature_compat & EXT4_FEATURE_COMPAT_FAST_COMMIT)
-        return refuse(why, -EOPNOTSUPP, "it has fast commits: tune2fs -O ^fast_commit");
-    if (super->s_feature_ro_compat & EXT4_FEATURE_RO_COMPAT_GDT_CSUM &&
-        super->s_feature_ro_compat & EXT4_FEATURE_RO_COMPAT_METADATA_CSUM)
-        return refuse(why, -EINVAL, "its superblock is damaged (checksums); " WANTS_E2FSCK);
-    return 0;
 }
 
 static int check_state(const struct ext2_super_block *super, bool read_only, const char **why)
@@ -106,6 +79,21 @@ static int check_state(const struct ext2_super_block *super, bool read_only, con
     return 0;
 }
 
+/* A table of an MBR, as one with a GPT has it, too. */
+static bool has_partitions(const uint8_t *sector)
+{
+    unsigned n = 0;
+
+    if (sector[510] != 0x55 || sector[511] != 0xaa)
+        return false;
+    for (const uint8_t *entry = sector + 446; entry < sector + 510; entry += 16) {
+        if (entry[0] & 0x7f) /* it can be booted, or not, and nothing else */
+            return false;
+        n += entry[4] != 0; /* its type */
+    }
+    return n;
+}
+
 /* Read and check the superblock, before anybody else does. */
 static int read_super(struct disk *disk, bool read_only, struct ext2_super_block *super,
                       const char **why)
@@ -117,18 +105,21 @@ static int read_super(struct disk *disk, bool read_only, struct ext2_super_block
         return -ENOMEM;
     int error = disk_read(disk, 0, block, BLOCK_BYTES_MAX);
     memcpy(super, block + SUPERBLOCK_OFFSET, sizeof(*super));
+    bool partitioned = has_partitions(block);
     free(block);
     if (error)
         return error;
     if (super->s_magic != EXT2_SUPER_MAGIC)
         return refuse(why, -EINVAL,
-                      "there is no ext2, ext3 or ext4 file system: make one with "
-                      "mke2fs -t ext4");
+                      partitioned ? "it has a partition table: give the guest the partition, as a "
+                                    "disk of its own"
+                                  : "there is no ext2, ext3 or ext4 file system: make one with "
+                                    "mke2fs -t ext4");
     if (super->s_log_block_size > 2)
         return refuse(why, -EOPNOTSUPP, "its blocks are larger than 4096 bytes");
-    error = check_features(super, read_only, why);
-    if (error)
-        return error;
+    const char *unknown = features_refuse(super, read_only);
+    if (unknown)
+        return refuse(why, -EOPNOTSUPP, unknown);
     const char *damage = check_numbers(super, disk);
     if (damage)
         return refuse(why, -EINVAL, damage);

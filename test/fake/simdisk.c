@@ -144,6 +144,7 @@ void simdisk_free(struct simdisk *sim)
     free(sim->events);
     free(sim->bytes);
     free(sim->start);
+    *sim = (struct simdisk){0};
 }
 
 void simdisk_save(const struct simdisk *sim, const char *path)

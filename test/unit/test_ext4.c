@@ -119,6 +119,20 @@ static void fill(uint32_t ino, size_t len)
     free(bytes);
 }
 
+/* e2fsck finds nothing wrong with it. */
+static void assert_clean(void)
+{
+    char path[] = "/tmp/test-ext4-XXXXXX", command[128];
+
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && close(fd) == 0);
+    simdisk_save(&sim, path);
+    snprintf(command, sizeof(command), "PATH=$PATH:/usr/sbin:/sbin e2fsck -fn %s >&2", path);
+    int status = system(command);
+    unlink(path);
+    assert_int_equal(status, 0);
+}
+
 static void what_is_no_file_system_is_refused(void **state)
 {
     static const uint8_t zeros[65536];
@@ -146,9 +160,73 @@ static void blocks_smaller_than_sectors_are_refused(void **state)
 
 static void features_that_are_not_known_are_refused(void **state)
 {
+    static const struct {
+        const char *made, *why;
+    } cases[] = {
+        {"-O inline_data", "inline_data"},
+        {"-O encrypt", "encrypt"},
+        {"-O casefold", "casefold"},
+        {"-O ea_inode", "ea_inode"},
+        {"-O mmp", "tune2fs -O ^mmp"},
+        {"-O bigalloc", "bigalloc"},
+        {"-O quota", "tune2fs -O ^quota"},
+        {"-O verity", "verity"},
+        {"-O fast_commit", "tune2fs -O ^fast_commit"},
+        {"-O journal_dev", "the journal of another"},
+    };
+    char options[64];
+
     (void)state;
-    make("-t ext4 -b 1024 -O inline_data");
-    assert_refused(-EOPNOTSUPP, "inline_data");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        snprintf(options, sizeof(options), "-t ext4 -b 1024 %s", cases[i].made);
+        make(options);
+        assert_refused(-EOPNOTSUPP, cases[i].why);
+        simdisk_free(&sim);
+    }
+    make("-t ext4 -b 1024");
+    set32(S_FEATURE_INCOMPAT, get32(S_FEATURE_INCOMPAT) | 1u << 31);
+    assert_refused(-EOPNOTSUPP, "dumpe2fs");
+    set32(S_FEATURE_INCOMPAT, get32(S_FEATURE_INCOMPAT) & ~(1u << 31));
+    set32(S_FEATURE_RO_COMPAT, get32(S_FEATURE_RO_COMPAT) | 1u << 31);
+    assert_refused(-EOPNOTSUPP, "dumpe2fs");
+}
+
+static void features_that_are_known_are_taken(void **state)
+{
+    static const char *const made[] = {
+        "-O 64bit,metadata_csum,metadata_csum_seed", "-O ^64bit,^metadata_csum,uninit_bg",
+        "-O ^flex_bg,meta_bg,^resize_inode",         "-O large_dir,orphan_file",
+        "-O ^extents,^64bit,^dir_index,^huge_file",  "-O sparse_super2,^sparse_super,^resize_inode",
+    };
+    char options[96];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
+        snprintf(options, sizeof(options), "-t ext4 -b 1024 %s", made[i]);
+        make(options);
+        assert_mounted();
+        fill(make_file("file"), 100000);
+        unmount();
+        assert_clean();
+        simdisk_free(&sim);
+    }
+}
+
+static void a_disk_with_partitions_is_told_from_an_empty_one(void **state)
+{
+    (void)state;
+    make("-t ext3 -b 1024");
+    memset(sim.bytes, 0, SUPER + 1024);
+    sim.bytes[446 + 4] = 0x83;
+    assert_refused(-EINVAL, "no ext2, ext3 or ext4 file system");
+    sim.bytes[510] = 0x55;
+    sim.bytes[511] = 0xaa;
+    assert_refused(-EINVAL, "partition table");
+    sim.bytes[446 + 16] = 'x'; /* a boot sector's text */
+    assert_refused(-EINVAL, "no ext2, ext3 or ext4 file system");
+    sim.bytes[446 + 16] = 0;
+    sim.bytes[446 + 4] = 0;
+    assert_refused(-EINVAL, "no ext2, ext3 or ext4 file system");
 }
 
 static void features_that_only_writers_must_know_allow_reading(void **state)
@@ -391,6 +469,8 @@ int main(void)
         EXT4_TEST(a_disk_smaller_than_its_file_system_is_refused),
         EXT4_TEST(blocks_smaller_than_sectors_are_refused),
         EXT4_TEST(features_that_are_not_known_are_refused),
+        EXT4_TEST(features_that_are_known_are_taken),
+        EXT4_TEST(a_disk_with_partitions_is_told_from_an_empty_one),
         EXT4_TEST(features_that_only_writers_must_know_allow_reading),
         EXT4_TEST(a_file_system_with_errors_is_only_read),
         EXT4_TEST(ext2_that_was_not_unmounted_is_refused),
