@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A disk's user, on the driver itself: disk NAME COMMAND... does what the commands say, one after
- * the other, and says of each what came of it.
+ * A disk's user, on the driver itself: disk NAME[,OPTION...] COMMAND... does what the commands say,
+ * one after the other, and says of each what came of it. Options are queues=N, ring=PAGES,
+ * pages=N, no-persistent and no-indirect.
  *
  *     size            what the disk is like
+ *     transport       how requests get there
  *     write:SEED      a pattern over all of it, many requests at a time, then a flush
  *     verify:SEED     is that what is there?
  *     grown:BYTES     wait until it is so large
  *     churn:TIMES     write and verify, until the backend has connected so many times
  *     at:OFFSET       write and read the sector there: the errors that come of it
  *     discard:OFFSET  64 KiB from there
+ *     secure:OFFSET   the same, so that nobody can read it any more
+ *     fua:OFFSET      64 KiB, on stable storage at once
  *     appear:NAME     wait until this disk is there, and go on with it
  *     gone            wait until it is taken away
  */
@@ -152,6 +156,18 @@ static int tell_size(uint64_t unused)
     return 0;
 }
 
+static int tell_transport(uint64_t unused)
+{
+    const struct blkfront_transport *transport = blkfront_transport(disk);
+
+    (void)unused;
+    printf("%u queues of %u, %u pages%s%s%s%s\n", transport->n_queues, transport->ring_entries,
+           transport->segments, transport->indirect ? ", indirect" : "",
+           transport->persistent ? ", persistent" : "", transport->flush ? ", flush" : "",
+           transport->barrier ? ", barrier" : "");
+    return 0;
+}
+
 static int wait_for_size(uint64_t bytes)
 {
     printf("waiting for %llu bytes\n", (unsigned long long)bytes);
@@ -163,6 +179,22 @@ static int wait_for_size(uint64_t bytes)
 static int discard(uint64_t offset)
 {
     return do_op(BLKFRONT_DISCARD, offset, NULL, DISCARD);
+}
+
+/* What the disk can't do is told, and is no failure here. */
+static int secure_discard(uint64_t offset)
+{
+    printf("secure discard %d\n", -do_op(BLKFRONT_SECURE_DISCARD, offset, NULL, DISCARD));
+    return 0;
+}
+
+static int write_through(uint64_t offset)
+{
+    struct blkfront_buffer buffer = {pieces.memory, PIECE};
+    struct blkfront_request request = {
+        .op = BLKFRONT_WRITE, .fua = true, .offset = offset, .buffers = &buffer, .n_buffers = 1};
+
+    return blkfront_do(disk, &request);
 }
 
 static int wait_until_gone(uint64_t unused)
@@ -199,13 +231,41 @@ static void wait_for_change(void)
     pthread_mutex_unlock(&changed.lock);
 }
 
-static int open_disk(const char *name)
+static int take_option(char *option, struct blkfront_config *config)
 {
-    unsigned number;
-    int error = blkfront_number(name, &number);
+    const char *name = strsep(&option, "=");
+    unsigned number = option ? (unsigned)strtoul(option, NULL, 10) : 0;
 
+    if (strcmp(name, "queues") == 0)
+        config->queues_max = number;
+    else if (strcmp(name, "ring") == 0)
+        config->ring_pages = number;
+    else if (strcmp(name, "pages") == 0)
+        config->pages_max = number;
+    else if (strcmp(name, "no-persistent") == 0)
+        config->no_persistent = true;
+    else if (strcmp(name, "no-indirect") == 0)
+        config->no_indirect = true;
+    else
+        return -EINVAL;
+    return 0;
+}
+
+static int open_disk(const char *words)
+{
+    struct blkfront_config config = {0};
+    char text[128], *rest = text;
+    unsigned number;
+    int error = 0;
+
+    snprintf(text, sizeof(text), "%s", words);
+    const char *name = strsep(&rest, ",");
+    while (rest && !error)
+        error = take_option(strsep(&rest, ","), &config);
     if (!error)
-        error = blkfront_open(number, NULL, NULL, NULL, &disk);
+        error = blkfront_number(name, &number);
+    if (!error)
+        error = blkfront_open(number, &config, NULL, NULL, &disk);
     return error ? error : blkfront_wait_up(disk, UINT64_MAX);
 }
 
@@ -228,9 +288,12 @@ static const struct command {
     const char *name;
     int (*act)(uint64_t number);
 } commands[] = {
-    {"size", tell_size},  {"write", write_all},      {"verify", verify_all},
-    {"churn", churn},     {"grown", wait_for_size},  {"at", touch_sector},
-    {"discard", discard}, {"gone", wait_until_gone},
+    {"size", tell_size},        {"transport", tell_transport},
+    {"write", write_all},       {"verify", verify_all},
+    {"churn", churn},           {"grown", wait_for_size},
+    {"at", touch_sector},       {"discard", discard},
+    {"secure", secure_discard}, {"fua", write_through},
+    {"gone", wait_until_gone},
 };
 
 static int obey(const char *word)

@@ -27,14 +27,14 @@ def pattern(seed, size=SIZE):
 class Disk:
     """A loop device of dom0 over a file there. Use it in a `with`."""
 
-    def __init__(self, name, size=SIZE):
+    def __init__(self, name, size=SIZE, sector=512):
         self.file = f"/tmp/{name}.img"
-        self.name, self.size, self.device = name, size, None
+        self.name, self.size, self.sector, self.device = name, size, sector, None
 
     def __enter__(self):
         self.device = dom0(
-            f"modprobe loop; truncate -s {self.size} {self.file} &&"
-            f" /sbin/losetup --find --show {self.file}").strip()  # fmt: skip
+            f"modprobe loop; truncate -s {self.size} {self.file} && /sbin/losetup --find --show"
+            f" --sector-size {self.sector} {self.file}").strip()  # fmt: skip
         return self
 
     def __exit__(self, *_):
@@ -101,6 +101,70 @@ class Data(unittest.TestCase):
             disks = f"phy:{disk.device},xvda,w", f"phy:{second.device},xvdb,r"
             with guest("disk-posix", "", *disks, image="test-blkdev") as wait:
                 wait("all passed")
+
+
+BLKBACK = "/sys/module/xen_blkback/parameters"
+
+
+@contextlib.contextmanager
+def blkback(**parameters):
+    """Have Linux' blkback offer something else to whoever connects meanwhile."""
+    before = {name: dom0(f"cat {BLKBACK}/{name}").strip() for name in parameters}
+    try:
+        dom0("; ".join(f"echo {value} >{BLKBACK}/{name}" for name, value in parameters.items()))
+        yield
+    finally:
+        dom0("; ".join(f"echo {value} >{BLKBACK}/{name}" for name, value in before.items()))
+
+
+class Transport(unittest.TestCase):
+    """Each way that requests and their data can take."""
+
+    def all_of_it(self, name, options, sector=512, size=SIZE):
+        """Write, read and flush all of a disk; return what the guest says."""
+        with Disk(name, size, sector) as disk:
+            disk.fill(pattern(6, size))
+            words = f"xvda{options} size transport verify:6 write:7 fua:0 write:8 verify:8"
+            with guest(f"disk-{name}", words, f"phy:{disk.device},xvda,w") as wait:
+                wait("all passed")
+                said = console(f"disk-{name}")
+            self.assertTrue(disk.holds(pattern(8, size)))
+        self.assertIn(", flush", said)
+        return said
+
+    def test_what_blkback_offers_is_used(self):
+        said = self.all_of_it("defaults", "")
+        self.assertIn("1 queues of 32, 256 pages, indirect, persistent", said)
+
+    def test_pages_are_granted_for_each_request(self):
+        said = self.all_of_it("nogrants", ",no-persistent,no-indirect")
+        self.assertIn("1 queues of 32, 11 pages, flush", said)
+
+    def test_a_backend_without_persistent_grants(self):
+        with blkback(feature_persistent="N"):
+            said = self.all_of_it("nopersist", "")
+        self.assertIn("1 queues of 32, 256 pages, indirect, flush", said)
+
+    def test_several_queues_with_rings_of_several_pages(self):
+        with blkback(max_queues=4):
+            said = self.all_of_it("queues", ",queues=2,ring=4,pages=600")
+        self.assertIn("2 queues of 128, 256 pages, indirect, persistent", said)
+
+    def test_sectors_of_4096_bytes(self):
+        said = self.all_of_it("sectors", "", sector=4096)
+        self.assertIn(f"{SIZE} bytes in sectors of 4096", said)
+
+    def test_what_the_disk_cant_do_is_told(self):
+        """A loop device knows nothing of secure discards; a disk of memory has no cache."""
+        with Disk("cant") as disk:
+            with guest("disk-cant", "xvda secure:0", f"phy:{disk.device},xvda,w") as wait:
+                wait("secure discard 95")  # EOPNOTSUPP
+                wait("all passed")
+        dom0("modprobe brd rd_nr=1 rd_size=4096")
+        words = "xvda transport write:1 fua:0 write:2 verify:2"
+        with guest("disk-ram", words, "phy:/dev/ram0,xvda,w") as wait:
+            wait("all passed")
+            self.assertNotIn("flush", console("disk-ram"))
 
 
 class Script(unittest.TestCase):
