@@ -24,7 +24,7 @@ COMMANDS = {
     "lab": ("lab_cli", "a real Xen with a Linux dom0, in QEMU: up, down, exec, console"),
     "symbolize": ("symbolize", "turn the addresses of a crash report into functions and lines"),
     "fleet": ("fleet", "many guests from one image: plan, up, down, scale, replace"),
-    "powercut": ("powercut", "destroy guests at work, and see that their disks lose nothing"),
+    "powercut": ("powercut", "take the power from guests and their disks at work: nothing is lost"),
     "bench": ("bench", "measure what guests cost, to the last digit"),
     "sizes": ("sizes", "the sizes of the images, as a table"),
 }

@@ -12,7 +12,7 @@ import unittest
 import unittest.mock
 
 import support
-from spratlib import agent, cpio, elf, guest_cfg, image, packages, symbolize, toolstack
+from spratlib import agent, cpio, elf, guest_cfg, image, packages, symbolize, toolstack, writelog
 from spratlib.errors import SpratError
 
 
@@ -361,6 +361,71 @@ class CommandLineTest(unittest.TestCase):
         done = support.sprat("lab", "up", "--lab", "../x")
         self.assertEqual(done.returncode, 2)
         self.assertIn("cannot name a lab", done.stderr)
+
+
+class WriteLogTest(InFolder):
+    """A log as dm-log-writes makes it, and the disks that a power cut can leave."""
+
+    def setUp(self):
+        super().setUp()
+        self.image = self.folder / "disk"
+        self.image.write_bytes(b"-" * 4 * writelog.SECTOR)
+
+    def log(self, *entries, end=writelog.END_MARK):
+        """Make a log of (sector, letters, flags), a letter for each sector; return its path."""
+        parts = [writelog.SUPER.pack(writelog.MAGIC, 1, len(entries) + 1, writelog.SECTOR)]
+        for sector, letters, flags in entries:
+            parts.append(writelog.ENTRY.pack(sector, len(letters), flags, 0))
+            if not flags & writelog.DISCARD:
+                parts += [letter.encode() * writelog.SECTOR for letter in letters]
+        parts.append(writelog.ENTRY.pack(0, 0, writelog.MARK, len(end)) + end)
+        path = self.folder / "log"
+        path.write_bytes(b"".join(part.ljust(writelog.SECTOR, b"\0") for part in parts))
+        return path
+
+    def left(self, log, n_entries, keep, unit=writelog.SECTOR, seed=1):
+        """Return what is on the disk, a letter for each sector."""
+        image = self.folder / "copy"
+        image.write_bytes(self.image.read_bytes())
+        log.apply(image, n_entries, random.Random(seed), keep, unit)
+        return image.read_bytes()[:: writelog.SECTOR].decode().replace("\0", "0")
+
+    def test_what_was_flushed_is_there_whatever_the_cache_loses(self):
+        flush = (0, "", writelog.FLUSH)
+        with writelog.WriteLog(self.log((0, "ab", 0), flush, (1, "cd", 0))) as log:
+            self.assertEqual(len(log.entries), 3)
+            self.assertEqual((log.n_writes(), log.n_volatile()), (2, 1))
+            self.assertEqual(self.left(log, 3, 0), "ab--")
+            self.assertEqual(self.left(log, 3, 1), "acd-")
+            self.assertEqual(self.left(log, 1, 0), "----")
+            self.assertEqual(self.left(log, 0, 1), "----")
+
+    def test_fua_and_discards_are_what_they_are(self):
+        entries = ((0, "ab", 0), (1, "c", writelog.FUA), (0, "xx", writelog.DISCARD),
+                   (2, "d", writelog.FLUSH))  # fmt: skip
+        with writelog.WriteLog(self.log(*entries)) as log:
+            self.assertEqual(self.left(log, 2, 0), "-c--")
+            self.assertEqual(self.left(log, 3, 1), "00--")
+            self.assertEqual(self.left(log, 4, 0), "00--")  # its own data is behind the flush
+            self.assertEqual(self.left(log, 4, 1), "00d-")
+
+    def test_a_write_that_was_not_flushed_may_be_there_in_part(self):
+        with writelog.WriteLog(self.log((0, "abcd", 0))) as log:
+            found = {self.left(log, 1, 0.5, seed=seed) for seed in range(100)}
+            self.assertEqual(len(found), 16)
+            found = {self.left(log, 1, 0.5, 2 * writelog.SECTOR, seed) for seed in range(100)}
+            self.assertEqual(found, {"----", "ab--", "--cd", "abcd"})
+
+    def test_a_log_that_is_not_complete_is_refused(self):
+        with self.assertRaisesRegex(SpratError, "too small"):
+            writelog.WriteLog(self.log((0, "ab", 0), end=b"another mark"))
+        path = self.log((0, "abcd", 0))
+        path.write_bytes(path.read_bytes()[: 3 * writelog.SECTOR])
+        with self.assertRaisesRegex(SpratError, "ends in the middle"):
+            writelog.WriteLog(path)
+        path.write_bytes(bytes(writelog.SECTOR))
+        with self.assertRaisesRegex(SpratError, "no log"):
+            writelog.WriteLog(path)
 
 
 if __name__ == "__main__":
