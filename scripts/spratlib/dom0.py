@@ -45,8 +45,8 @@ BOOT_MODULES = (
 # Disks for tests: of memory, of files, and such as are slow, fail, or drop what is not flushed.
 DISK_MODULES = ("loop", "brd", "dm-mod", "dm-delay", "dm-flakey", "dm-log-writes")
 OTHER_MODULES = ("virtio_net", "tun", *DISK_MODULES)
-# In place of busybox's, whose `losetup -f` leaves the device to whoever else asks before it is used.
-# A script calls them by their paths: its shell prefers its own.
+# In place of busybox's, whose `losetup -f` leaves the device to whoever else asks before it is
+# used. A script calls them by their paths: its shell prefers its own.
 DISK_TOOLS = ("dmsetup", "losetup")
 
 PACKAGES = (
