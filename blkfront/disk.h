@@ -112,6 +112,9 @@ int blkfront_pool_init(struct blkfront *bf);
 /** Give all pages back. What the backend still maps is counted and lost. */
 void blkfront_pool_free(struct blkfront *bf);
 
+/** Does the backend map any of these pages, which are granted? */
+bool blkfront_pages_mapped(const struct blkfront_page *first);
+
 /** Pages that blkfront_page_take() may give now, if there is memory. */
 unsigned blkfront_pool_room(const struct blkfront *bf);
 
@@ -130,6 +133,9 @@ bool blkfront_page_put(struct blkfront *bf, struct blkfront_page *page);
 
 /** Make a queue's ring, ids and channel. @return 0 or -errno; blkfront_queue_free() undoes it. */
 int blkfront_queue_init(struct blkfront *bf, struct blkfront_queue *queue);
+
+/** Keep the backend from the ring. @return false while it maps it, or a page that is in flight. */
+bool blkfront_queue_revoke(struct blkfront_queue *queue);
 
 /** Give back all of a queue; its parts' pages go to the pool. */
 void blkfront_queue_free(struct blkfront_queue *queue);

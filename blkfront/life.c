@@ -116,16 +116,43 @@ static void disconnect(struct front *front)
     bf->attached = false;
 }
 
-static void release(struct front *front)
+static bool attached(struct front *front)
+{
+    const struct blkfront *bf = blkfront_of(front);
+
+    for (unsigned i = 0; i < bf->n_queues; i++)
+        if (!ring_mapped(&bf->queues[i].ring, bf->queues[i].refs))
+            return false;
+    return true;
+}
+
+/*
+ * A backend that starts anew may have been stopped with requests under way, which end when they
+ * will: what is sent again before that could be overwritten by what it was to replace.
+ */
+static bool revoke(struct blkfront *bf)
+{
+    bool all = true;
+
+    for (unsigned i = 0; i < bf->n_queues; i++)
+        if (bf->queues[i].bf && !blkfront_queue_revoke(&bf->queues[i]))
+            all = false;
+    return all && !(bf->transport.persistent && blkfront_pages_mapped(bf->free_pages));
+}
+
+static bool release(struct front *front, bool last)
 {
     struct blkfront *bf = blkfront_of(front);
 
+    if (!revoke(bf) && !last)
+        return false;
     for (unsigned i = 0; i < bf->n_queues; i++)
         if (bf->queues[i].bf)
             blkfront_queue_free(&bf->queues[i]);
     bf->n_queues = 0;
     blkfront_pool_free(bf);
     blkfront_requeue(bf);
+    return true;
 }
 
 static void changed(struct front *front)
@@ -149,6 +176,7 @@ static const struct front_driver driver = {
     .publish = publish,
     .connected = connected,
     .disconnect = disconnect,
+    .attached = attached,
     .release = release,
     .changed = changed,
     .offered = offered,

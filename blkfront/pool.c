@@ -76,6 +76,14 @@ void blkfront_pool_free(struct blkfront *bf)
     }
 }
 
+bool blkfront_pages_mapped(const struct blkfront_page *first)
+{
+    for (const struct blkfront_page *page = first; page; page = page->next)
+        if (gnttab_mapped(page->ref))
+            return true;
+    return false;
+}
+
 unsigned blkfront_pool_room(const struct blkfront *bf)
 {
     unsigned allowed = bf->config.pages_max;

@@ -42,6 +42,19 @@ int blkfront_queue_init(struct blkfront *bf, struct blkfront_queue *queue)
     return evtchn_alloc(&queue->channel, backend, handle_event, queue);
 }
 
+bool blkfront_queue_revoke(struct blkfront_queue *queue)
+{
+    bool all = ring_revoke(&queue->ring, queue->refs);
+
+    for (unsigned id = 0; id < queue->ids.n && queue->parts; id++) {
+        const struct blkfront_part *part = &queue->parts[id];
+        if (queue->ids.slots[id].item &&
+            (blkfront_pages_mapped(part->pages) || blkfront_pages_mapped(part->list)))
+            all = false;
+    }
+    return all;
+}
+
 void blkfront_queue_free(struct blkfront_queue *queue)
 {
     struct blkfront *bf = queue->bf;

@@ -206,14 +206,31 @@ static void disconnect(struct front *front)
     netfront_of(front)->connected = false;
 }
 
-static void release(struct front *front)
+static bool attached(struct front *front)
+{
+    const struct netfront *nf = netfront_of(front);
+
+    for (unsigned i = 0; i < nf->n_queues; i++)
+        if (!netfront_queue_attached(&nf->queues[i]))
+            return false;
+    return true;
+}
+
+static bool release(struct front *front, bool last)
 {
     struct netfront *nf = netfront_of(front);
+    bool all = true;
 
+    for (unsigned i = 0; i < nf->n_queues; i++)
+        if (nf->queues[i].nf && !netfront_queue_revoke(&nf->queues[i]))
+            all = false;
+    if (!all && !last)
+        return false;
     for (unsigned i = 0; i < nf->n_queues; i++)
         if (nf->queues[i].nf)
             netfront_queue_free(&nf->queues[i]);
     nf->n_queues = 0;
+    return true;
 }
 
 static void changed(struct front *front)
@@ -227,6 +244,7 @@ static const struct front_driver driver = {
     .publish = publish,
     .connected = connected,
     .disconnect = disconnect,
+    .attached = attached,
     .release = release,
     .changed = changed,
 };

@@ -53,6 +53,26 @@ int netfront_queue_init(struct netfront *nf, struct netfront_queue *queue)
     return queue->rx_ids.n_used < SLOTS_MAX ? -ENOMEM : 0;
 }
 
+static bool any_mapped(const struct ring_ids *ids)
+{
+    for (unsigned id = 0; id < ids->n && ids->slots; id++)
+        if (ids->slots[id].item && gnttab_mapped(ids->slots[id].ref))
+            return true;
+    return false;
+}
+
+bool netfront_queue_attached(const struct netfront_queue *queue)
+{
+    return ring_mapped(&queue->tx, &queue->tx_ref) && ring_mapped(&queue->rx, &queue->rx_ref);
+}
+
+bool netfront_queue_revoke(struct netfront_queue *queue)
+{
+    bool tx = ring_revoke(&queue->tx, &queue->tx_ref), rx = ring_revoke(&queue->rx, &queue->rx_ref);
+
+    return tx && rx && !any_mapped(&queue->tx_ids) && !any_mapped(&queue->rx_ids);
+}
+
 static void free_in_flight(struct netfront *nf, struct ring_ids *ids)
 {
     for (unsigned id = 0; id < ids->n && ids->slots; id++) {

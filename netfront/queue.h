@@ -61,6 +61,12 @@ void netfront_signal(struct netfront *nf);
  */
 int netfront_queue_init(struct netfront *nf, struct netfront_queue *queue);
 
+/** Does the backend map the queue's rings? */
+bool netfront_queue_attached(const struct netfront_queue *queue);
+
+/** Keep the backend from the rings. @return false while it maps one, or a packet's page. */
+bool netfront_queue_revoke(struct netfront_queue *queue);
+
 /** Give back all of a queue that the backend let go of. What it did not is counted and lost. */
 void netfront_queue_free(struct netfront_queue *queue);
 

@@ -12,6 +12,8 @@
 
 #define BACKEND_STATES 9 /* XenbusStateReconfigured is the last */
 #define PATH_BYTES     (FRONT_PATH_MAX + 32)
+#define LET_GO_NS      5000000000ull
+#define LOOK_AGAIN_NS  20000000ull
 
 /* Those that are open. */
 static struct front *fronts;
@@ -23,9 +25,9 @@ enum step {
     DISCONNECT, /* it leaves, or never should have been where it is */
     RELEASE,    /* it let go */
     RESTART,    /* it waits for us again */
-    LEAVE,      /* it closes, and ends with that when it sees that we have closed */
-    ASK,        /* it has closed, and starts again when it is shown that we do */
-    OFFER,      /* it is connected, as before; when it says so once more, it offers something new */
+    LEAVE, /* it closes, or uses what is gone, and ends with that when it sees that we closed */
+    ASK,   /* it has closed, and starts again when it is shown that we do */
+    OFFER, /* it is connected, as before; when it says so once more, it offers something new */
 };
 
 /*
@@ -33,7 +35,7 @@ enum step {
  * Initialised, Connected, Closing, Closed, Reconfiguring, Reconfigured.
  */
 static const uint8_t steps[FRONT_STATES][BACKEND_STATES] = {
-    [FRONT_INITIALISING] = {NOTHING, NOTHING, PUBLISH, NOTHING, NOTHING, LEAVE, ASK, NOTHING,
+    [FRONT_INITIALISING] = {NOTHING, NOTHING, PUBLISH, NOTHING, LEAVE, LEAVE, ASK, NOTHING,
                             NOTHING},
     [FRONT_PUBLISHED] = {DISCONNECT, NOTHING, NOTHING, NOTHING, CONNECT, DISCONNECT, DISCONNECT,
                          NOTHING, NOTHING},
@@ -79,9 +81,25 @@ static void step_disconnect(struct front *front)
     show_state(front, XenbusStateClosed);
 }
 
+/*
+ * Xen tells nobody that a page is mapped no more. And Linux' blkback, told to close while it has
+ * requests under way, lets go of nothing until it is told once more.
+ */
+static void release(struct front *front, bool tell)
+{
+    uint64_t deadline_ns = clock_monotonic() + LET_GO_NS;
+    struct port_queue nobody = {0};
+
+    while (!front->driver->release(front, clock_monotonic() >= deadline_ns)) {
+        port_wait(&nobody, clock_monotonic() + LOOK_AGAIN_NS);
+        if (tell)
+            show_state(front, XenbusStateClosed);
+    }
+}
+
 static void step_release(struct front *front)
 {
-    front->driver->release(front);
+    release(front, true);
     enter(front, FRONT_CLOSED);
 }
 
@@ -101,8 +119,29 @@ static void step_publish(struct front *front)
     enter(front, FRONT_PUBLISHED);
 }
 
+/*
+ * A backend that starts anew may look at our state, be slow to act, and connect to rings that are
+ * gone by then, while others are published that it never looks at:
+ *
+ *  1. It starts, sees Connected, and begins to connect.
+ *  2. We see that it starts, close, take everything back, and publish new rings.
+ *  3. It can't have the old ones, shows Connected nevertheless (Linux' netback does), and sees
+ *     nothing new: Connected is what we show.
+ */
+static bool is_connected_to_nothing(struct front *front)
+{
+    if (!front->driver->attached || front->driver->attached(front))
+        return false;
+    port_log("%s: its backend connected to what was offered before; once more", front->path);
+    return true;
+}
+
 static void step_connect(struct front *front)
 {
+    if (is_connected_to_nothing(front)) {
+        step_disconnect(front);
+        return;
+    }
     int error = front->driver->connected(front);
 
     if (error) {
@@ -137,6 +176,18 @@ static bool step_ask(struct front *front)
     return true;
 }
 
+/* It may also have started anew, so quickly that nothing was seen of it. */
+static bool step_offer(struct front *front)
+{
+    if (is_connected_to_nothing(front)) {
+        step_disconnect(front);
+        return true;
+    }
+    if (front->driver->offered)
+        front->driver->offered(front);
+    return false;
+}
+
 static bool take_step(struct front *front, enum step step, bool fired)
 {
     switch (step) {
@@ -164,9 +215,7 @@ static bool take_step(struct front *front, enum step step, bool fired)
     case ASK:
         return step_ask(front);
     case OFFER:
-        if (fired && front->driver->offered)
-            front->driver->offered(front);
-        return false;
+        return fired && step_offer(front);
     }
     return false;
 }
@@ -252,7 +301,7 @@ static void device_gone(struct front *front)
     if (is_live(front))
         front->driver->disconnect(front);
     if (front->state != FRONT_CLOSED && front->state != FRONT_GONE)
-        front->driver->release(front);
+        release(front, false);
     enter(front, FRONT_GONE);
 }
 
@@ -334,7 +383,7 @@ static void end(struct front *front)
         front->driver->disconnect(front);
     front->state = FRONT_GONE;
     if (was == FRONT_PUBLISHED || was == FRONT_CONNECTED || was == FRONT_CLOSING)
-        front->driver->release(front); /* what the backend still holds is found out page by page */
+        front->driver->release(front, true); /* it was waited for */
     xenstore_unwatch(&front->backend_watch);
     if (front->watched)
         xenstore_unwatch(&front->state_watch);

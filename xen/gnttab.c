@@ -99,6 +99,11 @@ int gnttab_revoke(grant_ref_t ref)
     return 0;
 }
 
+bool gnttab_mapped(grant_ref_t ref)
+{
+    return entry_of(ref)->flags & (GTF_reading | GTF_writing);
+}
+
 unsigned gnttab_used(void)
 {
     return gnttab.n_used;

@@ -18,7 +18,8 @@ struct ring_page {
 };
 static_assert(offsetof(struct ring_page, entries) == 64, "ring ABI");
 
-#define NO_ID UINT16_MAX
+#define NO_ID  UINT16_MAX
+#define NO_REF 0 /* reserved by Xen's tools */
 
 void ring_init(struct ring *ring, void *pages, unsigned n_pages, size_t entry_size)
 {
@@ -52,17 +53,37 @@ int ring_alloc(struct ring *ring, domid_t domid, unsigned n_pages, size_t entry_
     return 0;
 }
 
-unsigned ring_free(struct ring *ring, const grant_ref_t *refs)
+bool ring_revoke(struct ring *ring, grant_ref_t *refs)
 {
-    unsigned lost = 0;
+    bool all = true;
 
-    for (unsigned i = 0; i < ring->n_pages; i++)
+    for (unsigned i = 0; i < ring->n_pages; i++) {
+        if (refs[i] == NO_REF)
+            continue;
         if (gnttab_revoke(refs[i]))
-            lost = ring->n_pages;
+            all = false;
+        else
+            refs[i] = NO_REF;
+    }
+    return all;
+}
+
+unsigned ring_free(struct ring *ring, grant_ref_t *refs)
+{
+    unsigned lost = ring_revoke(ring, refs) ? 0 : ring->n_pages;
+
     if (ring->pages && !lost)
         port_pages_free(ring->pages);
     *ring = (struct ring){0};
     return lost;
+}
+
+bool ring_mapped(const struct ring *ring, const grant_ref_t *refs)
+{
+    for (unsigned i = 0; i < ring->n_pages; i++)
+        if (refs[i] != NO_REF && gnttab_mapped(refs[i]))
+            return true;
+    return false;
 }
 
 static uint8_t *entry_at(const struct ring *ring, uint32_t index)

@@ -49,10 +49,12 @@ static void disconnect(struct front *front)
     note("disconnect");
 }
 
-static void release(struct front *front)
+static bool release(struct front *front, bool last)
 {
     (void)front;
+    (void)last;
     note("release");
+    return true;
 }
 
 static void changed(struct front *front)
@@ -67,8 +69,14 @@ static void offered(struct front *front)
     note("offered");
 }
 
-struct thing thing = {.driver = {"thing", XenbusStateConnected, publish, connected, disconnect,
-                                 release, changed, offered}};
+struct thing thing = {.driver = {.kind = "thing",
+                                 .published = XenbusStateConnected,
+                                 .publish = publish,
+                                 .connected = connected,
+                                 .disconnect = disconnect,
+                                 .release = release,
+                                 .changed = changed,
+                                 .offered = offered}};
 
 /* The world */
 

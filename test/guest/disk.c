@@ -9,7 +9,7 @@
  *     write:SEED      a pattern over all of it, many requests at a time, then a flush
  *     verify:SEED     is that what is there?
  *     grown:BYTES     wait until it is so large
- *     churn:TIMES     write and verify, until the backend has connected so many times
+ *     churn           write and verify, until the host says that it is enough
  *     at:OFFSET       write and read the sector there: the errors that come of it
  *     discard:OFFSET  64 KiB from there
  *     secure:OFFSET   the same, so that nobody can read it any more
@@ -30,6 +30,7 @@
 #define PIECE   65536u
 #define DEPTH   16
 #define DISCARD 65536
+#define ENOUGH  "data/enough" /* in xenstore */
 
 static struct blkfront *disk;
 
@@ -118,18 +119,18 @@ static int verify_all(uint64_t seed)
     return all_of_it(BLKFRONT_READ, seed);
 }
 
-static int churn(uint64_t times)
+static int churn(uint64_t unused)
 {
     const struct blkfront_stats *stats = blkfront_stats(disk);
-    uint64_t said = 0;
+    char text[4];
     int error = 0;
 
-    for (uint64_t pass = 0; said < times && !error; pass++) {
-        if (said != stats->connections)
-            printf("churning on connection %u\n", (unsigned)(said = stats->connections));
+    (void)unused;
+    for (uint64_t pass = 1; !error && xenstore_read(0, ENOUGH, text, sizeof(text)) < 0; pass++) {
         error = write_all(pass);
         if (!error)
             error = verify_all(pass);
+        printf("pass %u on connection %u\n", (unsigned)pass, (unsigned)stats->connections);
     }
     printf("resent %u faults %u lost %u\n", (unsigned)stats->resent, (unsigned)stats->faults,
            (unsigned)stats->pages_lost);

@@ -148,4 +148,37 @@ static inline int do_one(enum blkfront_op op, uint64_t offset, void *bytes, size
     return blkfront_do(bf, one_init(&one, op, offset, bytes, len));
 }
 
+static struct one one __attribute__((unused));
+
+/** Set up one request that the backend has taken. */
+static inline int taken(void **state)
+{
+    if (block_up(state))
+        return -1;
+    fake_blkback.idle = true;
+    fill(memory, 0, 4096);
+    one_submit(&one, BLKFRONT_WRITE, 0, memory, 4096);
+    return fake_blkback_take(0, &block) ? 0 : -1;
+}
+
+/** It is connected anew by what is plugged, the one request is done, and it works. */
+static inline void assert_connected_anew(unsigned lost)
+{
+    fake_blkback.idle = false;
+    fake_blkback.careless = false;
+    fake_blkback_state(XenbusStateInitWait);
+    settle();
+    assert_int_equal(blkfront_link(bf), BLKFRONT_UP);
+    assert_int_equal(blkfront_stats(bf)->connections, 2);
+    assert_int_equal(one.n_done, 1);
+    assert_int_equal(one.request.status, 0);
+    assert_pattern(fake_blkback.disk, 0, 4096);
+    assert_int_equal(blkfront_stats(bf)->resent, 1);
+    assert_int_equal(blkfront_stats(bf)->pages_lost, lost);
+    memset(memory, 0, 4096);
+    assert_int_equal(do_one(BLKFRONT_READ, 0, memory, 4096), 0);
+    assert_pattern(memory, 0, 4096);
+    block_down(lost);
+}
+
 #endif

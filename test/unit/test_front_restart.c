@@ -10,6 +10,7 @@
 
 #include <xen/io/xenbus.h>
 
+#include <sprat/clock.h>
 #include <sprat/front.h>
 
 #include "machine.h"
@@ -145,6 +146,141 @@ static void another_backend_takes_over(void **state)
     end();
 }
 
+/* It came to its state by what was shown before, and sees nothing new in what is shown now. */
+static void a_backend_that_connected_too_late_is_shown_that_all_is_closed(void **state)
+{
+    (void)state;
+    thing_begin(FRONT_INITIALISING);
+    fake_xenstored_write(THING_BACKEND "/online", "1");
+    thing_backend_is(XenbusStateConnected);
+    assert_int_equal(thing_shown(), XenbusStateClosed);
+    thing_backend_is(XenbusStateClosed);
+    assert_int_equal(thing_shown(), XenbusStateInitialising);
+    thing_backend_is(XenbusStateInitWait);
+    thing_assert(FRONT_PUBLISHED, "publish");
+    end();
+}
+
+/* What the backend maps of what was published. */
+static struct {
+    bool is_so;
+    uint64_t until_ns;
+    unsigned n_lost;
+} mapped;
+
+static bool attached(struct front *front)
+{
+    (void)front;
+    return mapped.is_so && clock_monotonic() < mapped.until_ns;
+}
+
+static bool release(struct front *front, bool last)
+{
+    if (attached(front) && !last)
+        return false;
+    mapped.n_lost += attached(front);
+    return true;
+}
+
+static void begin_mapped(void)
+{
+    mapped.is_so = true;
+    mapped.until_ns = UINT64_MAX;
+    thing.driver.attached = attached;
+    thing.driver.release = release;
+    thing_begin(FRONT_CONNECTED);
+    fake_xenstored_write(THING_BACKEND "/online", "1");
+}
+
+static void a_backend_that_connects_without_the_rings_is_closed(void **state)
+{
+    (void)state;
+    thing.driver.attached = attached;
+    thing_begin(FRONT_PUBLISHED);
+    fake_xenstored_write(THING_BACKEND "/online", "1");
+    thing_backend_is(XenbusStateConnected);
+    thing_assert(FRONT_CLOSING, "disconnect");
+    assert_int_equal(thing_shown(), XenbusStateClosed);
+    assert_has(fake_log_text(), "connected to what was offered before");
+    thing_backend_is(XenbusStateClosed);
+    thing_backend_is(XenbusStateInitWait);
+    mapped.is_so = true;
+    mapped.until_ns = UINT64_MAX;
+    thing_backend_is(XenbusStateConnected);
+    thing_assert(FRONT_CONNECTED, "disconnect release publish connected");
+    mapped.is_so = false;
+    end();
+}
+
+/* Only that it is Connected was seen of its end and its start. */
+static void a_backend_that_restarted_unseen_is_closed_when_it_has_no_rings(void **state)
+{
+    (void)state;
+    begin_mapped();
+    thing_backend_is(XenbusStateConnected);
+    thing_assert(FRONT_CONNECTED, "offered");
+    mapped.is_so = false;
+    thing_backend_is(XenbusStateConnected);
+    thing_assert(FRONT_CLOSING, "offered disconnect");
+    end();
+}
+
+static void nothing_is_taken_back_while_a_backend_that_left_is_at_work(void **state)
+{
+    (void)state;
+    begin_mapped();
+    uint64_t until_ns = mapped.until_ns = clock_monotonic() + 1000000000;
+    thing_backend_is(XenbusStateInitWait);
+    assert_true(clock_monotonic() >= until_ns);
+    assert_true(clock_monotonic() < until_ns + 100000000);
+    assert_int_equal(mapped.n_lost, 0);
+    thing_assert(FRONT_PUBLISHED, "disconnect publish");
+    end();
+}
+
+/* Linux' blkback, when it had requests under way. */
+static bool told_once_more(struct front *front, bool last)
+{
+    if (!mapped.is_so)
+        return true;
+    if (mapped.until_ns == UINT64_MAX)
+        fake_xenstored_write(THING "/state", "told");
+    mapped.until_ns = 0;
+    mapped.is_so = thing_shown() != XenbusStateClosed;
+    (void)front;
+    return last || !mapped.is_so;
+}
+
+static void a_backend_that_keeps_pages_is_told_once_more(void **state)
+{
+    (void)state;
+    begin_mapped();
+    thing.driver.release = told_once_more;
+    uint64_t begin_ns = clock_monotonic();
+    thing_backend_is(XenbusStateClosed);
+    assert_true(clock_monotonic() < begin_ns + 1000000000);
+    thing_assert(FRONT_INITIALISING, "disconnect");
+    assert_false(mapped.is_so);
+    end();
+}
+
+static void a_backend_that_never_lets_go_is_waited_for_some_seconds(void **state)
+{
+    (void)state;
+    begin_mapped();
+    uint64_t begin_ns = clock_monotonic();
+    thing_backend_is(XenbusStateInitWait);
+    assert_true(clock_monotonic() >= begin_ns + 5000000000);
+    thing_assert(FRONT_PUBLISHED, "disconnect publish");
+    assert_int_equal(mapped.n_lost, 1);
+    fake_xenstored_remove(THING);
+    thing_settle();
+    assert_true(clock_monotonic() >= begin_ns + 10000000000);
+    thing_assert(FRONT_GONE, "disconnect publish disconnect");
+    assert_int_equal(mapped.n_lost, 2);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +291,14 @@ int main(void)
         cmocka_unit_test_setup(a_backend_that_is_taken_away_is_not_asked, setup),
         cmocka_unit_test_setup(a_backend_that_lied_is_not_asked, setup),
         cmocka_unit_test_setup(another_backend_takes_over, setup),
+        cmocka_unit_test_setup(a_backend_that_connected_too_late_is_shown_that_all_is_closed,
+                               setup),
+        cmocka_unit_test_setup(a_backend_that_connects_without_the_rings_is_closed, setup),
+        cmocka_unit_test_setup(a_backend_that_restarted_unseen_is_closed_when_it_has_no_rings,
+                               setup),
+        cmocka_unit_test_setup(nothing_is_taken_back_while_a_backend_that_left_is_at_work, setup),
+        cmocka_unit_test_setup(a_backend_that_keeps_pages_is_told_once_more, setup),
+        cmocka_unit_test_setup(a_backend_that_never_lets_go_is_waited_for_some_seconds, setup),
     };
     return RUN_TESTS(tests);
 }

@@ -58,6 +58,7 @@ static void a_revoked_grant_is_used_again(void **state)
 
     (void)state;
     gnttab_grant(PEER, page, false, &ref);
+    assert_false(gnttab_mapped(ref));
     assert_int_equal(gnttab_revoke(ref), 0);
     assert_int_equal(fake_gnttab_entry(ref)->flags, 0);
     assert_int_equal(gnttab_used(), 0);
@@ -74,6 +75,7 @@ static void a_page_that_is_still_mapped_is_not_revoked(void **state)
     gnttab_grant(PEER, page, false, &ref);
     for (int i = 0; i < 3; i++) {
         fake_gnttab_entry(ref)->flags |= used[i];
+        assert_true(gnttab_mapped(ref));
         assert_int_equal(gnttab_revoke(ref), -EBUSY);
         assert_int_equal(gnttab_revoke(ref), -EBUSY);
         assert_int_equal(fake_gnttab_entry(ref)->flags, GTF_permit_access | used[i]);

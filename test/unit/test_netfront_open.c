@@ -241,6 +241,42 @@ static void nothing_is_freed_before_the_backend_let_go(void **state)
     net_down(0);
 }
 
+/* A packet's page that a backend maps still when it has left: it lets go some time later. */
+static struct fake_actor sending;
+static uint32_t sending_ref;
+
+static bool let_go(void *arg)
+{
+    (void)arg;
+    if (fake_now() < sending.due_ns)
+        return false;
+    sending.due_ns = FAKE_NEVER;
+    fake_gnttab_entry(sending_ref)->flags &= (uint16_t)~GTF_reading;
+    return true;
+}
+
+static void a_packet_that_one_who_left_is_sending_is_waited_for(void **state)
+{
+    (void)state;
+    net_up();
+    packets[0] = make_packet(60, 60);
+    assert_int_equal(transmit(1), 1);
+    assert_true(fake_netback_tx_take(0, &packet));
+    sending_ref = packet.refs[0];
+    fake_gnttab_entry(sending_ref)->flags |= GTF_reading;
+    sending = (struct fake_actor){.step = let_go, .due_ns = fake_now() + 1000000000};
+    fake_actor_add(&sending);
+    fake_netback_detach();
+    fake_netback_key("online", "1");
+    fake_netback_state(XenbusStateInitWait);
+    settle();
+    assert_int_equal(sending.due_ns, FAKE_NEVER);
+    assert_int_equal(netfront_link(nf), NETFRONT_UP);
+    assert_int_equal(netfront_stats(nf)->connections, 2);
+    assert_int_equal(netfront_stats(nf)->pages_lost, 0);
+    net_down(0);
+}
+
 static void rings_that_stay_mapped_are_lost_and_counted(void **state)
 {
     (void)state;
@@ -458,6 +494,7 @@ int main(void)
         cmocka_unit_test_setup(more_queues_than_asked_for_are_not_used, net_setup),
         cmocka_unit_test_setup(requests_in_flight_come_back_when_the_backend_restarts, net_setup),
         cmocka_unit_test_setup(nothing_is_freed_before_the_backend_let_go, net_setup),
+        cmocka_unit_test_setup(a_packet_that_one_who_left_is_sending_is_waited_for, net_setup),
         cmocka_unit_test_setup(rings_that_stay_mapped_are_lost_and_counted, net_setup),
         cmocka_unit_test_setup(an_interface_that_is_unplugged_is_gone, net_setup),
         cmocka_unit_test_setup(it_closes_in_each_state, net_setup),

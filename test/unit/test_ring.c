@@ -344,7 +344,9 @@ static void a_ring_of_which_a_page_is_mapped_is_lost(void **state)
 
     (void)state;
     assert_int_equal(ring_alloc(&large, 3, 4, 112, refs), 0);
+    assert_false(ring_mapped(&large, refs));
     fake_gnttab_entry(refs[2])->flags |= GTF_reading;
+    assert_true(ring_mapped(&large, refs));
     assert_int_equal(ring_free(&large, refs), 4);
     assert_int_equal(gnttab_used(), 1);
     assert_int_equal(fake_n_pages(), 1 + 4);

@@ -47,8 +47,17 @@ struct front_driver {
     int (*connected)(struct front *front);
     /** Start nothing new; the backend may still use every page. */
     void (*disconnect)(struct front *front);
-    /** The backend let go: take back pages and channels. Also after a publish() that failed. */
-    void (*release)(struct front *front);
+    /** Does the backend map the rings that were published? When it says that it is connected and
+     * does not, it speaks of others. May be NULL. */
+    bool (*attached)(struct front *front);
+    /**
+     * The backend let go: take back pages and channels. Also after a publish() that failed.
+     *
+     * @param last  what is mapped even now is lost. Otherwise it is waited for: what the backend
+     *              has begun, it may be doing still.
+     * @return false when there is a page to wait for: it is called again.
+     */
+    bool (*release)(struct front *front, bool last);
     /** The state is another one. */
     void (*changed)(struct front *front);
     /** The backend showed Connected once more: what it offers may be different. May be NULL. */

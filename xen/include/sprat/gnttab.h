@@ -35,6 +35,9 @@ SPRAT_API int gnttab_grant(domid_t domid, const void *page, bool read_only, gran
  */
 SPRAT_API int gnttab_revoke(grant_ref_t ref);
 
+/** Does the other domain map the page now? Xen tells nobody when that changes. */
+bool gnttab_mapped(grant_ref_t ref);
+
 /** Grants that exist now. */
 unsigned gnttab_used(void);
 

@@ -44,11 +44,21 @@ int ring_alloc(struct ring *ring, domid_t domid, unsigned n_pages, size_t entry_
                grant_ref_t *refs);
 
 /**
+ * Stop the other domain from mapping the pages. What is done is not done again.
+ *
+ * @return false while it maps any of them.
+ */
+bool ring_revoke(struct ring *ring, grant_ref_t *refs);
+
+/**
  * Take the pages back; a ring that was never allocated (all zero) has none.
  *
  * @return how many are lost: the other domain maps one of them, and they belong together.
  */
-unsigned ring_free(struct ring *ring, const grant_ref_t *refs);
+unsigned ring_free(struct ring *ring, grant_ref_t *refs);
+
+/** Does the other domain map any of the pages? */
+bool ring_mapped(const struct ring *ring, const grant_ref_t *refs);
 
 /** Requests that can be added before the ring is full. */
 static inline uint32_t ring_room(const struct ring *ring)
