@@ -304,6 +304,11 @@ bool netfront_queue_reap(struct netfront_queue *queue)
                 fault(queue, "tx id not in flight");
                 return false;
             }
+            if (slot.ref == NO_PAGE) {
+                if (response.status != NETIF_RSP_OKAY)
+                    netfront_multicast_refused(queue->nf);
+                continue;
+            }
             if (gnttab_revoke(slot.ref)) {
                 queue->nf->stats.pages_lost++;
                 netbuf_lose(slot.item);

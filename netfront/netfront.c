@@ -50,6 +50,8 @@ enum backend_key {
     KEY_RX_COPY,
     KEY_SPLIT,
     KEY_QUEUES,
+    KEY_MULTICAST,
+    KEY_MULTICAST_ANY_TIME,
     BACKEND_KEYS,
 };
 
@@ -61,6 +63,8 @@ static const char *const backend_keys[BACKEND_KEYS] = {
     [KEY_RX_COPY] = "feature-rx-copy",
     [KEY_SPLIT] = "feature-split-event-channels",
     [KEY_QUEUES] = "multi-queue-max-queues",
+    [KEY_MULTICAST] = "feature-multicast-control",
+    [KEY_MULTICAST_ANY_TIME] = "feature-dynamic-multicast-control",
 };
 
 static bool parse_mac(const char *text, uint8_t mac[6])
@@ -117,6 +121,9 @@ static int read_features(struct netfront *nf, struct keys *keys)
     features->gso_tcpv6 = features->sg && number[KEY_GSO_TCPV6];
     features->csum_ipv4 = offload;
     features->csum_ipv6 = offload && number[KEY_IPV6_CSUM];
+    features->multicast =
+        nf->config.multicast &&
+        netfront_multicast_offered(number[KEY_MULTICAST], number[KEY_MULTICAST_ANY_TIME]);
     nf->split_channels = number[KEY_SPLIT];
     nf->n_queues = number[KEY_QUEUES] < nf->config.queues_max ? (unsigned)number[KEY_QUEUES]
                                                               : nf->config.queues_max;
@@ -171,6 +178,8 @@ static int write_offer(struct netfront *nf, struct keys *keys)
     keys_put_number(keys, path, "feature-gso-tcpv6", offload);
     keys_put_number(keys, path, "feature-no-csum-offload", !offload);
     keys_put_number(keys, path, "feature-ipv6-csum-offload", offload);
+    if (nf->config.multicast)
+        keys_put_number(keys, path, NETFRONT_MULTICAST_KEY, nf->features.multicast);
     put_queues(nf, keys);
     return keys_write(keys);
 }
@@ -233,6 +242,11 @@ static bool release(struct front *front, bool last)
     return true;
 }
 
+static void errand(struct front *front)
+{
+    netfront_multicast_tell(netfront_of(front));
+}
+
 static void changed(struct front *front)
 {
     netfront_signal(netfront_of(front));
@@ -247,6 +261,7 @@ static const struct front_driver driver = {
     .attached = attached,
     .release = release,
     .changed = changed,
+    .errand = errand,
 };
 
 /* For the user */

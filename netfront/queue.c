@@ -56,7 +56,8 @@ int netfront_queue_init(struct netfront *nf, struct netfront_queue *queue)
 static bool any_mapped(const struct ring_ids *ids)
 {
     for (unsigned id = 0; id < ids->n && ids->slots; id++)
-        if (ids->slots[id].item && gnttab_mapped(ids->slots[id].ref))
+        if (ids->slots[id].item && ids->slots[id].ref != NO_PAGE &&
+            gnttab_mapped(ids->slots[id].ref))
             return true;
     return false;
 }
@@ -77,7 +78,7 @@ static void free_in_flight(struct netfront *nf, struct ring_ids *ids)
 {
     for (unsigned id = 0; id < ids->n && ids->slots; id++) {
         struct ring_slot slot;
-        if (!ring_ids_take(ids, id, &slot))
+        if (!ring_ids_take(ids, id, &slot) || slot.ref == NO_PAGE)
             continue;
         struct netbuf *piece = slot.item;
         piece->piece = NULL; /* each piece has an id of its own */

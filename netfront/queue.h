@@ -14,6 +14,9 @@
 /* Every backend takes this many slots for a packet: xen/io/netif.h, XEN_NETIF_NR_SLOTS_MIN. */
 #define SLOTS_MAX 18
 
+#define NO_PAGE                0 /* a grant that is none, as xen/io/netif.h uses it */
+#define NETFRONT_MULTICAST_KEY "request-multicast-control"
+
 struct netfront_queue {
     struct netfront *nf;
 
@@ -75,5 +78,16 @@ void netfront_queue_refill(struct netfront_queue *queue);
 
 /** Free what the backend has sent. @return false after a fault. */
 bool netfront_queue_reap(struct netfront_queue *queue);
+
+/* multicast.c */
+
+/** The backend's two offers: it filters, and can be asked to and not to at any time. */
+bool netfront_multicast_offered(bool filters, bool any_time);
+
+/** The backend took no more addresses. */
+void netfront_multicast_refused(struct netfront *nf);
+
+/** Tell it whether it is to filter. May wait. */
+void netfront_multicast_tell(struct netfront *nf);
 
 #endif

@@ -343,6 +343,9 @@ static void look(struct port_work *work)
     struct front *front = CONTAINER_OF(work, struct front, work);
 
     front->looking = true;
+    if (front->on_errand && front->state == FRONT_CONNECTED)
+        front->driver->errand(front);
+    front->on_errand = false;
     while (front->state != FRONT_GONE && look_once(front))
         ;
     front->looking = false;
@@ -461,5 +464,11 @@ void front_fault(struct front *front, const char *what)
         return;
     front->faulty = true;
     port_log("%s: backend fault: %s; it is disconnected", front->path, what);
+    port_work(&front->work);
+}
+
+void front_errand(struct front *front)
+{
+    front->on_errand = true;
     port_work(&front->work);
 }

@@ -43,6 +43,7 @@ static err_t init_netif(struct netif *netif)
     netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET |
                    NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
     transmit_init(netif);
+    groups_watch(netif);
     netif->hostname = app_name;
     return ERR_OK;
 }
@@ -67,6 +68,8 @@ static void link_up(struct interface *interface)
         interface->features.mtu = 1280; /* IPv6's least */
     limit_mss(interface->features.mtu);
     transmit_set_mtu(interface);
+    interface->connections = netfront_stats(interface->nf)->connections;
+    groups_tell_all(interface);
     netif_set_link_up(netif);
     if (interface->connecting) {
         interface->connecting = false;
@@ -77,11 +80,12 @@ static void link_up(struct interface *interface)
 static void look_at_link(struct interface *interface)
 {
     bool up = netfront_link(interface->nf) == NETFRONT_UP;
+    bool another = interface->connections != netfront_stats(interface->nf)->connections;
 
+    if (netif_is_link_up(&interface->netif) && (!up || another))
+        netif_set_link_down(&interface->netif);
     if (up && !netif_is_link_up(&interface->netif))
         link_up(interface);
-    else if (!up && netif_is_link_up(&interface->netif))
-        netif_set_link_down(&interface->netif);
 }
 
 static void changed(void *arg)
@@ -114,7 +118,7 @@ static void open_one(unsigned number)
         return;
     }
     interface->features.mtu = 1500;
-    const struct netfront_config config = {.rx_buffers = choose_rx_buffers()};
+    const struct netfront_config config = {.rx_buffers = choose_rx_buffers(), .multicast = true};
     int error = netfront_open(number, &config, changed, NULL, &interface->nf);
     if (error) {
         port_log("vif%u: %s", number, strerror(-error));

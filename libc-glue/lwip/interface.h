@@ -30,7 +30,8 @@ struct interface {
     struct netfront_features features;
     unsigned n_queues;
     struct interface_config config;
-    bool connecting; /* it never had a backend yet */
+    bool connecting;      /* it never had a backend yet */
+    uint64_t connections; /* the one that lwIP knows of */
     struct netbuf *kept[INTERFACE_KEPT];
     unsigned n_kept;
 };
@@ -42,5 +43,11 @@ struct interface {
  * @return false when there was nothing.
  */
 bool receive_burst(struct interface *interface, bool *more);
+
+/** Tell the backend of the multicast groups that come and go. groups.c */
+void groups_watch(struct netif *netif);
+
+/** Tell a new connection of those that there are. */
+void groups_tell_all(struct interface *interface);
 
 #endif

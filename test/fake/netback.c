@@ -380,6 +380,23 @@ bool fake_netback_tx_take(unsigned number, struct fake_packet *packet)
     return true;
 }
 
+bool fake_netback_tx_take_multicast(unsigned number, uint16_t *id, uint8_t *type, uint8_t mac[6])
+{
+    struct fake_netback_queue *queue = &fake_netback.queues[number];
+    const netif_tx_request_t *request = tx_request(queue);
+
+    if (!request)
+        return false;
+    const struct netif_extra_info *extra = tx_request(queue);
+    check(request->flags == NETTXF_extra_info && !request->gref && !request->size && extra &&
+              !extra->flags,
+          "no request without a packet");
+    *id = request->id;
+    *type = extra->type;
+    memcpy(mac, extra->u.mcast.addr, sizeof(extra->u.mcast.addr));
+    return true;
+}
+
 void fake_netback_tx_put(unsigned number, uint16_t id, int status)
 {
     struct fake_netback_queue *queue = &fake_netback.queues[number];

@@ -110,6 +110,9 @@ struct fake_packet {
 /** Take a packet; fails the test when it breaks the protocol. @return false when there is none. */
 bool fake_netback_tx_take(unsigned queue, struct fake_packet *packet);
 
+/** The same for a request that tells of a multicast address; its extra info's type and address. */
+bool fake_netback_tx_take_multicast(unsigned queue, uint16_t *id, uint8_t *type, uint8_t mac[6]);
+
 void fake_netback_tx_put(unsigned queue, uint16_t id, int status);
 bool fake_netback_tx_push(unsigned queue);
 

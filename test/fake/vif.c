@@ -9,6 +9,7 @@
 
 #define SLOTS_MAX   18
 #define WAITING_MAX 64
+#define MACS_MAX    64
 
 struct fake_vif fake_vif = {
     .features = {.n_queues = 1,
@@ -17,6 +18,7 @@ struct fake_vif fake_vif = {
                  .gso_tcpv6 = true,
                  .csum_ipv4 = true,
                  .csum_ipv6 = true,
+                 .multicast = true,
                  .mtu = 1500,
                  .mac = {0x00, 0x16, 0x3e, 0x01, 0x02, 0x03}},
 };
@@ -26,6 +28,10 @@ static struct {
     void *arg;
     struct netbuf *waiting[WAITING_MAX];
     unsigned n_waiting;
+    bool connected;
+    struct netfront_stats stats;
+    uint8_t macs[MACS_MAX][6]; /* multicast addresses that it was told of */
+    unsigned n_macs;
 } vif;
 
 struct netbuf *netbuf_alloc(void)
@@ -64,6 +70,16 @@ int netfront_list(unsigned *numbers, size_t max)
     return 1;
 }
 
+/* Each connection is a new one. */
+static void look_at_link(void)
+{
+    if (fake_vif.link == NETFRONT_UP && !vif.connected) {
+        vif.stats.connections++;
+        vif.n_macs = 0;
+    }
+    vif.connected = fake_vif.link == NETFRONT_UP;
+}
+
 int netfront_open(unsigned number, const struct netfront_config *config, void (*on_change)(void *),
                   void *arg, struct netfront **opened)
 {
@@ -71,6 +87,7 @@ int netfront_open(unsigned number, const struct netfront_config *config, void (*
     (void)config;
     vif.on_change = on_change;
     vif.arg = arg;
+    look_at_link();
     *opened = (struct netfront *)&vif;
     return 0;
 }
@@ -79,6 +96,7 @@ void netfront_close(struct netfront *nf)
 {
     (void)nf;
     vif.on_change = NULL;
+    vif.connected = false;
     for (unsigned i = 0; i < vif.n_waiting; i++)
         netbuf_free(vif.waiting[i]);
     vif.n_waiting = 0;
@@ -96,8 +114,33 @@ const struct netfront_features *netfront_features(const struct netfront *nf)
     return &fake_vif.features;
 }
 
+const struct netfront_stats *netfront_stats(const struct netfront *nf)
+{
+    (void)nf;
+    return &vif.stats;
+}
+
+/* An address is told of once, until it is taken back. */
+void netfront_multicast(struct netfront *nf, const uint8_t mac[6], bool join)
+{
+    unsigned at = 0;
+
+    (void)nf;
+    while (at < vif.n_macs && memcmp(vif.macs[at], mac, 6) != 0)
+        at++;
+    if (join == (at < vif.n_macs))
+        fake_fail("an address is told of %s", join ? "twice" : "that was not");
+    if (!join)
+        memcpy(vif.macs[at], vif.macs[--vif.n_macs], 6);
+    else if (vif.n_macs < MACS_MAX)
+        memcpy(vif.macs[vif.n_macs++], mac, 6);
+    else
+        fake_vif.features.multicast = false;
+}
+
 void fake_vif_changed(void)
 {
+    look_at_link();
     if (vif.on_change)
         vif.on_change(vif.arg);
 }

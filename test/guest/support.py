@@ -5,11 +5,19 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
 import subprocess
+import sys
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("SPRAT_BUILD", ROOT / "build"))
+
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from spratlib import debtree  # noqa: E402  # pylint: disable=wrong-import-position
+
 TIMEOUT_S = 240  # of one command: machines are emulated, and shared
 
 
@@ -52,3 +60,13 @@ def console(name):
 def cpu_ns(name):
     """Return the CPU time that Xen accounts to a guest, in ns."""
     return int(re.search(r"cpu-ns (\d+)", dom0(f"lab-dominfo $(xl domid {name})"))[1])
+
+
+def bring(place, packages, programs):
+    """Put programs of Debian packages into a folder of dom0; return what a command begins with."""
+    tree = debtree.make(packages, lambda line: print(line, file=sys.stderr))
+    with tempfile.TemporaryDirectory(dir=BUILD) as stage:
+        for name, path in debtree.alone(tree, programs).items():
+            shutil.copy(path, pathlib.Path(stage, name))
+        dom0(f"rm -rf {place}; cp -r {shlex.quote(stage)} {place} && chmod 755 {place}/*")
+    return f"{place}/{debtree.LOADER} --library-path {place} {place}/"

@@ -3,28 +3,20 @@
 bridge of its own. Groups, raw sockets, interfaces that come and go, a static address by xl's
 ip=."""
 
-import pathlib
 import re
 import shlex
-import shutil
-import sys
-import tempfile
 import unittest
 
-from support import BUILD, ROOT, console, dom0, eventually
-
-sys.path.insert(0, str(ROOT / "scripts"))
-
-from spratlib import debtree  # noqa: E402  # pylint: disable=wrong-import-position
+from support import BUILD, bring, console, dom0, eventually
 
 PLACE = "/tmp/addresses"
-RUN = f"{PLACE}/{debtree.LOADER} --library-path {PLACE} {PLACE}"
 BRIDGE = "xenbr7"
 SERVER = "10.7.0.1"
 MAC = "00:16:3e:07:00:01"
 AUTOMATIC6 = "fd07::216:3eff:fe07:1"  # SLAAC makes it of the MAC
 STATIC = "10.7.0.80"
 NAME = "addresses"
+programs = {}
 DNSMASQ = (
     f"--interface={BRIDGE} --bind-interfaces --conf-file=/dev/null --user=root --no-resolv"
     f" --no-hosts --pid-file={PLACE}/pid --dhcp-leasefile={PLACE}/leases --enable-ra"
@@ -48,17 +40,12 @@ def pings(address):
 
 def setUpModule():
     """Make the bridge; start dnsmasq from its Debian packages, and the guest."""
-    tree = debtree.make(["dnsmasq-base", "netcat-openbsd"],
-                        lambda line: print(line, file=sys.stderr))  # fmt: skip
-    with tempfile.TemporaryDirectory(dir=BUILD) as stage:
-        for name, path in debtree.alone(tree, ["dnsmasq", "nc.openbsd"]).items():
-            shutil.copy(path, pathlib.Path(stage, name))
-        dom0(f"cp -r {shlex.quote(stage)} {PLACE} && chmod 755 {PLACE}/*")
+    programs["run"] = bring(PLACE, ["dnsmasq-base", "netcat-openbsd"], ["dnsmasq", "nc.openbsd"])
     dom0(f"brctl addbr {BRIDGE} && echo 0 >/proc/sys/net/ipv6/conf/{BRIDGE}/accept_dad &&"
          f" ip addr add {SERVER}/24 dev {BRIDGE} && ip addr add fd07::1/64 dev {BRIDGE} &&"
          f" ip link set {BRIDGE} up &&"
          f" ip route add 239.7.0.0/16 dev {BRIDGE}")  # fmt: skip
-    dom0(f"{RUN}/dnsmasq {DNSMASQ}")
+    dom0(f"{programs['run']}dnsmasq {DNSMASQ}")
     create(NAME, f"mac={MAC}", f"{SERVER} both.example nobody.example")
     eventually(lambda: "listening" in console(NAME))
 
@@ -97,7 +84,7 @@ class Groups(unittest.TestCase):
 
     def send(self, address, text):
         """Send a datagram to a group."""
-        dom0(f"echo -n {text} | {RUN}/nc.openbsd -u -q 0 -w 1 {address} 7000")
+        dom0(f"echo -n {text} | {programs['run']}nc.openbsd -u -q 0 -w 1 {address} 7000")
 
     def test_a_joined_group_is_heard_and_no_other(self):
         self.send("239.7.7.8", "stranger")
@@ -106,6 +93,15 @@ class Groups(unittest.TestCase):
         self.send(f"ff02::7777%{BRIDGE}", "six")
         eventually(lambda: "heard six" in console(NAME), 20)
         self.assertNotIn("stranger", console(NAME))
+
+    def test_the_backend_keeps_other_groups_from_the_guest(self):
+        dropped = f"cat /sys/class/net/vif$(xl domid {NAME}).0/statistics/tx_dropped"
+        before, n = int(dom0(dropped)), 20
+        stranger = shlex.quote(str(BUILD / "test/guest/stranger"))
+        dom0(f"modprobe tun; {stranger} {BRIDGE} 239.7.7.9 7000 another {n}"
+             f" && {stranger} {BRIDGE} 239.7.7.7 7000 near 1")  # fmt: skip
+        eventually(lambda: "heard near" in console(NAME), 20)
+        self.assertGreaterEqual(int(dom0(dropped)), before + n)
 
 
 class Plugging(unittest.TestCase):

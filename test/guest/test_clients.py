@@ -6,17 +6,12 @@ import os
 import pathlib
 import re
 import shlex
-import shutil
 import subprocess
-import sys
 import tempfile
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
-
-from spratlib import cpio, debtree  # noqa: E402  # pylint: disable=wrong-import-position
-from support import BUILD, dom0, sprat  # noqa: E402  # pylint: disable=wrong-import-position
+from support import BUILD, ROOT, bring, dom0, sprat  # isort: skip (it finds spratlib)
+from spratlib import cpio
 
 PAGES = ROOT / "examples/httpd/www"
 CURL_S = "30"
@@ -28,7 +23,7 @@ SIX = {address: f"fd00::{address.rpartition('.')[2]}" for address in (HTTPD, DNS
 CLIENTS = ("dig", "iperf", "nc.openbsd")
 PLACE = f"/tmp/clients-{os.getpid()}"  # in dom0
 
-guests = {}
+guests, clients = {}, {}
 
 
 def start(name, address, ready=None):
@@ -45,12 +40,7 @@ def start(name, address, ready=None):
 
 def setUpModule():
     """Bring the clients into dom0, start the guests."""
-    tree = debtree.make(["bind9-dnsutils", "iperf", "netcat-openbsd"],
-                        lambda line: print(line, file=sys.stderr))  # fmt: skip
-    with tempfile.TemporaryDirectory(dir=BUILD) as stage:
-        for name, path in debtree.alone(tree, CLIENTS).items():
-            shutil.copy(path, pathlib.Path(stage, name))
-        dom0(f"cp -r {shlex.quote(stage)} {PLACE} && chmod 755 {PLACE}/*")
+    clients["run"] = bring(PLACE, ["bind9-dnsutils", "iperf", "netcat-openbsd"], CLIENTS)
     start("httpd", HTTPD, "serving")
     start("dns", DNS, "serving")
     start("echo", ECHO)
@@ -67,7 +57,7 @@ def tearDownModule():
 
 def client(name):
     """Return the start of a command in dom0 that runs a client."""
-    return f"{LIMIT} {PLACE}/{debtree.LOADER} --library-path {PLACE} {PLACE}/{name}"
+    return f"{LIMIT} {clients['run']}{name}"
 
 
 class Http(unittest.TestCase):

@@ -40,6 +40,8 @@ struct netfront_stats {
 struct netfront_config {
     unsigned rx_buffers; /**< pages posted for receiving, over all queues; 0 is 64 */
     unsigned queues_max; /**< 0 is 1 */
+    /** The user tells of the multicast addresses that it listens to: netfront_multicast(). */
+    bool multicast;
     /** The user fills in and checks every checksum, and takes packets of one piece only. */
     bool no_offload;
 };
@@ -50,6 +52,7 @@ struct netfront_features {
     bool sg; /**< packets of more than one piece */
     bool gso_tcpv4, gso_tcpv6;
     bool csum_ipv4, csum_ipv6; /**< NETBUF_CSUM_BLANK may be sent */
+    bool multicast; /**< only frames to addresses that netfront_multicast() told of come in */
     unsigned mtu;
     uint8_t mac[6];
 };
@@ -102,6 +105,12 @@ SPRAT_API unsigned netfront_receive(struct netfront *nf, unsigned queue, struct 
  */
 SPRAT_API unsigned netfront_transmit(struct netfront *nf, unsigned queue, struct netbuf **packets,
                                      unsigned n);
+
+/**
+ * Let multicast frames to an address in, or no more. Each connection begins with none. Without
+ * features.multicast all are let in, and so they are from when the backend can't take one more.
+ */
+SPRAT_API void netfront_multicast(struct netfront *nf, const uint8_t mac[6], bool join);
 
 /** Packets of one piece that netfront_transmit() would take now. */
 SPRAT_API unsigned netfront_room(const struct netfront *nf, unsigned queue);

@@ -60,6 +60,8 @@ struct front_driver {
     bool (*release)(struct front *front, bool last);
     /** The state is another one. */
     void (*changed)(struct front *front);
+    /** After front_errand(). May be NULL. */
+    void (*errand)(struct front *front);
     /** The backend showed Connected once more: what it offers may be different. May be NULL. */
     void (*offered)(struct front *front);
 };
@@ -83,6 +85,7 @@ struct front {
     bool backend_left; /**< the state in which it was disconnected */
     bool state_fired;  /**< the backend wrote its state since it was last read */
     bool asked;        /**< a backend that has closed to start again */
+    bool on_errand;    /**< the driver's errand() is to be called */
 };
 
 /** Numbers of the devices of a kind that the toolstack gave. @return how many, or -errno. */
@@ -105,6 +108,9 @@ void front_close(struct front *front, uint64_t deadline_ns);
  * @param what  in a few words: "tx id not in flight".
  */
 void front_fault(struct front *front, const char *what);
+
+/** Have the driver's errand() called, when the device is connected then. Callable anywhere. */
+void front_errand(struct front *front);
 
 /** A key of the backend's as a number; `otherwise` when it is missing or none. */
 uint64_t front_backend_number(struct front *front, const char *key, uint64_t otherwise);
