@@ -27,7 +27,7 @@
 #define BACKLOG     128
 #define CLIENTS_MAX 1024
 #define READ_BYTES  16384
-#define OUT_MAX     (4u << 20) /* bytes: who reads no answers is not asked what he wants */
+#define OUT_MAX     (256u << 10) /* bytes: who reads no answers is not asked what he wants */
 
 struct client {
     int fd;

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""examples/kv as its clients see it: redis-cli and redis-benchmark of Debian, and requests that
+these never send. One guest, in the lab that $SPRAT_LAB names."""
+
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from spratlib import debtree  # noqa: E402  # pylint: disable=wrong-import-position
+from support import BUILD, sprat  # noqa: E402  # pylint: disable=wrong-import-position
+
+ADDRESS = "10.0.0.163"
+IMAGE = BUILD / "examples/kv/kv.img"
+TIMEOUT_S = 100
+MIB = 1 << 20
+
+
+class Server:
+    """The guest, the way to it, and the tools; all of the module's tests share one."""
+
+    guest = port = tools = None
+
+    @classmethod
+    def start(cls):
+        """Start the guest on the disk as it is."""
+        done = sprat("guest", "start", "--ready", "kv:", "--timeout", "120", "kv", "--",
+                     f"sprat.ip={ADDRESS}/24")  # fmt: skip
+        done.check_returncode()
+        cls.guest = done.stdout.strip()
+
+    @classmethod
+    def destroy(cls):
+        """Destroy it."""
+        sprat("lab", "exec", "--", "xl", "destroy", cls.guest)
+
+    @classmethod
+    def tool(cls, name, *words, stdin=""):
+        """Run a tool of redis; return its output."""
+        command = [f"{cls.tools}/{debtree.LOADER}", "--library-path", cls.tools,
+                   f"{cls.tools}/{name}", "-p", cls.port, *words]  # fmt: skip
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False,
+                              timeout=TIMEOUT_S)  # fmt: skip
+        if done.returncode:
+            raise AssertionError(f"{name} ended with {done.returncode}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+
+def setUpModule():
+    """Make a disk, start the guest, unpack the tools."""
+    with IMAGE.open("wb") as file:
+        file.truncate(64 * MIB)
+    environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
+    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", IMAGE], check=True, env=environment)
+    Server.start()
+    unittest.addModuleCleanup(Server.destroy)
+    done = sprat("guest", "forward", f"{ADDRESS}:6379")
+    done.check_returncode()
+    Server.port = done.stdout.strip().rpartition(":")[2]
+    tree = debtree.make(["redis-tools"], lambda line: print(line, file=sys.stderr))
+    Server.tools = tempfile.mkdtemp(dir=BUILD)
+    unittest.addModuleCleanup(shutil.rmtree, Server.tools)
+    for name, path in debtree.alone(tree, ["redis-cli", "redis-benchmark"]).items():
+        shutil.copy(path, pathlib.Path(Server.tools, name))
+
+
+class Tools(unittest.TestCase):
+    """Debian's redis-tools."""
+
+    def ask(self, *lines):
+        """Have redis-cli send commands; return the answers, line by line."""
+        return Server.tool("redis-cli", stdin="\n".join([*lines, ""])).split("\n")[:-1]
+
+    def test_commands_are_answered_as_redis_does(self):
+        exchanges = (
+            ("SET a 1", "OK"), ("SET a 2 NX", ""), ("GET a", "1"), ("INCR a", "2"),
+            ("INCRBY a 40", "42"), ("SET b 'two words' EX 1000", "OK"), ("PERSIST b", "1"),
+            ("TTL b", "-1"), ("EXPIRE b 0", "1"), ("GET b", ""), ("SET b x", "OK"),
+            ("STRLEN b", "1"), ("EXISTS a b c", "2"), ("TYPE b", "string"), ("INCR b",
+             "ERR value is not an integer or out of range"), ("DEL a b c", "2"), ("GET a", ""),
+            ("TYPE b", "none"), ("GET", "ERR wrong number of arguments for 'GET' command"),
+            ("NONSENSE", "ERR unknown command"),
+        )  # fmt: skip
+        answers = [line for line in self.ask(*(request for request, _ in exchanges))]
+        # redis-cli puts an empty line behind an error.
+        for request, answer in exchanges:
+            self.assertEqual((request, answers.pop(0)), (request, answer))
+            if answer.startswith("ERR"):
+                self.assertEqual(answers.pop(0), "")
+        self.assertIn("redis_version:", "".join(self.ask("INFO")))
+
+    def test_many_at_a_time(self):
+        requests = "".join(f"*3\r\n$3\r\nSET\r\n$8\r\nkey-{i:04}\r\n$5\r\nvalue\r\n"
+                           for i in range(2000))  # fmt: skip
+        said = Server.tool("redis-cli", "--pipe", stdin=requests)
+        self.assertIn("errors: 0, replies: 2000", said)
+        self.assertEqual(len(self.ask("KEYS key-1*")), 1000)
+
+    def test_the_benchmark_runs(self):
+        tests = ("ping_inline", "ping_mbulk", "set", "get", "incr", "mset")
+        said = Server.tool("redis-benchmark", "-q", "--csv", "-n", "200", "-c", "8", "-P", "4",
+                           "-t", ",".join(tests))  # fmt: skip
+        rows = re.findall(r'(?m)^"[A-Z_ ()0-9a-z]+","([0-9.]+)"', said)
+        self.assertEqual(len(rows), len(tests), said)
+        self.assertTrue(all(float(row) > 0 for row in rows))
+
+    def test_what_was_answered_is_there_after_a_restart(self):
+        self.assertEqual(self.ask("SET kept here", "SET gone 1", "DEL gone"), ["OK", "OK", "1"])
+        Server.destroy()
+        Server.start()
+        self.assertEqual(self.ask("GET kept", "EXISTS gone"), ["here", "0"])
+
+
+class Protocol(unittest.TestCase):
+    """Requests that no tool sends."""
+
+    def setUp(self):
+        self.connection = socket.create_connection(("127.0.0.1", int(Server.port)), TIMEOUT_S)
+        self.addCleanup(self.connection.close)
+        self.file = self.connection.makefile("rb")
+        self.addCleanup(self.file.close)
+
+    def send(self, data):
+        """Send all of it."""
+        self.connection.sendall(data)
+
+    def assert_answered(self, data):
+        """That comes."""
+        self.assertEqual(self.file.read(len(data)), data)
+
+    def test_words_on_a_line_are_a_request(self):
+        self.send(b"SET line 1\r\n\r\n  GET\tline \nPING\n")
+        self.assert_answered(b"+OK\r\n$1\r\n1\r\n+PONG\r\n")
+
+    def test_a_request_may_come_byte_by_byte(self):
+        for byte in b"*3\r\n$3\r\nSET\r\n$2\r\nbb\r\n$4\r\n\r\n\0\xff\r\n*2\r\n$3\r\nGET\r\n$2\r\nbb\r\n":
+            self.send(bytes([byte]))
+        self.assert_answered(b"+OK\r\n$4\r\n\r\n\0\xff\r\n")
+
+    def test_many_requests_may_come_at_once(self):
+        self.send(b"".join(b"SET n%d %d\r\nGET n%d\r\n" % (i, i, i) for i in range(500)))
+        for i in range(500):
+            self.assert_answered(b"+OK\r\n$%d\r\n%d\r\n" % (len(str(i)), i))
+
+    def test_empty_requests_are_none(self):
+        self.send(b"*0\r\n*-1\r\n*-5\r\n\r\nPING\r\n")
+        self.assert_answered(b"+PONG\r\n")
+
+    def test_what_cant_be_a_request_ends_the_connection(self):
+        refused = {
+            b"*1\r\n$-1\r\n": b"invalid bulk length",
+            b"*1\r\n$-9223372036854775808\r\n": b"invalid bulk length",
+            b"*1\r\n$1048577\r\n": b"invalid bulk length",
+            b"*1\r\n$99999999999999999999\r\n": b"invalid bulk length",
+            b"*1\r\n$x\r\n": b"invalid bulk length",
+            b"*1\r\n$\r\n": b"invalid bulk length",
+            b"*1\r\n:1\r\n": b"invalid bulk length",
+            b"*1025\r\n": b"invalid multibulk length",
+            b"*9223372036854775807\r\n": b"invalid multibulk length",
+            b"*x\r\n": b"invalid multibulk length",
+            b"*1\r\n$4\r\nPINGPONG\r\n": b"longer than it said",
+            b"x" * 70000: b"too big",
+        }  # fmt: skip
+        for request, why in refused.items():
+            with socket.create_connection(("127.0.0.1", int(Server.port)), TIMEOUT_S) as one:
+                one.sendall(b"PING\r\n" + request)
+                said = b"".join(iter(lambda one=one: one.recv(4096), b""))
+                self.assertTrue(said.startswith(b"+PONG\r\n-ERR Protocol error"), said)
+                self.assertIn(why, said)
+        self.send(b"PING\r\n")  # of others nothing ends
+        self.assert_answered(b"+PONG\r\n")
+
+    def test_large_values_wait_for_who_reads_slowly(self):
+        value = os.urandom(MIB)
+        self.send(b"*3\r\n$3\r\nSET\r\n$5\r\nlarge\r\n$%d\r\n%s\r\n" % (MIB, value))
+        self.assert_answered(b"+OK\r\n")
+        # More answers than the server has memory for: it takes requests as they are read.
+        self.send(b"GET large\r\n" * 20 + b"DEL large\r\n")
+        for _ in range(20):
+            self.assert_answered(b"$%d\r\n" % MIB + value + b"\r\n")
+        self.assert_answered(b":1\r\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
