@@ -14,6 +14,7 @@ from spratlib.errors import SpratError
 
 CMDLINE_MAX = 1023  # start_info.cmd_line of the Xen ABI has 1024 bytes, with the NUL
 SKIPPED_FOLDERS = {"CMakeFiles"}
+BUILD_MARK = "CMakeCache.txt"
 
 _TOKEN = re.compile(
     r"""(?P<space>[ \t\r]+|\#[^\n]*|\\\n)
@@ -50,11 +51,13 @@ def find(name):
 
 
 def list_all(build):
-    """Return the paths of all cfg files under the folder `build`."""
+    """Return the paths of all cfg files under the folder `build`, but for those of other builds
+    in it, as scripts/fuzz makes one."""
     found = []
     for folder, subfolders, files in os.walk(build):
         skipped = SKIPPED_FOLDERS | ({paths.lab_folder().name} if folder == str(build) else set())
-        subfolders[:] = sorted(s for s in subfolders if s not in skipped and s[0] != ".")
+        subfolders[:] = sorted(s for s in subfolders if s not in skipped and s[0] != "."
+                               and not pathlib.Path(folder, s, BUILD_MARK).exists())  # fmt: skip
         found += [pathlib.Path(folder, file) for file in sorted(files) if file.endswith(".cfg")]
     return found
 

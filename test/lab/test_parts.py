@@ -65,6 +65,17 @@ class CfgTest(unittest.TestCase):
             guest_cfg.command_line({}, ["a\nb"])
 
 
+class FindTest(InFolder):
+    def test_guests_of_another_build_inside_are_left_out(self):
+        for name in ("a.cfg", "examples/b.cfg", "fuzz/examples/b.cfg", "fuzz/CMakeCache.txt",
+                     "CMakeCache.txt", "CMakeFiles/c.cfg"):  # fmt: skip
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        found = guest_cfg.list_all(str(self.folder))
+        self.assertEqual([path.name for path in found], ["a.cfg", "b.cfg"])
+
+
 class ImageTest(InFolder):
     def refuses(self, data, pattern):
         path = self.folder / "image"
