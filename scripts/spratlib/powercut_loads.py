@@ -6,6 +6,7 @@ import io
 import os
 import random
 import re
+import shutil
 import socket
 import threading
 import time
@@ -16,6 +17,10 @@ from spratlib.errors import SpratError
 START_TIMEOUT_S = 300
 SAID_MAX = 2000  # characters of what a guest said, in a complaint
 EARLY_S = 1.0  # a guest has started by then
+# In dom0: forget what a guest said ($0 has it), and start another one.
+CREATE = 'rm -f "$0"; exec xl create -q -e "$@"'
+# Take the power of guest $1; print what it has said. It may be gone already.
+DESTROY = 'xl destroy "$1" 2>/dev/null; cat "$0" 2>/dev/null; :'
 DISK_SPEC = "format=raw,vdev=xvda,access=rw,backendtype=phy,script=block"
 
 KV_ADDRESS = "10.0.0.99"
@@ -40,14 +45,21 @@ class Load:
         self.device = device
         self.chance = chance
         self.name = f"powercut-{os.urandom(4).hex()}"
+        self.log = f"/var/log/xen/console/guest-{self.name}.log"  # in dom0
+        self.alive = False
         self.n_acknowledged = 0
         self.cfg = guest_cfg.find(self.image)
+        # A copy: it may be built anew meanwhile.
+        self.kernel = folder / f"{self.image}.xen"
+        shutil.copyfile(self.cfg.parent / guest_cfg.parse(self.cfg.read_text())["kernel"],
+                        self.kernel)  # fmt: skip
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.destroy()
+        if self.alive:
+            self.destroy()
 
     def settings(self):
         """Return what its cfg says besides, as xl create takes it."""
@@ -62,18 +74,18 @@ class Load:
         self.create()
         time.sleep(self.chance.uniform(0, EARLY_S))
         self.destroy()
-        self.take_account()
 
-    def take_account(self):
+    def take_account(self, said):
         """The guest is gone: what has it acknowledged of which nobody knows yet?"""
 
     def create(self):
         """Start the guest."""
         spec = f"{DISK_SPEC},target={self.device}"
-        self.lab.output_of(["rm", "-f", self.log_path()])
-        settings = {"name": self.name, "on_crash": "preserve", **self.settings()}
+        settings = {"name": self.name, "kernel": str(self.kernel), "on_crash": "preserve",
+                    **self.settings()}  # fmt: skip
         words = [f"{key}={guest_cfg.quote(value)}" for key, value in settings.items()]
-        self.lab.output_of(["xl", "create", "-q", "-e", str(self.cfg), *words,
+        self.alive = True
+        self.lab.output_of(["sh", "-c", CREATE, self.log, str(self.cfg), *words,
                             f'disk=["{spec}"]'], START_TIMEOUT_S)  # fmt: skip
 
     def wait_for(self, text):
@@ -81,17 +93,10 @@ class Load:
         return guestconsole.wait_for(self.lab, self.name, text, START_TIMEOUT_S)
 
     def destroy(self):
-        """Take its power. It may be gone already."""
-        command = f"xl destroy {self.name} 2>/dev/null; :"
-        self.lab.output_of(["sh", "-c", command], START_TIMEOUT_S)
-
-    def log_path(self):
-        """Where dom0 keeps what the guest says."""
-        return f"/var/log/xen/console/guest-{self.name}.log"
-
-    def said(self):
-        """Return what the guest has said."""
-        return self.lab.output_of(["sh", "-c", f"cat {self.log_path()} 2>/dev/null; :"])
+        """Take its power."""
+        self.alive = False
+        self.take_account(self.lab.output_of(["sh", "-c", DESTROY, self.log, self.name],
+                                             START_TIMEOUT_S))  # fmt: skip
 
 
 class Kv(Load):
@@ -230,10 +235,9 @@ class Sqlite(Load):
         self.compare()
         time.sleep(seconds)
         self.destroy()
-        self.take_account()
 
-    def take_account(self):
-        rows = [int(row) for row in re.findall(r"(?m)^row (\d+)\r?$", self.said())]
+    def take_account(self, said):
+        rows = [int(row) for row in re.findall(r"(?m)^row (\d+)\r?$", said)]
         if rows:
             self.n_acknowledged += len(rows)
             self.acknowledged = max(rows)
