@@ -184,8 +184,18 @@ void config_apply(struct interface *interface)
         dns_setserver((u8_t)i, &config->dns[i]);
 }
 
+/* The first is the link's own. */
+static bool has_address6(const struct netif *netif)
+{
+    for (s8_t i = 1; i < LWIP_IPV6_NUM_ADDRESSES; i++)
+        if (ip6_addr_isvalid(netif_ip6_addr_state(netif, i)))
+            return true;
+    return false;
+}
+
 bool config_done(const struct interface *interface)
 {
-    return interface->config.ip4 == CONFIG_OFF ||
-           !ip4_addr_isany_val(*netif_ip4_addr(&interface->netif));
+    if (interface->config.ip4 != CONFIG_OFF)
+        return !ip4_addr_isany_val(*netif_ip4_addr(&interface->netif));
+    return interface->config.ip6 == CONFIG_OFF || has_address6(&interface->netif);
 }

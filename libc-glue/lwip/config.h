@@ -21,7 +21,7 @@ void config_read(struct interface *interface);
 /** The link is up for the first time: set addresses, or begin to ask for them. */
 void config_apply(struct interface *interface);
 
-/** Has it the IPv4 address that it shall have? */
+/** Has it the IPv4 address that it shall have, or where it has none, one of IPv6? */
 bool config_done(const struct interface *interface);
 
 #endif

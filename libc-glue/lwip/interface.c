@@ -7,6 +7,7 @@
 
 #include "lwip/dhcp.h"
 #include "lwip/dhcp6.h"
+#include "lwip/dns.h"
 #include "lwip/etharp.h"
 #include "netif/ethernet.h"
 
@@ -249,6 +250,17 @@ bool interface_all_ready(void)
     for (const struct interface *interface = interfaces.first; interface;
          interface = interface->next)
         if (interface->connecting || !config_done(interface))
+            return false;
+    return true;
+}
+
+bool interface_names_known(void)
+{
+    if (!ip_addr_isany(dns_getserver(0)))
+        return true;
+    for (const struct interface *interface = interfaces.first; interface;
+         interface = interface->next)
+        if (interface->config.ip4 == CONFIG_AUTO || interface->config.ip6 == CONFIG_AUTO)
             return false;
     return true;
 }

@@ -25,7 +25,7 @@ unsigned net_more_window, net_more_send_buffer;
 static struct {
     struct port_queue thread, ready;
     bool kicked;
-    bool started_waiting_over; /* nobody waits for addresses any more */
+    bool ready_over, names_over; /* nobody waits for addresses, for name servers any more */
     uint64_t start_ns;
     uint64_t random;
 } net;
@@ -63,16 +63,27 @@ void net_leave(void)
     net_timers_start();
 }
 
-void net_wait_ready(void)
+static void wait_at_start(bool (*is_there)(void), bool *over)
 {
     uint64_t deadline_ns = net.start_ns + READY_WAIT_NS;
 
-    while (!net.started_waiting_over) {
-        if (interface_all_ready() || clock_monotonic() >= deadline_ns)
-            net.started_waiting_over = true;
+    while (!*over) {
+        if (is_there() || clock_monotonic() >= deadline_ns)
+            *over = true;
         else
             port_wait(&net.ready, deadline_ns);
     }
+}
+
+void net_wait_ready(void)
+{
+    wait_at_start(interface_all_ready, &net.ready_over);
+}
+
+void net_wait_names(void)
+{
+    net_wait_ready();
+    wait_at_start(interface_names_known, &net.names_over);
 }
 
 /* A packet to the guest itself: netif.c keeps it until netif_poll(), which the thread calls. */
@@ -114,7 +125,7 @@ static void run(void *arg)
         if (interface_flush_all() || received)
             net_timers_start();
         net_look_after_memory();
-        if (!net.started_waiting_over)
+        if (!net.ready_over || !net.names_over)
             port_wake(&net.ready);
         if (more || net.kicked)
             thread_yield();

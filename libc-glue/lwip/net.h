@@ -31,6 +31,9 @@ void net_leave(void);
  */
 void net_wait_ready(void);
 
+/** The same until a name server is known too, if the network is to tell of one. */
+void net_wait_names(void);
+
 /* interface.c: netfront's interfaces. */
 
 /** Read the command line's options for interfaces: sprat.ip= and sprat.ip6=. */
@@ -47,6 +50,9 @@ bool interface_flush_all(void);
 
 /** See net_wait_ready(). */
 bool interface_all_ready(void);
+
+/** See net_wait_names(). */
+bool interface_names_known(void);
 
 /** Wake the network thread when timers (timers.c) want to run, at the latest. */
 uint64_t net_timers_next(void);

@@ -51,7 +51,7 @@ static int ask(const char *name, u8_t type, ip_addr_t *address)
 {
     struct question question = {0};
 
-    net_wait_ready();
+    net_wait_names();
     net_enter();
     err_t error = dns_gethostbyname_addrtype(name, address, answered, &question, type);
     if (error == ERR_OK)

@@ -3,7 +3,7 @@
  * What a network's servers give a guest: it asks for names, pings its neighbour with a raw socket,
  * listens to two groups, and tells what it finds.
  *
- *     addresses NEIGHBOUR NAME...
+ *     addresses NEIGHBOUR NAME...      NEIGHBOUR: an IPv4 address, or - for none
  */
 #include <netdb.h>
 #include <poll.h>
@@ -96,7 +96,7 @@ int main(int argc, char **argv)
 
     for (int i = 2; i < argc; i++)
         resolve(argv[i]);
-    if (argc > 1)
+    if (argc > 1 && strcmp(argv[1], "-") != 0)
         ping(argv[1]);
     int fd = listen_to_groups();
     puts("listening");

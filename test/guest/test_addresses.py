@@ -21,6 +21,9 @@ DNSMASQ = (
     f"--interface={BRIDGE} --bind-interfaces --conf-file=/dev/null --user=root --no-resolv"
     f" --no-hosts --pid-file={PLACE}/pid --dhcp-leasefile={PLACE}/leases --enable-ra"
     " --dhcp-range=10.7.0.50,10.7.0.60,255.255.255.0,10m --dhcp-range=fd07::,ra-stateless,64"
+    # By DHCPv6 alone: router advertisements tell of no name server.
+    " --dhcp-option=option6:dns-server --dhcp-option=tag:dhcpv6,option6:dns-server,[fd07::1]"
+    f" --log-dhcp --log-facility={PLACE}/log"
     " --host-record=both.example,10.7.0.9,fd07::9 --local=/example/"
 )
 
@@ -77,6 +80,20 @@ class Servers(unittest.TestCase):
 
     def test_a_raw_socket_pings(self):
         self.assertIn(f"{SERVER} answers", console(NAME))
+
+
+class OnlySix(unittest.TestCase):
+    """A guest without IPv4."""
+
+    def test_stateless_dhcpv6_tells_of_the_name_server(self):
+        create("six", "mac=00:16:3e:07:00:06", "sprat.ip=off - both.example")
+        self.addCleanup(dom0, "xl destroy six")
+        eventually(lambda: "listening" in console("six"))
+        self.assertRegex(console("six"), r"both\.example is fd07::9\b")
+        self.assertTrue(pings("fd07::216:3eff:fe07:6"))
+        log = dom0(f"cat {PLACE}/log")
+        self.assertIn("DHCPINFORMATION-REQUEST", log)
+        self.assertRegex(log, r"sent size: *16 option: *23 dns-server *fd07::1")
 
 
 class Groups(unittest.TestCase):
