@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import re
 import subprocess
 import unittest
 
@@ -10,6 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("SPRAT_BUILD", ROOT / "build"))
 ENVIRONMENT = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
 TIMEOUT_S = 200
+SQLITE_FULL = 13
 MIB = 1 << 20
 
 
@@ -82,9 +84,11 @@ class Posix(Disk):
 class Sqlite(Disk):
     """examples/sqlite: its shell."""
 
-    def sql(self, text):
+    def sql(self, *texts, status=0):
         """Run SQL on /data/test.db; return what it answers, line by line."""
-        return self.run_guest(BUILD / "examples/sqlite/sqlite.cfg", "/data/test.db", text).split()
+        said = self.run_guest(BUILD / "examples/sqlite/sqlite.cfg", "/data/test.db", *texts,
+                              status=status)  # fmt: skip
+        return said.splitlines()
 
     def test_database(self):
         """What one guest inserts another one reads."""
@@ -97,6 +101,41 @@ class Sqlite(Disk):
                           "delete from t where a % 2; vacuum; PRAGMA integrity_check;"
                           "select count(*) from t;")  # fmt: skip
         self.assertEqual(answer, ["500|125250|50000", "ok", "250"])
+
+    def test_dump(self):
+        """What .dump writes into a file makes the same database again."""
+        self.make(BUILD / "examples/sqlite/sqlite.img", 32, "-t", "ext4")
+        self.sql("create table t(a integer primary key, b text); create index i on t(b);"
+                 "insert into t select value, hex(randomblob(40)) from generate_series(1, 2000);",
+                 ".output /data/dump.sql", ".dump", ".output", ".open /data/again.db",
+                 ".read /data/dump.sql")  # fmt: skip
+        answer = self.sql("attach '/data/again.db' as again; select count(*) from t;"
+                          "select count(*) from (select * from t except select * from again.t);"
+                          "select count(*) from again.sqlite_schema;")  # fmt: skip
+        self.assertEqual(answer, ["2000", "0", "2"])
+
+    def test_full(self):
+        """A transaction that the disk has no room for is none; one that fits is one."""
+        self.make(BUILD / "examples/sqlite/sqlite.img", 16, "-t", "ext4")
+        answer = self.sql("create table t(b); insert into t values('first');"
+                          "insert into t select randomblob(500000) from generate_series(1, 60);",
+                          status=SQLITE_FULL)  # fmt: skip
+        self.assertIn("database or disk is full", "".join(answer))
+        answer = self.sql("PRAGMA integrity_check; insert into t select randomblob(500000)"
+                          " from generate_series(1, 10); select count(*), sum(length(b)) from t;"
+                          "PRAGMA integrity_check;")  # fmt: skip
+        self.assertEqual(answer, ["ok", "11|5000005", "ok"])
+
+    def test_speedtest(self):
+        """SQLite's own benchmark finds on a disk what it finds in memory."""
+        self.make(BUILD / "examples/sqlite/sqlite.img", 32, "-t", "ext4")
+        hashes = []
+        for database in ("/data/speed.db", ":memory:"):
+            said = self.run_guest(BUILD / "examples/sqlite/speedtest1.cfg", "--size", "1",
+                                  "--verify", database)  # fmt: skip
+            self.assertIn("TOTAL", said)
+            hashes.append(re.search(r"Verification Hash: .*", said)[0])
+        self.assertEqual(*hashes)
 
 
 if __name__ == "__main__":
