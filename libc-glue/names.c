@@ -108,7 +108,8 @@ static int make(const char *path, mode_t mode, const char *target)
     uint64_t id;
 
     fs_lock();
-    int error = fs_resolve(path, false, &node) == 0 ? -EEXIST : fs_resolve_place(path, &place);
+    int error =
+        fs_resolve(path, false, &node) == 0 ? -EEXIST : fs_resolve_place(path, false, &place);
     const struct fs_changes *changes = error ? NULL : fs_changes(place.dir.fs);
     if (!error && place.slash && !S_ISDIR(mode))
         error = -ENOENT;
@@ -138,7 +139,7 @@ static int resolve_change(const char *path, struct fs_place *place, struct fs_no
     int error = fs_resolve(path, false, node);
 
     if (!error)
-        error = fs_resolve_place(path, place);
+        error = fs_resolve_place(path, false, place);
     if (!error && !fs_changes(place->dir.fs))
         error = -EROFS;
     return error;
@@ -207,7 +208,7 @@ SPRAT_API int rename(const char *from, const char *to)
     fs_lock();
     int error = resolve_change(from, &place, &node);
     if (!error)
-        error = fs_resolve_place(to, &to_place);
+        error = fs_resolve_place(to, false, &to_place);
     if (!error && !S_ISDIR(node.mode) && (place.slash || to_place.slash))
         error = -ENOTDIR;
     if (!error && place.dir.fs != to_place.dir.fs)
@@ -230,7 +231,7 @@ SPRAT_API int link(const char *from, const char *to)
     if (!error && !fs_changes(node.fs))
         error = -EROFS;
     if (!error)
-        error = fs_resolve_place(to, &place);
+        error = fs_resolve_place(to, false, &place);
     if (!error && (node.fs != place.dir.fs || place.slash))
         error = place.slash ? -ENOENT : -EXDEV;
     if (!error)

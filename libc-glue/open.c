@@ -220,7 +220,7 @@ static int find_or_create(const char *path, int flags, mode_t mode, struct fs_no
         return -EEXIST;
     if (error != -ENOENT || !(flags & O_CREAT))
         return error;
-    error = fs_resolve_place(path, &place);
+    error = fs_resolve_place(path, follow, &place);
     if (error)
         return error;
     if (place.slash)
@@ -233,7 +233,7 @@ static int find_or_create(const char *path, int flags, mode_t mode, struct fs_no
                             &node->id);
     node->fs = fs;
     node->mode = S_IFREG;
-    return error == -EEXIST ? -ENOENT : error; /* a link to what is not there */
+    return error;
 }
 
 static int open_path(const char *path, int flags, mode_t mode)

@@ -26,6 +26,7 @@ struct mount {
 };
 
 static struct mount *mounts; /* the last one first */
+static unsigned n_mounted;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 void fs_lock(void)
@@ -71,7 +72,9 @@ bool fs_mount_point(const struct fs_node *dir, unsigned n, struct fs_entry *entr
 int fs_stat(const struct fs_node *node, struct stat *st)
 {
     *st = (struct stat){0};
-    return node->fs->ops->stat(node->fs, node->id, st);
+    int error = node->fs->ops->stat(node->fs, node->id, st);
+    st->st_dev = (dev_t)node->fs->number;
+    return error;
 }
 
 const struct fs_changes *fs_changes(const struct fs *fs)
@@ -228,8 +231,23 @@ int fs_resolve(const char *path, bool follow_last, struct fs_node *node)
     return error;
 }
 
+/* When this name is a symbolic link the walk goes on with what it says. @return 1, 0, -errno. */
+static int follow_name(struct walk *walk, const char *name, size_t len)
+{
+    struct fs_node *here = &walk->at[walk->depth - 1];
+
+    if (walk->depth == DEPTH_MAX)
+        return -ENAMETOOLONG;
+    int error = descend(here, name, len, here + 1);
+    if (!error && S_ISLNK(here[1].mode))
+        error = follow(walk, here + 1);
+    else
+        return error == -ENOENT ? 0 : error;
+    return error ? error : 1;
+}
+
 /* The last name of a path with symbolic links in the middle is not changed by them. */
-int fs_resolve_place(const char *path, struct fs_place *place)
+int fs_resolve_place(const char *path, bool follow_last, struct fs_place *place)
 {
     struct walk *walk;
     const char *name;
@@ -256,6 +274,10 @@ int fs_resolve_place(const char *path, struct fs_place *place)
             error = -ENAMETOOLONG;
         else if (is_dots(name, len) || fs_is_mount_point(here, name, (size_t)len))
             error = -EBUSY;
+        int followed = error || !follow_last ? error : follow_name(walk, name, (size_t)len);
+        if (followed > 0)
+            continue;
+        error = followed;
         if (error)
             break;
         place->dir = *here;
@@ -275,7 +297,7 @@ int fs_mount(struct fs *fs, const char *path)
     int error = path[0] == '/' ? 0 : -EINVAL;
 
     if (!error && path[strspn(path, "/")])
-        error = fs_resolve_place(path, &place);
+        error = fs_resolve_place(path, false, &place);
     else if (!error && mount_at(&place.dir, "", 0))
         error = -EBUSY;
     if (error)
@@ -283,6 +305,7 @@ int fs_mount(struct fs *fs, const char *path)
     struct mount *mount = malloc(sizeof(*mount) + place.len + 1);
     if (!mount)
         return -ENOMEM;
+    fs->number = ++n_mounted;
     *mount = (struct mount){.next = mounts, .fs = fs, .dir = place.dir, .len = place.len};
     memcpy(mount->name, place.name, place.len + 1);
     mounts = mount;

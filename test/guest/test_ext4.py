@@ -70,6 +70,16 @@ class Posix(Disk):
         self.run_test()
         self.run_test("full")
 
+    def test_user(self):
+        """Two disks, and what is large, long or many on them; see ext4_user.c."""
+        more = BUILD / "test/guest/more.img"
+        self.make(more, 16, "-t", "ext2")
+        self.make(BUILD / "test/guest/ext4.img", 64, "-t", "ext4")
+        output = self.run_guest(BUILD / "test/guest/test-ext4-user.cfg")
+        self.assertIn("all passed", output)
+        self.image = more
+        self.check()
+
     def test_refused(self):
         """A disk without a file system: the guest says what to do, and ends."""
         self.make(BUILD / "test/guest/ext4.img", 16, "-t", "ext4")
@@ -79,6 +89,9 @@ class Posix(Disk):
         output = self.run_guest(BUILD / "test/guest/test-ext4.cfg", "sprat.disk.xvda=data",
                                 status=64)  # fmt: skip
         self.assertIn("a disk and a path are needed", output)
+        output = self.run_guest(BUILD / "test/guest/test-ext4.cfg", "sprat.disk.xvda=/data,noatime",
+                                status=64)  # fmt: skip
+        self.assertIn("only ro or rw may follow the path", output)
 
 
 class Sqlite(Disk):

@@ -141,7 +141,8 @@ class Protocol(unittest.TestCase):
         self.assert_answered(b"+OK\r\n$1\r\n1\r\n+PONG\r\n")
 
     def test_a_request_may_come_byte_by_byte(self):
-        for byte in b"*3\r\n$3\r\nSET\r\n$2\r\nbb\r\n$4\r\n\r\n\0\xff\r\n*2\r\n$3\r\nGET\r\n$2\r\nbb\r\n":
+        for byte in (b"*3\r\n$3\r\nSET\r\n$2\r\nbb\r\n$4\r\n\r\n\0\xff\r\n"
+                     b"*2\r\n$3\r\nGET\r\n$2\r\nbb\r\n"):  # fmt: skip
             self.send(bytes([byte]))
         self.assert_answered(b"+OK\r\n$4\r\n\r\n\0\xff\r\n")
 

@@ -76,8 +76,9 @@ struct fs_ops {
 
 struct fs {
     const struct fs_ops *ops;
-    uint64_t root;  /**< its top directory */
-    bool read_only; /**< EROFS, whatever it could change */
+    uint64_t root;   /**< its top directory */
+    bool read_only;  /**< EROFS, whatever it could change */
+    unsigned number; /**< st_dev; given by fs_mount() */
 };
 
 /** A file, directory, ... of some file system. */
@@ -121,9 +122,13 @@ struct fs_place {
     bool slash; /**< the path ends in one: it can only be a directory */
 };
 
-/** Follow a path up to its last name. @return as fs_resolve(); -EBUSY for "/", "." and "..", or a
- * mount point. */
-int fs_resolve_place(const char *path, struct fs_place *place);
+/**
+ * Follow a path up to its last name.
+ *
+ * @param follow_last  where that is a symbolic link, to the name that it stands for.
+ * @return as fs_resolve(); -EBUSY for "/", "." and "..", or a mount point.
+ */
+int fs_resolve_place(const char *path, bool follow_last, struct fs_place *place);
 
 /** Open a node by its flags of <fcntl.h>; no more names are followed. */
 int fs_open(const struct fs_node *node, int flags, struct file **file);

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * File systems as users stretch them: /data is on xvda, /more on xvdb. Files that are larger than
+ * the disk, directories of thousands, names and links as long as can be.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "check.h"
+
+#define GIB     (1ll << 30)
+#define N_FILES 3000
+
+static char buffer[8192];
+
+static void a_file_may_be_larger_than_its_disk(void)
+{
+    static const off_t places[] = {2 * GIB - 3, 4 * GIB - 3, 5 * GIB, 9 * GIB};
+    int fd = open("/data/sparse", O_RDWR | O_CREAT | O_EXCL, 0644);
+    struct stat st;
+
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        CHECK(pwrite(fd, "across", 6, places[i]) == 6);
+        CHECK(fstat(fd, &st) == 0 && st.st_size == places[i] + 6 && st.st_blocks < 100);
+    }
+    CHECK(fsync(fd) == 0 && close(fd) == 0);
+    fd = open("/data/sparse", O_RDWR | O_APPEND);
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        CHECK(pread(fd, buffer, 100, places[i] - 10) >= 16);
+        CHECK(memcmp(buffer, "\0\0\0\0\0\0\0\0\0\0across", 16) == 0);
+    }
+    CHECK(lseek(fd, -1, SEEK_END) == 9 * GIB + 5 && read(fd, buffer, 10) == 1);
+    CHECK(write(fd, "end", 3) == 3 && lseek(fd, 0, SEEK_CUR) == 9 * GIB + 9);
+    CHECK(ftruncate(fd, 3 * GIB) == 0 && pread(fd, buffer, 10, 4 * GIB - 3) == 0);
+    CHECK(ftruncate(fd, 5 * GIB) == 0 && pread(fd, buffer, 6, 4 * GIB - 3) == 6);
+    CHECK(memcmp(buffer, "\0\0\0\0\0\0", 6) == 0);
+    CHECK_FAILS(ftruncate(fd, 1ll << 62), EFBIG);
+    CHECK_FAILS(ftruncate(fd, -1), EINVAL);
+    CHECK(pwrite(fd, "x", 1, 1ll << 62) == 1); /* as Linux: with O_APPEND it is appended */
+    CHECK(fstat(fd, &st) == 0 && st.st_size == 5 * GIB + 1 && close(fd) == 0);
+    fd = open("/data/sparse", O_WRONLY);
+    CHECK_FAILS(pwrite(fd, "x", 1, 1ll << 62), EFBIG);
+    CHECK(close(fd) == 0 && unlink("/data/sparse") == 0);
+}
+
+static const char *name_of(unsigned i)
+{
+    static char name[64];
+
+    snprintf(name, sizeof(name), "/data/thousands/entry-number-%05u", i);
+    return name;
+}
+
+static unsigned count(const char *path)
+{
+    DIR *dir = opendir(path);
+    const struct dirent *entry;
+    unsigned n = 0;
+
+    CHECK(dir);
+    while ((entry = readdir(dir)))
+        n += entry->d_name[0] != '.';
+    CHECK(closedir(dir) == 0);
+    return n;
+}
+
+static void a_directory_may_have_thousands(void)
+{
+    struct stat st;
+
+    CHECK(mkdir("/data/thousands", 0755) == 0);
+    for (unsigned i = 0; i < N_FILES; i++) {
+        int fd = open(name_of(i), O_WRONLY | O_CREAT | O_EXCL, 0644);
+        CHECK(fd >= 0 && close(fd) == 0);
+    }
+    CHECK(count("/data/thousands") == N_FILES);
+    CHECK(stat(name_of(N_FILES - 1), &st) == 0 && stat(name_of(0), &st) == 0);
+    CHECK_FAILS(stat(name_of(N_FILES), &st), ENOENT);
+    for (unsigned i = 0; i < N_FILES; i += 2)
+        CHECK(unlink(name_of(i)) == 0);
+    CHECK(count("/data/thousands") == N_FILES / 2);
+    CHECK_FAILS(stat(name_of(0), &st), ENOENT);
+    for (unsigned i = 1; i < N_FILES; i += 2)
+        CHECK(unlink(name_of(i)) == 0);
+    CHECK(count("/data/thousands") == 0 && rmdir("/data/thousands") == 0);
+}
+
+static void names_and_links_may_be_long(void)
+{
+    static const unsigned lengths[] = {1, 59, 60, 61, 1000};
+    char name[300] = "/data/", target[1024];
+    struct stat st;
+
+    memset(name + 6, 'n', 255);
+    int fd = open(name, O_WRONLY | O_CREAT, 0644);
+    CHECK(fd >= 0 && close(fd) == 0 && stat(name, &st) == 0 && unlink(name) == 0);
+    name[6 + 255] = 'n';
+    CHECK_FAILS(open(name, O_WRONLY | O_CREAT, 0644), ENAMETOOLONG);
+    CHECK_FAILS(mkdir(name, 0755), ENAMETOOLONG);
+    CHECK(mkdir("/data/short", 0755) == 0);
+    CHECK_FAILS(rename("/data/short", name), ENAMETOOLONG);
+    CHECK(rmdir("/data/short") == 0);
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        memset(target, 't', lengths[i]);
+        target[lengths[i]] = '\0';
+        CHECK(symlink(target, "/data/link") == 0);
+        CHECK(readlink("/data/link", buffer, sizeof(buffer)) == (ssize_t)lengths[i]);
+        CHECK(memcmp(buffer, target, lengths[i]) == 0);
+        CHECK(lstat("/data/link", &st) == 0 && st.st_size == (off_t)lengths[i]);
+        CHECK_FAILS(stat("/data/link", &st), lengths[i] > 255 ? ENAMETOOLONG : ENOENT);
+        CHECK(unlink("/data/link") == 0);
+    }
+    CHECK(symlink("there", "/data/here") == 0 && symlink("here", "/data/there") == 0);
+    CHECK_FAILS(stat("/data/here", &st), ELOOP);
+    CHECK_FAILS(open("/data/here", O_RDONLY), ELOOP);
+    CHECK(unlink("/data/here") == 0 && unlink("/data/there") == 0);
+    CHECK(symlink("made/through/it", "/data/way") == 0);
+    CHECK_FAILS(open("/data/way", O_WRONLY | O_CREAT | O_EXCL, 0644), EEXIST);
+    CHECK_FAILS(open("/data/way", O_WRONLY | O_CREAT, 0644), ENOENT);
+    CHECK(mkdir("/data/made", 0755) == 0 && mkdir("/data/made/through", 0755) == 0);
+    fd = open("/data/way", O_WRONLY | O_CREAT, 0644);
+    CHECK(fd >= 0 && close(fd) == 0 && stat("/data/made/through/it", &st) == 0);
+}
+
+static void directories_are_synced_and_moved(void)
+{
+    struct stat st;
+
+    CHECK(mkdir("/data/outer", 0755) == 0 && mkdir("/data/outer/inner", 0755) == 0);
+    int fd = open("/data/outer", O_RDONLY | O_DIRECTORY);
+    CHECK(fd >= 0 && fsync(fd) == 0 && fstat(fd, &st) == 0 && st.st_nlink == 3);
+    CHECK(close(fd) == 0);
+    CHECK_FAILS(open("/data/outer", O_WRONLY), EISDIR);
+    CHECK_FAILS(open("/data/made/through/it", O_RDONLY | O_DIRECTORY), ENOTDIR);
+    CHECK(rename("/data/outer", "/data/moved") == 0 && stat("/data/moved/inner/..", &st) == 0);
+    CHECK(mkdir("/data/empty", 0755) == 0 && rename("/data/moved", "/data/empty") == 0);
+    CHECK_FAILS(rename("/data/empty", "/data/made"), ENOTEMPTY);
+    CHECK_FAILS(rename("/data/empty", "/data/empty/inner/below"), EINVAL);
+    CHECK(stat("/data/empty/inner", &st) == 0 && rmdir("/data/empty/inner") == 0);
+    CHECK(rmdir("/data/empty") == 0);
+    /* As deep as it goes. */
+    for (int i = 0; i < 40; i++) {
+        snprintf(
+            buffer, sizeof(buffer), "/data/deep%.*s", 2 * i,
+            "/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d");
+        CHECK(mkdir(buffer, 0755) == 0);
+    }
+    CHECK(stat(buffer, &st) == 0 && S_ISDIR(st.st_mode));
+}
+
+static void two_disks_are_two(void)
+{
+    struct statvfs data, more;
+    struct stat st, other;
+
+    int fd = open("/more/file", O_WRONLY | O_CREAT, 0600);
+    CHECK(fd >= 0 && write(fd, "more", 4) == 4 && close(fd) == 0);
+    CHECK_FAILS(stat("/data/file", &st), ENOENT);
+    CHECK_FAILS(rename("/more/file", "/data/file"), EXDEV);
+    CHECK_FAILS(link("/more/file", "/data/file"), EXDEV);
+    CHECK(symlink("/more/file", "/data/file") == 0 && stat("/data/file", &st) == 0);
+    CHECK(stat("/more/file", &other) == 0 && st.st_ino == other.st_ino && st.st_size == 4);
+    CHECK(st.st_dev == other.st_dev && stat("/data", &other) == 0 && st.st_dev != other.st_dev);
+    CHECK(statvfs("/data/file", &more) == 0 && statvfs("/data", &data) == 0);
+    CHECK(more.f_blocks * more.f_frsize < data.f_blocks * data.f_frsize);
+    sync();
+}
+
+int main(void)
+{
+    RUN(a_file_may_be_larger_than_its_disk);
+    RUN(a_directory_may_have_thousands);
+    RUN(names_and_links_may_be_long);
+    RUN(directories_are_synced_and_moved);
+    RUN(two_disks_are_two);
+    puts("all passed");
+    return 0;
+}
