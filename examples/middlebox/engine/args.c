@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Arguments: one reader for all elements, driven by their tables of fields. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "router.h"

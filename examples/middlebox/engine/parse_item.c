@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Elements as chains name them: by declaration, reference, or a group, with ports on both sides. */
-#include <stdio.h>
 
 #include "parser.h"
 #include "value.h"
@@ -108,15 +107,19 @@ void parse_declare(struct parser *p, uint32_t i, struct ast_class *cls, struct s
 static struct str anonymous_name(struct parser *p, const struct ast_class *cls, uint32_t index)
 {
     struct str base = cls ? cls->name : (struct str){"", 0};
-    char *s = arena_alloc(&p->ast->arena, (size_t)base.len + 12);
-    int n;
+    struct text text = {0};
+    struct str name = {"", 0};
 
-    if (!s) {
+    text_addf(&text, "%.*s@%u", (int)base.len, base.s, index - 1);
+    char *s = text.cut ? NULL : arena_alloc(&p->ast->arena, (size_t)text.len + 1);
+    if (s) {
+        memcpy(s, text.s, text.len);
+        name = (struct str){s, text.len};
+    } else {
         parser_no_memory(p);
-        return (struct str){"", 0};
     }
-    n = snprintf(s, (size_t)base.len + 12, "%.*s@%u", (int)base.len, base.s, index - 1);
-    return (struct str){s, (uint32_t)n};
+    text_free(&text);
+    return name;
 }
 
 /* The parts of a group are tied to the outside by two pass-through elements. */

@@ -10,6 +10,7 @@
 #ifndef SPRAT_MIDDLEBOX_PORT_H
 #define SPRAT_MIDDLEBOX_PORT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,6 +38,12 @@ uint64_t port_wall_ns(void);
 
 /** 32 random bits that an outsider cannot guess (they seed hash tables and choose ports). */
 uint32_t port_random(void);
+
+/**
+ * Write text as vsnprintf() does, with %c %s %d %u %x %%, the lengths l and ll, the flag 0, widths,
+ * and .* for %s.
+ */
+size_t port_format(char *buffer, size_t size, const char *fmt, va_list args);
 
 /** Write `len` bytes of log; the text ends with a newline and is not NUL-terminated. */
 void port_log(const char *text, size_t len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "port.h"
 #include "text.h"
 
 char *str_dup(struct str s)
@@ -114,14 +114,13 @@ void text_addv(struct text *t, const char *fmt, va_list args)
 {
     char small[128];
     va_list again;
-    int n;
 
     va_copy(again, args);
-    n = vsnprintf(small, sizeof(small), fmt, args);
-    if (n >= 0 && (size_t)n < sizeof(small)) {
-        text_add(t, small, (size_t)n);
-    } else if (n >= 0 && text_reserve(t, (size_t)n)) {
-        vsnprintf(t->s + t->len, (size_t)n + 1, fmt, again);
+    size_t n = port_format(small, sizeof(small), fmt, args);
+    if (n < sizeof(small)) {
+        text_add(t, small, n);
+    } else if (text_reserve(t, n)) {
+        port_format(t->s + t->len, n + 1, fmt, again);
         t->len += (uint32_t)n;
     }
     va_end(again);
@@ -151,7 +150,12 @@ void text_ip(struct text *t, uint32_t ip)
 
 void text_ether(struct text *t, const uint8_t eth[6])
 {
-    text_addf(t, "%02X-%02X-%02X-%02X-%02X-%02X", eth[0], eth[1], eth[2], eth[3], eth[4], eth[5]);
+    static const char digits[] = "0123456789ABCDEF";
+
+    for (unsigned i = 0; i < 6; i++) {
+        char piece[3] = {digits[eth[i] >> 4], digits[eth[i] & 15], '-'};
+        text_add(t, piece, i < 5 ? 3 : 2);
+    }
 }
 
 void text_ip6(struct text *t, const uint8_t ip6[16])
@@ -184,7 +188,7 @@ void text_time(struct text *t, uint64_t ns, unsigned digits)
 {
     unsigned frac = (unsigned)(ns % 1000000000u);
 
-    text_addf(t, "%llu.%0*u", (unsigned long long)(ns / 1000000000u), (int)digits,
+    text_addf(t, digits == 6 ? "%llu.%06u" : "%llu.%09u", (unsigned long long)(ns / 1000000000u),
               digits == 6 ? frac / 1000 : frac);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "control.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,12 +36,15 @@ static void write_reply(const struct text *reply)
     unsigned n = 0;
 
     for (size_t at = 0; at < reply->len; at += PIECE_BYTES, n++) {
-        char path[64], piece[PIECE_BYTES + 1];
+        char piece[PIECE_BYTES + 1];
+        struct text path = {0};
         size_t len = reply->len - at < PIECE_BYTES ? reply->len - at : PIECE_BYTES;
         memcpy(piece, reply->s + at, len);
         piece[len] = '\0';
-        snprintf(path, sizeof(path), FOLDER "/reply/%u", n);
-        if (xenstore_write(XENSTORE_NO_TX, path, piece))
+        text_addf(&path, FOLDER "/reply/%u", n);
+        int error = path.cut ? -ENOMEM : xenstore_write(XENSTORE_NO_TX, path.s, piece);
+        text_free(&path);
+        if (error)
             break;
     }
     xenstore_write_u64(XENSTORE_NO_TX, FOLDER "/replies", n);
@@ -64,9 +67,8 @@ static void serve(const char *request, size_t len)
 
 static void *serve_requests(void *arg)
 {
-    char *request = malloc(REQUEST_MAX + 1);
+    char *request = arg;
 
-    (void)arg;
     for (;;) {
         sem_wait(&state.requests);
         int n = xenstore_read(XENSTORE_NO_TX, state.watch.path, request, REQUEST_MAX + 1);
@@ -80,11 +82,12 @@ static void *serve_requests(void *arg)
 
 void control_start(struct engine *engine)
 {
+    char *request = malloc(REQUEST_MAX + 1);
     pthread_t thread;
 
     state.engine = engine;
     sem_init(&state.requests, 0, 0);
-    if (pthread_create(&thread, NULL, serve_requests, NULL))
+    if (!request || pthread_create(&thread, NULL, serve_requests, request))
         say("middlebox: no memory for handlers from the host\n");
     else if (xenstore_watch(&state.watch))
         say("middlebox: xenstore can't be watched: no handlers from the host\n");

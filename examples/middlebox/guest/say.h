@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
- * What the guest itself has to say: printf's work with the one formatter that the engine needs too.
+ * What the guest itself has to say, with the formats that the engine has too (port_format()).
  */
 #ifndef MIDDLEBOX_GUEST_SAY_H
 #define MIDDLEBOX_GUEST_SAY_H

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include <sprat/format.h>
+
 #include "host.h"
 
 #define FILES       16
@@ -103,6 +105,11 @@ uint32_t port_random(void)
 {
     host.random = host.random * 1664525u + 1013904223u;
     return host.random ^ host.random >> 16;
+}
+
+size_t port_format(char *buffer, size_t size, const char *fmt, va_list args)
+{
+    return format_list(buffer, size, fmt, args);
 }
 
 void port_log(const char *text, size_t len)

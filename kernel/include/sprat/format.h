@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/** printf's formats for the kernel's own messages: the kernel is below the C library. */
+/**
+ * printf's formats for the kernel's own messages: the kernel is below the C library.
+ * Applications that print no more than this spare their image newlib's printf.
+ */
 #ifndef SPRAT_FORMAT_H
 #define SPRAT_FORMAT_H
 
@@ -15,6 +18,6 @@
  * @return the length that the whole text would have; what does not fit `size` is cut.
  */
 size_t format(char *buffer, size_t size, const char *fmt, ...) SPRAT_PRINTF(3, 4);
-size_t format_list(char *buffer, size_t size, const char *fmt, va_list args);
+SPRAT_API size_t format_list(char *buffer, size_t size, const char *fmt, va_list args);
 
 #endif
