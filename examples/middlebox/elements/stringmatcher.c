@@ -9,18 +9,23 @@
  * header must be marked). ANNO names a byte annotation that gets the number of the pattern found,
  * from 0.
  *
- * Patterns become one automaton (Aho and Corasick): each byte of a packet is looked at once,
- * however many patterns there are. A state's successors are a short list; the root, where most
- * bytes end up, has a table.
+ * Patterns become one automaton (Aho and Corasick). A state's successors are a short list; the root
+ * has a table. Most bytes are never shown to it: while no pattern has begun, the last two bytes of
+ * a window as long as the shortest pattern tell how far the next place is where one may begin
+ * (Wu and Manber). Whatever a packet holds, each place is looked up once and each byte shown once.
  *
  * Handlers: `matches`, `count#` (packets in which pattern # was the first to be found).
  */
+#include <limits.h>
 #include <stdlib.h>
 
 #include "../engine/element.h"
 #include "../engine/net.h"
 
 #define STATES_MAX 65535u
+#define SKIPS      2048u /* a table of them, for each element */
+#define WINDOW_MIN 3u    /* below, there is little to skip */
+#define WINDOW_MAX 64u
 
 struct mstate {
     uint16_t fail, first, next; /* first child; next sibling; 0: none */
@@ -33,6 +38,8 @@ struct matcher {
     struct mstate *states;
     unsigned n;
     uint16_t root[256];
+    uint8_t *skip;     /* by two bytes; NULL: the shortest pattern is too short for it */
+    unsigned shortest; /* pattern */
     uint64_t *counts;
     unsigned n_patterns;
     bool nocase, payload, anno_set;
@@ -44,6 +51,11 @@ struct matcher {
 static uint8_t folded(const struct matcher *m, uint8_t c)
 {
     return m->nocase && c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
+}
+
+static uint8_t other_case(const struct matcher *m, uint8_t c)
+{
+    return m->nocase && c >= 'a' && c <= 'z' ? (uint8_t)(c - 32) : c;
 }
 
 static uint16_t child(const struct matcher *m, uint16_t s, uint8_t c)
@@ -92,18 +104,49 @@ static int add_pattern(struct matcher *m, struct str s, unsigned pattern)
     return 0;
 }
 
-/* Breadth first: where to go on when a state has no child for a byte. */
+/* Where the skip of two bytes is: the first of them at `pair`. */
+static unsigned skip_index(const uint8_t *pair)
+{
+    return (uint16_t)(get_raw16(pair) * 40503u) / (65536 / SKIPS);
+}
+
+/* A pattern has these bytes, folded; it may begin `skip` further on. */
+static void limit_skip(struct matcher *m, uint8_t a, uint8_t b, unsigned skip)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        uint8_t pair[2] = {i & 1 ? other_case(m, a) : a, i & 2 ? other_case(m, b) : b};
+        uint8_t *limit = &m->skip[skip_index(pair)];
+
+        if (*limit > skip)
+            *limit = (uint8_t)skip;
+    }
+}
+
+static unsigned window(const struct matcher *m)
+{
+    return m->shortest < WINDOW_MAX ? m->shortest : WINDOW_MAX;
+}
+
+/* Breadth first: where to go on when a state has no child for a byte, and what can be skipped. */
 static int link_states(struct matcher *m)
 {
     uint16_t *queue = calloc(m->n, sizeof(*queue));
-    unsigned head = 0, tail = 0;
+    unsigned head = 0, tail = 0, depth = 1, depth_end;
 
-    if (!queue)
+    if (m->shortest >= WINDOW_MIN) {
+        m->skip = malloc(SKIPS);
+        if (m->skip)
+            memset(m->skip, (int)window(m) - 1, SKIPS);
+    }
+    if (!queue || (!m->skip && m->shortest >= WINDOW_MIN)) {
+        free(queue);
         return -1;
+    }
     for (unsigned c = 0; c < 256; c++) {
         if (m->root[c])
             queue[tail++] = m->root[c];
     }
+    depth_end = tail;
     while (head < tail) {
         uint16_t s = queue[head++];
 
@@ -116,6 +159,12 @@ static int link_states(struct matcher *m)
             if (!m->states[k].match)
                 m->states[k].match = m->states[to].match;
             queue[tail++] = k;
+            if (m->skip && depth < window(m))
+                limit_skip(m, m->states[s].byte, m->states[k].byte, window(m) - depth - 1);
+        }
+        if (head == depth_end) {
+            depth++;
+            depth_end = tail;
         }
     }
     free(queue);
@@ -139,6 +188,7 @@ static int matcher_configure(struct element *e, struct conf *c)
     if (!m->states || !m->counts)
         return -1;
     m->n = 1;
+    m->shortest = UINT_MAX;
     for (; m->n_patterns < c->argc; m->n_patterns++) {
         struct str s;
         int rc;
@@ -146,6 +196,8 @@ static int matcher_configure(struct element *e, struct conf *c)
         if (!value_string(c->argv[m->n_patterns], &s))
             return conf_error(c, c->argv[m->n_patterns], "PATTERN must be a string");
         rc = s.len ? add_pattern(m, s, m->n_patterns) : 1;
+        if (s.len < m->shortest)
+            m->shortest = s.len;
         free((char *)s.s);
         if (rc > 0)
             return conf_error(c, c->argv[m->n_patterns], "an empty PATTERN would match everything");
@@ -160,6 +212,7 @@ static void matcher_cleanup(struct element *e)
     struct matcher *m = (struct matcher *)e;
 
     free(m->states);
+    free(m->skip);
     free(m->counts);
 }
 
@@ -170,6 +223,8 @@ static void matcher_adopt(struct element *e, struct element *from)
     m->states = f->states;
     m->n = f->n;
     memcpy(m->root, f->root, sizeof(m->root));
+    m->skip = f->skip;
+    m->shortest = f->shortest;
     m->counts = f->counts;
     m->n_patterns = f->n_patterns;
     m->nocase = f->nocase;
@@ -177,18 +232,39 @@ static void matcher_adopt(struct element *e, struct element *from)
     m->anno_set = f->anno_set;
     m->anno = f->anno;
     f->states = old.states;
+    f->skip = old.skip;
     f->counts = old.counts;
 }
 
-/* The first pattern found, plus one; 0: none. */
-static unsigned search(const struct matcher *m, const uint8_t *data, uint32_t len)
+/* The first place at or behind `at` where a pattern may begin; NULL: there is none. */
+static const uint8_t *skipped(const struct matcher *m, const uint8_t *at, const uint8_t *end)
 {
+    unsigned width = window(m), skip = 1;
+
+    while (skip) {
+        if ((size_t)(end - at) < width)
+            return NULL;
+        skip = m->skip[skip_index(at + width - 2)];
+        at += skip;
+    }
+    return at;
+}
+
+/* The first pattern found, plus one; 0: none. */
+static unsigned search(const struct matcher *m, const uint8_t *at, uint32_t len)
+{
+    const uint8_t *end = at + len;
     uint16_t s = 0;
 
-    for (uint32_t i = 0; i < len; i++) {
-        uint8_t c = folded(m, data[i]);
+    while (at < end) {
         uint16_t to;
 
+        if (!s && m->skip) {
+            at = skipped(m, at, end);
+            if (!at)
+                return 0;
+        }
+        uint8_t c = folded(m, *at++);
         while (!(to = child(m, s, c)) && s)
             s = m->states[s].fail;
         s = to;
