@@ -240,20 +240,23 @@ unsigned netfront_receive(struct netfront *nf, unsigned queue_number, struct net
 {
     struct netfront_queue *queue = &nf->queues[queue_number];
     unsigned n = 0, budget = 0;
+    int waiting = 0;
 
     assert(queue_number < NETFRONT_QUEUES_MAX);
     if (!nf->connected || queue_number >= nf->n_queues)
         return 0;
     for (;;) {
-        int waiting = ring_waiting(&queue->rx);
-        if (waiting < 0) {
-            fault(queue, "rx response producer out of range");
-            return n;
-        }
         if (waiting == 0) {
-            if (ring_arm(&queue->rx, 1))
-                continue;
-            break;
+            waiting = ring_waiting(&queue->rx);
+            if (waiting < 0) {
+                fault(queue, "rx response producer out of range");
+                return n;
+            }
+            if (waiting == 0) {
+                if (ring_arm(&queue->rx, 1))
+                    continue;
+                break;
+            }
         }
         if (n == max) {
             nf->event = true;
@@ -265,8 +268,10 @@ unsigned netfront_receive(struct netfront *nf, unsigned queue_number, struct net
             break;
         }
         struct netbuf *done = NULL;
+        uint32_t taken = queue->rx.rsp_next;
         if (take_response(queue, waiting, &done))
             return n;
+        waiting -= (int)(queue->rx.rsp_next - taken);
         if (done && keep_packet(queue, done))
             packets[n++] = done;
     }
@@ -348,21 +353,28 @@ static bool may_send(const struct netfront *nf, const struct netbuf *packet, uns
     return n <= SLOTS_MAX && total <= PACKET_MAX && total == packet->total;
 }
 
+/* Let the backend read a piece. @return its id, or -ENOSPC. */
+static int grant_piece(struct netfront_queue *queue, struct netbuf *piece)
+{
+    grant_ref_t ref;
+
+    if (gnttab_grant(queue->nf->front.backend_id, piece->page, true, &ref))
+        return -ENOSPC;
+    int id = ring_ids_put(&queue->tx_ids, piece, ref);
+    if (id < 0)
+        gnttab_revoke(ref);
+    return id;
+}
+
 /* Grant all pieces before the first is written: a packet goes out whole or not at all. */
 static int grant_pieces(struct netfront_queue *queue, struct netbuf *packet, int *ids)
 {
     int n = 0;
 
-    for (struct netbuf *piece = packet; piece; piece = piece->piece) {
-        grant_ref_t ref;
-        if (gnttab_grant(queue->nf->front.backend_id, piece->page, true, &ref))
+    for (struct netbuf *piece = packet; piece; piece = piece->piece, n++) {
+        ids[n] = grant_piece(queue, piece);
+        if (ids[n] < 0)
             goto err_piece;
-        ids[n] = ring_ids_put(&queue->tx_ids, piece, ref);
-        if (ids[n] < 0) {
-            gnttab_revoke(ref);
-            goto err_piece;
-        }
-        n++;
     }
     return n;
 
@@ -389,26 +401,66 @@ static void write_gso(struct netfront_queue *queue, const struct netbuf *packet)
     extra->u.gso.features = 0;
 }
 
-static void write_packet(struct netfront_queue *queue, struct netbuf *packet, const int *ids)
+/* @param size  a packet's first request tells the size of all of it, the others their own. */
+static void write_piece(struct netfront_queue *queue, const struct netbuf *piece, int id,
+                        uint16_t flags, uint32_t size)
 {
-    int n = 0;
+    netif_tx_request_t *request = ring_request(&queue->tx);
 
+    request->gref = queue->tx_ids.slots[id].ref;
+    request->offset = (uint16_t)netbuf_headroom(piece);
+    request->flags = flags;
+    request->id = (uint16_t)id;
+    request->size = (uint16_t)size;
+}
+
+static uint16_t csum_flags(const struct netbuf *packet)
+{
+    return packet->csum == NETBUF_CSUM_BLANK ? NETTXF_csum_blank | NETTXF_data_validated : 0;
+}
+
+/* A packet of one piece without segments in it, as nearly all are. @return false: not now. */
+static bool send_plain(struct netfront_queue *queue, struct netbuf *packet)
+{
+    if (!ring_room(&queue->tx))
+        return false;
+    int id = grant_piece(queue, packet);
+    if (id < 0)
+        return false;
+    write_piece(queue, packet, id, csum_flags(packet), packet->total);
+    return true;
+}
+
+static __attribute__((noinline)) bool send_pieces(struct netfront_queue *queue,
+                                                  struct netbuf *packet, unsigned slots)
+{
+    int ids[SLOTS_MAX], n = 0;
+
+    if (slots > ring_room(&queue->tx) || grant_pieces(queue, packet, ids) < 0)
+        return false;
     for (struct netbuf *piece = packet; piece; piece = piece->piece, n++) {
         uint16_t flags = piece->piece ? NETTXF_more_data : 0;
-        if (piece == packet && packet->csum == NETBUF_CSUM_BLANK)
-            flags |= NETTXF_csum_blank | NETTXF_data_validated;
-        if (piece == packet && packet->gso != NETBUF_GSO_NONE)
+        if (piece != packet) {
+            write_piece(queue, piece, ids[n], flags, piece->len);
+            continue;
+        }
+        flags |= csum_flags(packet);
+        if (packet->gso != NETBUF_GSO_NONE)
             flags |= NETTXF_extra_info;
-        netif_tx_request_t *request = ring_request(&queue->tx);
-        request->gref = queue->tx_ids.slots[ids[n]].ref;
-        request->offset = (uint16_t)netbuf_headroom(piece);
-        request->flags = flags;
-        request->id = (uint16_t)ids[n];
-        /* The first request tells the packet's size, the others their own. */
-        request->size = (uint16_t)(piece == packet ? packet->total : piece->len);
-        if (flags & NETTXF_extra_info)
+        write_piece(queue, packet, ids[n], flags, packet->total);
+        if (packet->gso != NETBUF_GSO_NONE)
             write_gso(queue, packet);
     }
+    return true;
+}
+
+static bool send_packet(struct netfront_queue *queue, struct netbuf *packet)
+{
+    unsigned slots;
+
+    if (!may_send(queue->nf, packet, &slots))
+        return false;
+    return slots == 1 ? send_plain(queue, packet) : send_pieces(queue, packet, slots);
 }
 
 unsigned netfront_room(const struct netfront *nf, unsigned queue)
@@ -427,15 +479,11 @@ unsigned netfront_transmit(struct netfront *nf, unsigned queue_number, struct ne
         return 0;
     for (; n < n_packets; n++) {
         struct netbuf *packet = packets[n];
-        int ids[SLOTS_MAX];
-        unsigned slots;
         assert(packet);
-        if (!may_send(nf, packet, &slots) || slots > ring_room(&queue->tx) ||
-            grant_pieces(queue, packet, ids) < 0)
+        if (!send_packet(queue, packet))
             break;
         nf->stats.tx_packets++;
         nf->stats.tx_bytes += packet->total;
-        write_packet(queue, packet, ids);
     }
     if (n && ring_push(&queue->tx))
         evtchn_notify(&queue->tx_channel);

@@ -43,7 +43,15 @@ struct netbuf *netbuf_alloc(void)
         if (!buf)
             return NULL;
     }
-    *buf = (struct netbuf){.page = buf->page, .data = buf->page + NETBUF_HEADROOM};
+    /* Field by field: gcc would clear all of it in a loop. */
+    buf->piece = buf->packet = NULL;
+    buf->data = buf->page + NETBUF_HEADROOM;
+    buf->len = buf->total = 0;
+    buf->gso_size = 0;
+    buf->gso = NETBUF_GSO_NONE;
+    buf->csum = NETBUF_CSUM_UNKNOWN;
+    buf->owner[0] = buf->owner[1] = NULL;
+    buf->release = NULL;
     return buf;
 }
 

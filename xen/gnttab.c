@@ -19,21 +19,21 @@
 static_assert(sizeof(struct grant_entry_v1) == 8, "grant table version 1");
 
 static struct {
-    struct grant_entry_v1 *frames[MMU_SHARED_SLOTS];
+    volatile struct grant_entry_v1 *table; /* its frames follow one another */
     unsigned n_frames;
     grant_ref_t first_unused;
     unsigned n_used;
 } gnttab;
 
-static volatile struct grant_entry_v1 *entry_of(grant_ref_t ref)
+SPRAT_INLINE volatile struct grant_entry_v1 *entry_of(grant_ref_t ref)
 {
     assert(ref < gnttab.n_frames * FRAME_ENTRIES);
-    return &gnttab.frames[ref / FRAME_ENTRIES][ref % FRAME_ENTRIES];
+    return &gnttab.table[ref];
 }
 
-static void put_unused(grant_ref_t ref)
+SPRAT_INLINE void put_unused(grant_ref_t ref)
 {
-    entry_of(ref)->frame = gnttab.first_unused;
+    gnttab.table[ref].frame = gnttab.first_unused;
     gnttab.first_unused = ref;
 }
 
@@ -52,7 +52,10 @@ static int grow(void)
     if (!frame)
         return -ENOSYS;
 
-    gnttab.frames[gnttab.n_frames++] = frame;
+    if (!gnttab.n_frames)
+        gnttab.table = frame;
+    assert(frame == &gnttab.table[gnttab.n_frames * FRAME_ENTRIES]);
+    gnttab.n_frames++;
     grant_ref_t end = gnttab.n_frames * FRAME_ENTRIES;
     grant_ref_t first = end - FRAME_ENTRIES;
     if (first == 0)

@@ -16,7 +16,7 @@ struct ring_page {
     uint8_t pad[48];
     uint8_t entries[];
 };
-static_assert(offsetof(struct ring_page, entries) == 64, "ring ABI");
+static_assert(offsetof(struct ring_page, entries) == RING_HEAD_BYTES, "ring ABI");
 
 #define NO_ID  UINT16_MAX
 #define NO_REF 0 /* reserved by Xen's tools */
@@ -86,18 +86,6 @@ bool ring_mapped(const struct ring *ring, const grant_ref_t *refs)
     return false;
 }
 
-static uint8_t *entry_at(const struct ring *ring, uint32_t index)
-{
-    struct ring_page *shared = ring->pages;
-    return shared->entries + (size_t)(index & (ring->n_entries - 1)) * ring->entry_size;
-}
-
-void *ring_request(struct ring *ring)
-{
-    assert(ring_room(ring));
-    return entry_at(ring, ring->req_next++);
-}
-
 bool ring_push(struct ring *ring)
 {
     struct ring_page *shared = ring->pages;
@@ -124,12 +112,6 @@ int ring_waiting(struct ring *ring)
     ring->rsp_seen = producer;
     cpu_rmb(); /* index before responses */
     return (int)waiting;
-}
-
-void ring_take(struct ring *ring, void *copy, size_t size)
-{
-    memcpy(copy, entry_at(ring, ring->rsp_next++), size);
-    __asm__ volatile("" ::: "memory"); /* no second look at the shared page in place of the copy */
 }
 
 bool ring_arm(struct ring *ring, uint32_t after)

@@ -36,6 +36,7 @@ void split_flush(struct element *e, struct splitter *s)
 /* The packets of a batch that are left after the element's action on each. */
 static struct packet *act(struct element *e, struct packet *batch)
 {
+    struct packet *(*action)(struct element *, struct packet *) = e->cls->action;
     struct packet *first = NULL, **tail = &first;
 
     while (batch) {
@@ -43,7 +44,7 @@ static struct packet *act(struct element *e, struct packet *batch)
 
         batch = p->next;
         p->next = NULL;
-        p = e->cls->action(e, p);
+        p = action(e, p);
         if (p) {
             *tail = p;
             tail = &p->next;

@@ -6,8 +6,18 @@ uint32_t sum_bytes(const void *data, uint32_t len, uint32_t sum)
     const uint8_t *b = data;
     uint64_t wide = sum;
 
-    for (; len >= 4; len -= 4, b += 4)
+    for (; len >= 8; len -= 8, b += 8) {
+        uint64_t word;
+
+        memcpy(&word, b, 8);
+        wide += word;
+        wide += wide < word; /* the carry comes round */
+    }
+    wide = (wide & 0xffffffff) + (wide >> 32);
+    if (len & 4) {
         wide += get_raw32(b);
+        b += 4;
+    }
     if (len & 2) {
         wide += get_raw16(b);
         b += 2;

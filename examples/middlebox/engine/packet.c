@@ -1,18 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "packet.h"
 
-/* Everything but the buffer's bounds and the owner's mark starts as zero. */
-static void packet_clear(struct packet *p)
-{
-    uint8_t *head = p->head, *end = p->end;
-    uint8_t owner = p->owner;
-
-    memset(p, 0, sizeof(*p));
-    p->head = head;
-    p->end = end;
-    p->owner = owner;
-}
-
 struct packet *packet_new(uint32_t headroom, uint32_t len)
 {
     struct packet *p = port_packet_alloc(headroom + len);

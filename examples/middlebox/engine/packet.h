@@ -52,6 +52,7 @@ struct packet {
     union {
         uint8_t b[ANNO_SIZE];
         uint32_t w[ANNO_SIZE / 4];
+        uint64_t q[ANNO_SIZE / 8];
     } anno;
 };
 
@@ -63,6 +64,22 @@ struct packet *packet_clone(const struct packet *p);
 
 /** A copy of a whole batch, shorter when memory runs out. */
 struct packet *packet_clone_batch(const struct packet *batch);
+
+/**
+ * All but the buffer's bounds and the owner's mark to zero. Field by field: gcc would clear it in a
+ * loop, which takes three times as long.
+ */
+static inline void packet_clear(struct packet *p)
+{
+    p->next = NULL;
+    p->data = p->mac = p->net = NULL;
+    p->len = p->extra_len = 0;
+    p->time_ns = 0;
+    p->type = 0;
+    _Static_assert(ANNO_SIZE == 6 * 8, "all of them are cleared here");
+    p->anno.q[0] = p->anno.q[1] = p->anno.q[2] = 0;
+    p->anno.q[3] = p->anno.q[4] = p->anno.q[5] = 0;
+}
 
 static inline void packet_kill(struct packet *p)
 {

@@ -62,12 +62,22 @@ uint32_t table_hash(const struct table *t, const void *key)
     return (uint32_t)(h ^ h >> 32);
 }
 
+/* Keys are short, and of whole words. */
+static bool same_key(const uint32_t *a, const uint8_t *b, unsigned len)
+{
+    for (; len; len -= 4, b += 4) {
+        if (*a++ != get_raw32(b))
+            return false;
+    }
+    return true;
+}
+
 struct tentry *table_find(const struct table *t, const void *key)
 {
     uint32_t h = table_hash(t, key);
 
     for (struct tentry *e = t->buckets[h & t->mask]; e; e = e->chain) {
-        if (e->hash == h && memcmp(tentry_key(e), key, t->key_len) == 0)
+        if (e->hash == h && same_key(tentry_key(e), key, t->key_len))
             return e;
     }
     return NULL;

@@ -10,6 +10,7 @@
 #ifndef SPRAT_RING_H
 #define SPRAT_RING_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,7 +18,10 @@
 #include <xen/xen.h>
 #include <xen/grant_table.h>
 
-#define RING_PAGES_MAX 16
+#include <sprat/compiler.h>
+
+#define RING_PAGES_MAX  16
+#define RING_HEAD_BYTES 64 /**< of the first page: both sides' indices */
 
 struct ring {
     void *pages;         /**< shared; the frontend's own */
@@ -66,8 +70,19 @@ static inline uint32_t ring_room(const struct ring *ring)
     return ring->n_entries - (ring->req_next - ring->rsp_next);
 }
 
+/** Where the request or response of an index is. */
+SPRAT_INLINE void *ring_entry(const struct ring *ring, uint32_t index)
+{
+    return (uint8_t *)ring->pages + RING_HEAD_BYTES +
+           (size_t)(index & (ring->n_entries - 1)) * ring->entry_size;
+}
+
 /** Where the next request is to be written (write only); counts it. There must be room. */
-void *ring_request(struct ring *ring);
+SPRAT_INLINE void *ring_request(struct ring *ring)
+{
+    assert(ring_room(ring));
+    return ring_entry(ring, ring->req_next++);
+}
 
 /** Show the backend all requests written so far. @return true when it wants to be notified. */
 bool ring_push(struct ring *ring);
@@ -81,7 +96,11 @@ bool ring_push(struct ring *ring);
 int ring_waiting(struct ring *ring);
 
 /** Copy the next response out and count it. One must be waiting. */
-void ring_take(struct ring *ring, void *copy, size_t size);
+SPRAT_INLINE void ring_take(struct ring *ring, void *copy, size_t size)
+{
+    __builtin_memcpy(copy, ring_entry(ring, ring->rsp_next++), size);
+    __asm__ volatile("" ::: "memory"); /* no second look at the shared page in place of the copy */
+}
 
 /**
  * Ask for an event when `after` more responses have come, 1 for the next.

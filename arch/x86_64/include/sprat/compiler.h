@@ -15,6 +15,9 @@
 
 #define SPRAT_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
 
+/** For the few lines that run for each packet or block: -Os would rather call them. */
+#define SPRAT_INLINE static inline __attribute__((always_inline))
+
 #define PAGE_BYTES 4096ul
 #define PAGE_BITS  12
 

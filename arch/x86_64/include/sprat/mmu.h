@@ -58,7 +58,8 @@ SPRAT_API int mmu_protect(void *va, enum mmu_access access);
 /**
  * Map a machine frame that Xen shares with the guest (the grant table), readable and writable.
  *
- * @param slot  which of the MMU_SHARED_SLOTS pages of address space kept for this.
+ * @param slot  which of the MMU_SHARED_SLOTS pages of address space kept for this; they follow one
+ *              another.
  * @return its address, NULL when Xen refuses.
  */
 void *mmu_map_shared(unsigned slot, mfn_t mfn);
