@@ -2,7 +2,7 @@
 /*
  * A file system on a disk, tested in a guest: /data is on xvda. With the argument "again" it finds
  * what an earlier run left; "full" fills the disk; "ro" has it mounted read-only; "leave" ends with
- * files open and removed.
+ * files open and removed; "failing" writes until the disk fails.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -211,6 +211,23 @@ static void nothing_is_changed_when_mounted_read_only(void)
     CHECK_FAILS(access("/data/file", W_OK), EROFS);
 }
 
+static void a_disk_that_fails_ends_all(void)
+{
+    int fd = open("/data/counted", O_RDWR | O_CREAT, 0644);
+    struct stat st;
+    unsigned n = 0;
+
+    CHECK(fd >= 0);
+    while (pwrite(fd, &n, sizeof(n), 0) == sizeof(n) && fsync(fd) == 0)
+        if (n++ == 0)
+            puts("writing");
+    CHECK(errno == EIO);
+    CHECK_FAILS(pread(fd, &n, sizeof(n), 0), EIO);
+    CHECK_FAILS(open("/data/another", O_WRONLY | O_CREAT, 0644), EIO);
+    CHECK_FAILS(stat("/data/counted", &st), EIO);
+    printf("synced %u\n", n);
+}
+
 static void files_that_stay_open_are_no_trouble(void)
 {
     int fd = open("/data/left", O_RDWR | O_CREAT, 0600);
@@ -232,6 +249,8 @@ int main(int argc, char **argv)
     } else if (strcmp(what, "ro") == 0) {
         RUN(an_earlier_run_left_its_files);
         RUN(nothing_is_changed_when_mounted_read_only);
+    } else if (strcmp(what, "failing") == 0) {
+        RUN(a_disk_that_fails_ends_all);
     } else if (strcmp(what, "leave") == 0) {
         RUN(files_that_stay_open_are_no_trouble);
     } else {
