@@ -112,17 +112,27 @@ int inode_allocate(struct ext4 *fs, uint32_t dir, uint32_t *ino);
 void inode_init(struct ext4 *fs, union inode *inode, mode_t mode);
 /** It has no blocks so far, and will have them in extents. */
 void inode_use_extents(union inode *inode);
-/** Its last name is gone: free it, now or when nobody holds it any more. */
-int inode_drop(struct ext4 *fs, uint32_t ino, union inode *inode);
 void inode_set_size(union inode *inode, uint64_t size);
 /** Make it shorter or longer; its blocks and fields, and write it. */
 int inode_resize(struct ext4 *fs, uint32_t ino, union inode *inode, uint64_t size);
 bool inode_is(const union inode *inode, mode_t type);
-/** After a mount: end what a power cut interrupted. */
-int inode_free_orphans(struct ext4 *fs);
-/** Before the end: free those that are held and have no name. */
-int inode_free_unlinked(struct ext4 *fs);
 uint64_t inode_size(const union inode *inode);
+
+/* orphan.c */
+
+#define ORPHAN_CHANGES 40 /**< blocks that freeing or truncating may change, in each step */
+
+/** Is it on the list of those that are being freed or truncated? */
+bool orphan_is(const struct ext4 *fs, uint32_t ino);
+/** Put it there, or take it off; and write it. */
+int orphan_add(struct ext4 *fs, uint32_t ino, union inode *inode);
+int orphan_remove(struct ext4 *fs, uint32_t ino, union inode *inode);
+/** Its last name is gone: free it, now or when nobody holds it any more. */
+int orphan_drop(struct ext4 *fs, uint32_t ino, union inode *inode);
+/** After a mount: end what a power cut interrupted. */
+int orphan_free_all(struct ext4 *fs);
+/** Before the end: free those that are held and have no name. */
+int orphan_free_unlinked(struct ext4 *fs);
 
 /* map.c */
 

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inodes: their fields, who holds them, and their end. */
+/* Inodes: their fields and their size. */
 #include "fs.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#define CHANGES      8     /* blocks that a change of an inode may change */
-#define DROP_CHANGES 40    /* and its end, for each step */
-#define ORPHANS_MAX  65536 /* more of them are no list, but damage */
+#define CHANGES 8 /* blocks that a change of an inode may change */
 
 int inode_read(struct ext4 *fs, uint32_t ino, union inode *inode)
 {
@@ -135,218 +132,6 @@ void inode_init(struct ext4 *fs, union inode *inode, mode_t mode)
     }
 }
 
-/* Orphans: inodes that are being freed or truncated, in a list that begins in the superblock. */
-
-static unsigned find_orphan(const struct ext4 *fs, uint32_t ino)
-{
-    unsigned i = 0;
-
-    while (i < fs->n_orphans && fs->orphans[i] != ino)
-        i++;
-    return i;
-}
-
-static int remember_orphan(struct ext4 *fs, uint32_t ino)
-{
-    if (fs->n_orphans == fs->n_orphans_max) {
-        unsigned n = fs->n_orphans_max ? 2 * fs->n_orphans_max : 16;
-        uint32_t *orphans = realloc(fs->orphans, n * sizeof(*orphans));
-        if (!orphans)
-            return -ENOMEM;
-        fs->orphans = orphans;
-        fs->n_orphans_max = n;
-    }
-    fs->orphans[fs->n_orphans++] = ino;
-    return 0;
-}
-
-static int add_orphan(struct ext4 *fs, uint32_t ino, union inode *inode)
-{
-    int error = remember_orphan(fs, ino);
-
-    if (error)
-        return error;
-    inode->small.i_dtime = fs->fs->super->s_last_orphan;
-    fs->fs->super->s_last_orphan = ino;
-    return inode_write(fs, ino, inode);
-}
-
-static int remove_orphan(struct ext4 *fs, uint32_t ino, union inode *inode)
-{
-    unsigned i = find_orphan(fs, ino);
-    uint32_t next = i ? fs->orphans[i - 1] : 0;
-    union inode before;
-
-    if (i + 1 == fs->n_orphans) {
-        fs->fs->super->s_last_orphan = next;
-    } else {
-        uint32_t before_ino = fs->orphans[i + 1];
-        int error = inode_read(fs, before_ino, &before);
-        if (error)
-            return tx_failed(fs, "the list of orphans", -error);
-        before.small.i_dtime = next;
-        error = inode_write(fs, before_ino, &before);
-        if (error)
-            return error;
-    }
-    memmove(&fs->orphans[i], &fs->orphans[i + 1], (fs->n_orphans - i - 1) * sizeof(*fs->orphans));
-    fs->n_orphans--;
-    inode->small.i_dtime = 0;
-    return inode_write(fs, ino, inode);
-}
-
-/* The inode is an orphan without a name. */
-static int free_inode(struct ext4 *fs, uint32_t ino, union inode *inode)
-{
-    bool is_dir = inode_is(inode, S_IFDIR);
-
-    if (ext2fs_inode_has_valid_blocks2(fs->fs, &inode->small)) {
-        int error = map_free(fs, ino, inode, 0);
-        if (error)
-            return error;
-    }
-    errcode_t code = ext2fs_free_ext_attr(fs->fs, ino, &inode->large);
-    if (code)
-        return tx_failed(fs, "freeing attributes", code);
-    int error = remove_orphan(fs, ino, inode);
-    if (error)
-        return error;
-    inode->small.i_dtime = (uint32_t)time(NULL);
-    inode_set_size(inode, 0);
-    ext2fs_inode_alloc_stats2(fs->fs, ino, -1, is_dir);
-    meta_group_changed(fs, ext2fs_group_of_ino(fs->fs, ino));
-    return inode_write(fs, ino, inode);
-}
-
-static struct held **find_held(struct ext4 *fs, uint32_t ino)
-{
-    struct held **link = &fs->held;
-
-    while (*link && (*link)->ino != ino)
-        link = &(*link)->next;
-    return link;
-}
-
-int inode_drop(struct ext4 *fs, uint32_t ino, union inode *inode)
-{
-    struct held *held = *find_held(fs, ino);
-
-    int error = add_orphan(fs, ino, inode);
-    if (error)
-        return error == -ENOMEM ? tx_failed(fs, "freeing an inode", ENOMEM) : error;
-    if (!held)
-        return free_inode(fs, ino, inode);
-    held->unlinked = true;
-    return 0;
-}
-
-int inode_free_orphans(struct ext4 *fs)
-{
-    uint32_t ino = fs->fs->super->s_last_orphan;
-    union inode inode;
-
-    while (ino) {
-        int error = inode_read(fs, ino, &inode);
-        if (!error && (fs->n_orphans == ORPHANS_MAX || find_orphan(fs, ino) < fs->n_orphans ||
-                       ino < EXT2_FIRST_INODE(fs->fs->super) ||
-                       !ext2fs_test_inode_bitmap2(fs->fs->inode_map, ino)))
-            error = -EIO;
-        if (!error)
-            error = remember_orphan(fs, ino);
-        if (error)
-            return error;
-        ino = inode.small.i_dtime;
-    }
-    /* Found from the list's head on, and kept from its end on. */
-    for (unsigned i = 0; i < fs->n_orphans / 2; i++) {
-        uint32_t swapped = fs->orphans[i];
-        fs->orphans[i] = fs->orphans[fs->n_orphans - 1 - i];
-        fs->orphans[fs->n_orphans - 1 - i] = swapped;
-    }
-    while (fs->n_orphans) {
-        ino = fs->orphans[fs->n_orphans - 1];
-        int error = tx_more(fs, DROP_CHANGES);
-        if (!error)
-            error = inode_read(fs, ino, &inode);
-        if (error)
-            return error;
-        if (!inode.small.i_links_count) {
-            error = free_inode(fs, ino, &inode);
-        } else {
-            uint64_t bytes = fs->fs->blocksize;
-            if (inode_is(&inode, S_IFREG))
-                error = map_free(fs, ino, &inode, (inode_size(&inode) + bytes - 1) / bytes);
-            if (!error)
-                error = remove_orphan(fs, ino, &inode);
-        }
-        if (error)
-            return error;
-    }
-    return 0;
-}
-
-int inode_free_unlinked(struct ext4 *fs)
-{
-    union inode inode;
-
-    for (struct held *held = fs->held; held; held = held->next) {
-        if (!held->unlinked)
-            continue;
-        int error = tx_more(fs, DROP_CHANGES);
-        if (!error)
-            error = inode_read(fs, held->ino, &inode);
-        if (!error)
-            error = free_inode(fs, held->ino, &inode);
-        if (error)
-            return error;
-        held->unlinked = false;
-    }
-    return 0;
-}
-
-int ext4_hold(struct ext4 *fs, uint32_t ino)
-{
-    int error = fs_enter(fs);
-
-    if (error)
-        return error;
-    struct held **link = find_held(fs, ino);
-    if (!*link) {
-        *link = calloc(1, sizeof(**link));
-        if (*link)
-            (*link)->ino = ino;
-    }
-    if (*link)
-        (*link)->n++;
-    else
-        error = -ENOMEM;
-    fs_leave(fs);
-    return error;
-}
-
-void ext4_release(struct ext4 *fs, uint32_t ino)
-{
-    union inode inode;
-
-    pthread_mutex_lock(&fs->lock); /* of a dead file system, too */
-    struct held **link = find_held(fs, ino), *held = *link;
-    if (!held || --held->n) {
-        fs_leave(fs);
-        return;
-    }
-    *link = held->next;
-    bool unlinked = held->unlinked;
-    free(held);
-    if (unlinked && !fs->dead && tx_more(fs, DROP_CHANGES) == 0) {
-        int error = inode_read(fs, ino, &inode);
-        if (error)
-            tx_failed(fs, "reading an inode", -error);
-        else
-            free_inode(fs, ino, &inode);
-    }
-    tx_end(fs, 0);
-}
-
 static void describe(struct ext4 *fs, uint32_t ino, const union inode *inode, struct stat *st)
 {
     *st = (struct stat){0};
@@ -438,16 +223,16 @@ int ext4_utimens(struct ext4 *fs, uint32_t ino, const struct timespec times[2])
 static int shrink(struct ext4 *fs, uint32_t ino, union inode *inode, uint64_t size)
 {
     uint64_t bytes = fs->fs->blocksize;
-    bool is_orphan = find_orphan(fs, ino) < fs->n_orphans;
+    bool is_orphan = orphan_is(fs, ino);
 
     inode_set_size(inode, size);
-    int error = is_orphan ? inode_write(fs, ino, inode) : add_orphan(fs, ino, inode);
+    int error = is_orphan ? inode_write(fs, ino, inode) : orphan_add(fs, ino, inode);
     if (error)
         return error;
     error = map_free(fs, ino, inode, (size + bytes - 1) / bytes);
     if (error || is_orphan)
         return error;
-    return remove_orphan(fs, ino, inode);
+    return orphan_remove(fs, ino, inode);
 }
 
 /* What is behind the end in the last block must read as zeros when the file grows. */
@@ -492,7 +277,7 @@ int inode_resize(struct ext4 *fs, uint32_t ino, union inode *inode, uint64_t siz
 int ext4_truncate(struct ext4 *fs, uint32_t ino, uint64_t size)
 {
     union inode inode;
-    int error = tx_begin(fs, DROP_CHANGES);
+    int error = tx_begin(fs, ORPHAN_CHANGES);
 
     if (error)
         return error;

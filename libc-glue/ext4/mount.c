@@ -294,7 +294,7 @@ static int start_writing(struct ext4 *fs, const char **why)
     super->s_mnt_count++;
     error = fs->has_journal ? start_journal(fs) : start_without_journal(fs);
     if (!error)
-        error = inode_free_orphans(fs);
+        error = orphan_free_all(fs);
     if (error == -EIO && !*why)
         *why = "its list of orphans is damaged, or the disk fails; " WANTS_E2FSCK;
     return error;
@@ -368,7 +368,7 @@ int ext4_unmount(struct ext4 *fs)
     struct ext2_super_block *super = fs->fs->super;
 
     pthread_mutex_lock(&fs->lock);
-    int error = fs->dead ? -EIO : fs->read_only ? 0 : inode_free_unlinked(fs);
+    int error = fs->dead ? -EIO : fs->read_only ? 0 : orphan_free_unlinked(fs);
     if (!error && !fs->read_only) {
         error = tx_commit(fs);
         ext2fs_clear_feature_journal_needs_recovery(super);

@@ -115,7 +115,7 @@ static int count_link(struct ext4 *fs, uint32_t ino, union inode *inode, int lin
 {
     inode->small.i_links_count = (uint16_t)(inode->small.i_links_count + links);
     inode_touch(fs, inode, INODE_CTIME);
-    return inode->small.i_links_count ? inode_write(fs, ino, inode) : inode_drop(fs, ino, inode);
+    return inode->small.i_links_count ? inode_write(fs, ino, inode) : orphan_drop(fs, ino, inode);
 }
 
 /* The first block of a new directory or symbolic link. */
