@@ -23,12 +23,13 @@
 #define DEFAULT_LENGTH  24 /* of a prefix that xl's ip= does not name */
 #define STATUS_BAD_LINE 64 /* EX_USAGE of <sysexits.h> */
 
-static const char *ip_options[INTERFACES_MAX], *ip6_options[INTERFACES_MAX];
+static const char *ip_options[INTERFACES_MAX], *ip6_options[INTERFACES_MAX], *queues_option;
 
 void interface_take_options(void)
 {
     char name[16];
 
+    queues_option = option_take("queues");
     for (unsigned i = 0; i < INTERFACES_MAX; i++) {
         format(name, sizeof(name), i ? "ip%u" : "ip", i);
         ip_options[i] = option_take(name);
@@ -42,6 +43,18 @@ static _Noreturn void refuse(const struct interface *interface, const char *text
 {
     port_log("vif%u: \"%s\": %s", interface->number, text, why);
     shutdown_exit(STATUS_BAD_LINE);
+}
+
+unsigned config_queues(void)
+{
+    uint64_t n = 1;
+
+    if (queues_option && (!decimal_parse(queues_option, &n) || !n || n > NETFRONT_QUEUES_MAX)) {
+        port_log("sprat.queues: \"%s\": from 1 to %u are possible", queues_option,
+                 NETFRONT_QUEUES_MAX);
+        shutdown_exit(STATUS_BAD_LINE);
+    }
+    return (unsigned)n;
 }
 
 /* @return false when the text is no ADDRESS/LENGTH of this family. */

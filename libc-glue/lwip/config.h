@@ -15,6 +15,9 @@
 
 #include "interface.h"
 
+/** Queues that each interface may have at most: sprat.queues=N, or 1. */
+unsigned config_queues(void);
+
 /** Learn how the interface is configured. May ask xenstore, and wait for it. */
 void config_read(struct interface *interface);
 

@@ -119,7 +119,9 @@ static void open_one(unsigned number)
         return;
     }
     interface->features.mtu = 1500;
-    const struct netfront_config config = {.rx_buffers = choose_rx_buffers(), .multicast = true};
+    interface->n_queues = 1; /* until a backend is there */
+    const struct netfront_config config = {
+        .rx_buffers = choose_rx_buffers(), .queues_max = config_queues(), .multicast = true};
     int error = netfront_open(number, &config, changed, NULL, &interface->nf);
     if (error) {
         port_log("vif%u: %s", number, strerror(-error));

@@ -178,26 +178,41 @@ static struct netbuf *build(struct pbuf *p, bool may_share)
     return NULL;
 }
 
+/* How many of the first packets go out by the same queue. */
+static unsigned run_length(struct netbuf *const *packets, unsigned n)
+{
+    unsigned run = 1;
+
+    while (run < n && packets[run]->owner[1] == packets[0]->owner[1])
+        run++;
+    return run;
+}
+
 void transmit_flush(struct interface *interface)
 {
-    unsigned sent = 0;
+    struct netbuf **kept = interface->kept;
+    unsigned at = 0, left = 0;
+    uint8_t full = 0; /* queues, a bit each */
 
-    while (sent < interface->n_kept) {
+    while (at < interface->n_kept) {
+        unsigned queue = (unsigned)(uintptr_t)kept[at]->owner[1] % interface->n_queues;
+        unsigned run = interface->n_queues > 1 ? run_length(kept + at, interface->n_kept - at)
+                                               : interface->n_kept - at;
         unsigned n =
-            netfront_transmit(interface->nf, 0, interface->kept + sent, interface->n_kept - sent);
-        sent += n;
-        if (sent == interface->n_kept)
-            break;
-        if (n)
+            full & 1u << queue ? 0 : netfront_transmit(interface->nf, queue, kept + at, run);
+        at += n;
+        if (n == run)
             continue;
-        if (netfront_link(interface->nf) == NETFRONT_UP && !netfront_room(interface->nf, 0))
-            break;                            /* on_change comes when there is room */
-        netbuf_free(interface->kept[sent++]); /* it can't be sent at all, or there is no link */
+        if (netfront_link(interface->nf) == NETFRONT_UP && !netfront_room(interface->nf, queue)) {
+            full |= (uint8_t)(1u << queue); /* on_change comes when there is room */
+            memmove(kept + left, kept + at, (run - n) * sizeof(kept[0]));
+            left += run - n;
+            at += run - n;
+        } else if (!n) {
+            netbuf_free(kept[at++]); /* it can't be sent at all, or there is no link */
+        }
     }
-    interface->n_kept -= sent;
-    if (interface->n_kept)
-        memmove(interface->kept, interface->kept + sent,
-                interface->n_kept * sizeof(interface->kept[0]));
+    interface->n_kept = left;
 }
 
 /* Large packets are TCP's: netback makes segments of them. */
@@ -230,6 +245,7 @@ static err_t link_output(struct netif *netif, struct pbuf *p)
     packet->csum = NETBUF_CSUM_UNKNOWN;
     fill_checksum(interface, p, packet);
     set_gso(interface, packet, segment);
+    packet->owner[1] = (void *)(uintptr_t)flow_queue(packet, interface->n_queues);
     interface->kept[interface->n_kept++] = packet;
     return ERR_OK;
 }

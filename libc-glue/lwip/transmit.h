@@ -14,6 +14,9 @@ void transmit_set_mtu(struct interface *interface);
 /** Send what is kept, as far as there is room. */
 void transmit_flush(struct interface *interface);
 
+/** The queue for a packet, all of whose headers are in its first piece. flow.c */
+unsigned flow_queue(const struct netbuf *packet, unsigned n_queues);
+
 /** Does the backend cut TCP's large packets for this interface of lwIP's? (Not for loopback.) */
 bool transmit_cuts(const struct netif *netif, bool v6);
 

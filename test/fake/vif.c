@@ -12,7 +12,7 @@
 #define MACS_MAX    64
 
 struct fake_vif fake_vif = {
-    .features = {.n_queues = 1,
+    .features = {.n_queues = 2,
                  .sg = true,
                  .gso_tcpv4 = true,
                  .gso_tcpv6 = true,

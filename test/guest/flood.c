@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 enum {
-    SLOW_MAX = 1000,
+    SLOW_MAX = 4000,
     SLOW_US = 300000,
     PACKET = 1500,
     DATA = 1400,

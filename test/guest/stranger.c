@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A host on a bridge of dom0's that is not dom0: stranger BRIDGE GROUP PORT TEXT N sends N datagrams
- * to a group of IPv4's. (What dom0 sends itself, netback does not filter.)
+ * A host on a bridge of dom0's that is not dom0. (What dom0 sends itself, netback does not filter.)
+ *
+ *     stranger BRIDGE GROUP PORT TEXT N     send N datagrams to a group of IPv4's
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
