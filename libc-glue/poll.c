@@ -15,7 +15,8 @@
 
 #define NS_PER_MS 1000000ull
 #define NS_PER_S  1000000000ull
-#define FEW       8 /* descriptors that need no heap */
+#define FEW       8         /* descriptors that need no heap */
+#define LOOK_NS   10000000u /* between two looks, without memory */
 
 #define ALWAYS (POLLERR | POLLHUP | POLLNVAL)
 #define ANY    (POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM)
@@ -71,7 +72,24 @@ static int look_again(struct pollfd *fds, nfds_t n, const struct wait *waits)
     return n_ready;
 }
 
-/* @return as poll(), or -errno. */
+/*
+ * There is no memory to be told of changes with. Others may free some while this looks now and
+ * then; to return an error would be to be called again at once, by a program that has to go on.
+ */
+static int look_now_and_then(struct pollfd *fds, nfds_t n, uint64_t deadline_ns)
+{
+    struct port_queue nobody_wakes = {0};
+
+    for (;;) {
+        uint64_t next_ns = clock_monotonic() + LOOK_NS;
+        thread_wait(&nobody_wakes, next_ns < deadline_ns ? next_ns : deadline_ns);
+        int n_ready = look_at_all(fds, n);
+        if (n_ready || clock_monotonic() >= deadline_ns)
+            return n_ready;
+    }
+}
+
+/* @return how many are ready. */
 static int poll_until(struct pollfd *fds, nfds_t n, uint64_t deadline_ns)
 {
     struct wait few[FEW], *waits = few;
@@ -83,7 +101,7 @@ static int poll_until(struct pollfd *fds, nfds_t n, uint64_t deadline_ns)
         return n_ready ? n_ready : look_at_all(fds, n);
     }
     if (n > FEW && !(waits = malloc(n * sizeof(*waits))))
-        return -ENOMEM;
+        return look_now_and_then(fds, n, deadline_ns);
     for (nfds_t i = 0; i < n; i++) {
         waits[i] = (struct wait){.watch = {.changed = wake}, .queue = &queue};
         waits[i].file = fds[i].fd < 0 ? NULL : file_hold(fds[i].fd);

@@ -8,7 +8,7 @@ import unittest
 from support import BUILD, console, create, dom0, eventually
 
 FLOOD = shlex.quote(str(BUILD / "test/guest/flood"))
-HTTPD, DAYTIME = "10.0.0.190", "10.0.0.191"  # nobody else's in these tests
+HTTPD, DAYTIME, ECHO = "10.0.0.190", "10.0.0.191", "10.0.0.192"  # nobody else's in these tests
 N = 600  # packets: more than a backlog, and than a ring
 FETCHES = 3
 
@@ -66,6 +66,21 @@ class Floods(unittest.TestCase):
         finally:
             dom0(f"kill {pid}")
         self.serves()
+
+    def test_more_slow_clients_than_memory(self):
+        """2 MiB hold some 1300 connections to echo; more come, and it answers as before."""
+        create("echo", "flooded-echo", f"sprat.ip={ECHO}/24", memory=2)
+        self.addCleanup(dom0, "xl destroy flooded-echo")
+        command = f"ulimit -n 8192; {FLOOD} slow {ECHO} 7 1600 >/dev/null 2>&1 & echo $!"
+        pid = dom0(command).strip()
+        try:
+            eventually(lambda: "connections dropped so far" in console("flooded-echo"))
+            self.assertIn("round-trip", dom0(f"ping -c 3 -W 5 {ECHO}"))
+            # This one may be one of those that make room: its client asks again.
+            honest = f"(echo honest; sleep 1) | timeout 10 nc {ECHO} 7 || true"
+            eventually(lambda: "honest" in dom0(honest))
+        finally:
+            dom0(f"kill {pid}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@
 
 #include "check.h"
 
+#define MANY 100 /* descriptors: poll() has room on the stack for fewer */
+
 static struct timespec in_ms(clockid_t clock, long ms)
 {
     struct timespec ts;
@@ -289,6 +291,57 @@ static void who_only_polls_lets_others_run(void)
     close(ends[1]);
 }
 
+struct block {
+    struct block *next;
+};
+
+static struct block *take_all_memory(void)
+{
+    struct block *first = NULL, *block;
+
+    for (size_t size = 1 << 16; size >= sizeof(*block); size /= 2) {
+        while ((block = malloc(size))) {
+            block->next = first;
+            first = block;
+        }
+    }
+    return first;
+}
+
+static void *writes_later(void *arg)
+{
+    struct timespec moment = {.tv_nsec = 20000000};
+
+    nanosleep(&moment, NULL);
+    CHECK(write(*(int *)arg, "x", 1) == 1);
+    return NULL;
+}
+
+/* Who calls poll() can't do without it, and others may be those who free some. */
+static void poll_waits_without_memory_too(void)
+{
+    struct pollfd fds[MANY];
+    pthread_t thread;
+    int ends[2];
+
+    CHECK(pipe(ends) == 0);
+    for (int i = 0; i < MANY; i++)
+        fds[i] = (struct pollfd){.fd = i == MANY - 1 ? ends[0] : -1, .events = POLLIN};
+    CHECK(pthread_create(&thread, NULL, writes_later, &ends[1]) == 0);
+    struct block *first = take_all_memory();
+    int timed_out = poll(fds, MANY, 1), ready = poll(fds, MANY, -1);
+    while (first) {
+        struct block *block = first;
+        first = block->next;
+        free(block);
+    }
+    CHECK(timed_out == 0);
+    CHECK(ready == 1 && fds[MANY - 1].revents == POLLIN);
+    CHECK(pthread_join(thread, NULL) == 0);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void many_threads_leave_nothing_behind(void)
 {
     pthread_t thread;
@@ -317,6 +370,7 @@ int main(void)
     RUN(keys_are_each_threads_own);
     RUN(a_semaphore_counts);
     RUN(who_only_polls_lets_others_run);
+    RUN(poll_waits_without_memory_too);
     RUN(many_threads_leave_nothing_behind);
     puts("all passed");
     return EXIT_SUCCESS;
