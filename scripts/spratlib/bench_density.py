@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What idle guests cost a host: memory (Xen's, dom0's, the guests' own) and CPU time.
+"""Many guests at once: how soon they are there and gone, and what they cost a host when idle.
 
-Guests are created by the launcher, seen in main, and left alone. Memory is compared with what it
+Guests are created by the launcher, each seen in main, left alone, and destroyed; Xen's free memory
+is then what it was, to the page, but for the pages in which it keeps dom0's event channels:
+one for each 64 that there ever were at once. Memory is compared with what it
 was before them; Xen's free memory and dom0's available memory are all that there is, so nothing is
 left out. CPU time is what Xen accounts to the guests, all together, and to dom0, over some
 seconds; dom0's without guests is measured before.
@@ -17,6 +19,11 @@ OVERHEAD_MAX_KIB = 200  # of one more guest, beside its own memory
 IDLE_MAX_NS = 10_000  # a guest: one wake-up, which something outside may cause
 READY_S = 120
 SETTLE_S = 5  # dom0's looks after a guest's sign of life end after a second
+FREED_S = 20  # Xen frees the last of a guest when no CPU can use it any more
+LOOK_S = 0.1
+LAB_OVERHEAD_MIB = 1024
+CHANNELS_PER_PAGE = 64  # of a domain's event channels; Xen frees the page with the domain
+PAGE_KIB = 4
 
 
 def add_arguments(parser):
@@ -38,7 +45,9 @@ def add_arguments(parser):
 
 def main(args):
     guest = run.Guest(args.image)
-    options = lab.Options(memory=1024 + args.guests * (guest.memory_mib + 1) * 5 // 4, smp=1)
+    own_kib = guest.memory_mib * 1024
+    need_mib = args.guests * (own_kib + OVERHEAD_MAX_KIB) * 11 // 10 // 1024
+    options = lab.Options(memory=LAB_OVERHEAD_MIB + need_mib, smp=1)
     with toolstack.choose(args.lab, options, lab_cli.report) as tools:
         launcher = fleet.Launcher(tools)
         started = launcher.start()
@@ -47,15 +56,19 @@ def main(args):
         lone_ns, _ = idle(launcher, args.idle)
         before = bench_host.sample(launcher)
         lab_cli.report(f"creating {args.guests} guests")
-        create(launcher, guest, args, args.guests, "idle")
+        created_s = timed(lambda: create(launcher, guest, args, args.guests, "idle"))
         used = before - bench_host.sample(launcher)
         lab_cli.report(f"leaving them alone for {args.idle} s")
         dom0_ns, guests_ns = idle(launcher, args.idle)
-        launcher.ask("destroy --all")
+        destroyed_s = timed(lambda: launcher.ask("destroy --all"))
+        channels_kib = -(-args.guests // CHANNELS_PER_PAGE) * PAGE_KIB
+        wanted_kib = before.xen_free_kib - channels_kib
+        lost_kib = wanted_kib - freed_kib(launcher, wanted_kib)
         if started:
             launcher.ask("stop")
     xen, dom0 = used.xen_free_kib / args.guests, used.dom0_available_kib / args.guests
-    own_kib = guest.memory_mib * 1024
+    print(f"{args.guests} guests were all in main after {created_s:.1f} s;"
+          f" they were destroyed in {destroyed_s:.1f} s")  # fmt: skip
     print(f"one guest takes {xen + dom0:.0f} KiB: {own_kib} of its own, {xen - own_kib:.0f} of Xen,"
           f" {dom0:.0f} of dom0 (xenstored {-used.xenstored_kib / args.guests:.1f},"
           f" the launcher {-used.launcher_kib / args.guests:.1f})")  # fmt: skip
@@ -68,7 +81,28 @@ def main(args):
         raise SpratError(f"that is more than {OVERHEAD_MAX_KIB} KiB beside its own memory")
     if guests_ns > IDLE_MAX_NS * args.guests:
         raise SpratError("idle guests use the CPU")
+    if lost_kib > PAGE_KIB:  # the list of those pages may have become longer
+        raise SpratError(f"Xen has {lost_kib} KiB less free memory than it should have")
+    print("Xen's free memory is what it was before, but for"
+          f" {lost_kib + channels_kib} KiB of dom0's event channels")  # fmt: skip
     return 0
+
+
+def timed(act):
+    """Return how many seconds act() takes."""
+    started = time.monotonic()
+    act()
+    return time.monotonic() - started
+
+
+def freed_kib(launcher, wanted_kib):
+    """Return Xen's free memory once it is what is wanted, or has had time enough."""
+    end = time.monotonic() + FREED_S
+    while True:
+        free_kib = launcher.ask("stats")[0]["xen_free_kib"]
+        if free_kib >= wanted_kib or time.monotonic() > end:
+            return free_kib
+        time.sleep(LOOK_S)
 
 
 def create(launcher, guest, args, count, name):

@@ -82,6 +82,7 @@ PROGRAMS = {
     "diskload.c": ([], ("xencontrol",), "usr/sbin/lab-diskload"),
     "dominfo.c": ([], ("xencontrol",), "usr/sbin/lab-dominfo"),
     "frames.c": ([], ("xencontrol",), "usr/sbin/lab-frames"),
+    "timed.c": ([], (), "usr/sbin/lab-timed"),
     "traffic.c": ([], ("xencontrol",), "usr/sbin/lab-traffic"),
 }
 SCRIPTS = (

@@ -103,7 +103,7 @@ class Guest:
 
     def run(self, tools, timeout_s):
         """Run it with `tools` (a toolstack) until it ends; return a Result."""
-        command = [tools.domain_program, "run", "--panic-mark", PANIC_MARK]
+        command = [tools.program("domain"), "run", "--panic-mark", PANIC_MARK]
         if timeout_s:
             command += ["--timeout", str(timeout_s)]
         if tools.console_logs:

@@ -19,12 +19,19 @@ EXIT_TIMEOUT_S = 90  # `lab-domain` removes its guest first
 class LabToolstack:
     """xl in a lab's dom0. `name` says which lab to the user."""
 
-    domain_program = "lab-domain"
     console_logs = "/var/log/xen/console"
 
     def __init__(self, running_lab):
         self.lab = running_lab
         self.name = f"lab '{running_lab.name}'"
+
+    def machine(self):
+        """Say what it runs on, for whoever reads figures of it."""
+        return f"{self.name}: QEMU's emulation (TCG), on {os.cpu_count()} CPUs"
+
+    def program(self, name):
+        """Return what to call one of dom0.PROGRAMS by."""
+        return f"/{dom0.PROGRAMS[name][2]}"
 
     def run(self, argv, **options):
         """Run a command: see agent.run()."""
@@ -62,13 +69,20 @@ class LocalToolstack:
     def __init__(self):
         if os.geteuid() != 0:
             raise SpratError("this machine is a Xen dom0, where xl needs root: use sudo")
+
+    def machine(self):
+        """Say what it runs on, for whoever reads figures of it."""
+        return self.name
+
+    def program(self, name):
+        """Compile one of dom0.PROGRAMS, unless that is done; return what to call it by."""
         folder = paths.lab_folder() / "local"
         folder.mkdir(parents=True, exist_ok=True)
-        program = folder / "domain"
-        newest = max(path.stat().st_mtime for path in dom0.program_files("domain"))
+        program = folder / pathlib.Path(name).stem
+        newest = max(path.stat().st_mtime for path in dom0.program_files(name))
         if not program.exists() or program.stat().st_mtime < newest:
-            dom0.compile_program("domain", folder)
-        self.domain_program = str(program)
+            dom0.compile_program(name, folder)
+        return str(program)
 
     @contextlib.contextmanager
     def visible(self, files, label):
