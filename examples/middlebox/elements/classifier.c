@@ -128,12 +128,11 @@ static bool emit_pattern(struct cbuilder *b, struct conf *c, struct str pattern,
     if (str_is(pattern, "-"))
         return true;
     while (pattern.len) {
-        struct str clause = pattern;
         uint32_t start = pattern.len;
 
         while (start && !is_space(pattern.s[start - 1]))
             start--;
-        clause = (struct str){pattern.s + start, pattern.len - start};
+        struct str clause = {pattern.s + start, pattern.len - start};
         if (!emit_clause(b, clause, *out, no, out)) {
             conf_error(c, clause, "'%.*s' is not a clause 'OFFSET/VALUE[%%MASK]'", (int)clause.len,
                        clause.s);
