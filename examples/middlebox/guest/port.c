@@ -23,7 +23,7 @@
 #define BURST_MAX    64
 #define RX_MIN       32 /* Linux's backend waits for 18 free buffers before it hands on a packet */
 #define RX_MAX       256
-#define RX_SHARE     6 /* of free memory, for each interface */
+#define RX_SHARE     16 /* of free memory, for each interface */
 #define LINK_WAIT_NS 10000000000ull
 #define KEPT_MAX     256 /* descriptions of packets that were used once */
 
