@@ -3,9 +3,10 @@
 
 In a machine that counts instructions instead of time (see `sprat bench cost`), ordinary clients in
 dom0 load a Sprat guest and then a Linux guest that does the same. Client, dom0, Xen and guest share
-the machine's one CPU, so a rate says what all of them take together; beside it stands the guest's
-own CPU time for each request (or packet, or MiB), Xen's work for it included, and what one CPU of
-its own would let the guest serve. Forwarding is that of `sprat bench middlebox router`.
+the machine's one CPU, so a rate says what all of them take together. It is measured again with the
+guest held to a small share of that CPU, as on a host with many guests: there the guest is what
+limits it. Beside them stands the guest's own CPU time for each request (or packet, or MiB), Xen's
+work for it included. Forwarding is that of `sprat bench middlebox router`.
 
 In the folder --output: net.csv, environment.txt, and plots.
 """
@@ -17,7 +18,7 @@ import os
 import pathlib
 import platform
 
-from spratlib import bench_middlebox, bench_net_cases, bench_net_plots, counting, debtree
+from spratlib import bench_middlebox, bench_net_cases, bench_net_plots, counting, cpucap, debtree
 from spratlib import guest_cfg, guestconsole, lab, lab_cli, linuxguest, paths, qemu, run
 from spratlib.bench_net_cases import CASES, CLIENT_PACKAGES, CLIENTS, SERVER_PACKAGES
 from spratlib.errors import SpratError, UsageError
@@ -26,7 +27,7 @@ SIDES = ("sprat", "linux")
 FORWARD = "forward"
 LAB_MEMORY_MIB, DOM0_MEMORY_MIB = 3072, 1024  # the files are in dom0's memory
 LINUX_MEMORY_MIB = 256
-COLUMNS = ("case", "guest", "of", "rate_s", "guest_cpu_ns", "capacity_s", "latency_us")
+COLUMNS = ("case", "guest", "of", "share_percent", "rate_s", "guest_cpu_ns", "latency_us")
 
 # What is done for one case and guest. The client leaves how many requests there were, the ns that
 # they took, and the client's own word on latency in us, or "-".
@@ -50,12 +51,14 @@ up() { # GUEST: started, and heard
     *) timeout "$limit" sh wait "$domid" serving >"$errors" 2>&1 ;;
     esac
 }
-measure() { # CASE SIDE GUEST
+measure() { # CASE SIDE GUEST SHARE: that it may have while it is measured
     warm_$1 >"$errors" 2>&1 || { complain "$1 $2"; return; }
+    cap "$domid" "$4"
     before=$(cpu "$domid")
     load_$1 "$3" >/tmp/report 2>"$errors" || { complain "$1 $2"; return; }
     after=$(cpu "$domid")
-    say "run $1 $2 $((after - before)) $(cat /tmp/report)"
+    cap "$domid" 100
+    say "run $1 $2 $4 $((after - before)) $(cat /tmp/report)"
 }
 """
 
@@ -105,20 +108,16 @@ class Run:
     case: str
     guest: str
     of: str  # what is counted
-    rate_s: float  # through the machine's one CPU
+    share: int  # percent of the machine's one CPU, at most, for the guest
+    rate_s: float
     guest_cpu_ns: int  # for each
     latency_us: float | None = None
-
-    @property
-    def capacity_s(self):
-        """What one CPU of its own would let the guest serve in a second."""
-        return 1e9 / self.guest_cpu_ns
 
     def row(self):
         """Return its line of net.csv."""
         latency = "" if self.latency_us is None else f"{self.latency_us:.1f}"
-        return (self.case, self.guest, self.of, f"{self.rate_s:.1f}", self.guest_cpu_ns,
-                f"{self.capacity_s:.1f}", latency)  # fmt: skip
+        return (self.case, self.guest, self.of, self.share, f"{self.rate_s:.1f}",
+                self.guest_cpu_ns, latency)  # fmt: skip
 
 
 class Found:
@@ -138,7 +137,7 @@ class Found:
             self.take_run(*rest.split())
             lab_cli.report(f"{elapsed_s:4.0f} s: {rest}")
 
-    def take_run(self, case, side, cpu_ns, count="0", took_ns="0", latency_us="-"):
+    def take_run(self, case, side, share, cpu_ns, count="0", took_ns="0", latency_us="-"):
         """Take a case's figures: how much CPU time the guest had, how many, in which time."""
         count, took_ns = float(count), float(took_ns)
         if count <= 0 or took_ns <= 0:
@@ -146,12 +145,13 @@ class Found:
             return
         of = next(one.of for one in CASES if one.name == case)
         latency = None if latency_us == "-" else float(latency_us)
-        self.runs.append(Run(case, side, of, count * 1e9 / took_ns, round(int(cpu_ns) / count),
-                             latency))  # fmt: skip
+        self.runs.append(Run(case, side, of, int(share), count * 1e9 / took_ns,
+                             round(int(cpu_ns) / count), latency))  # fmt: skip
 
-    def of(self, case, side):
+    def of(self, case, side, share=cpucap.WHOLE):
         """Return the Run of these, or None."""
-        return next((one for one in self.runs if (one.case, one.guest) == (case, side)), None)
+        wanted = (case, side, share)
+        return next((r for r in self.runs if (r.case, r.guest, r.share) == wanted), None)
 
 
 def measure(cases, sides, seconds, found):
@@ -164,35 +164,35 @@ def measure(cases, sides, seconds, found):
     if any(case.needs_client for case in cases):
         tree = debtree.make(CLIENT_PACKAGES, lab_cli.report)
     options = lab.Options(memory=LAB_MEMORY_MIB, dom0_memory=DOM0_MEMORY_MIB, smp=1)
-    counting.run(options, lambda archive: add_files(archive, cases, image, tree),
+    counting.run(options, lambda archive: add_files(archive, cases, seconds, image, tree),
                  script(cases, sides, seconds), found.take_line)  # fmt: skip
 
 
-def add_files(archive, cases, linux_image, tree):
+def add_files(archive, cases, seconds, linux_image, tree):
     """Add guests, clients and what they need to the machine's files."""
     for name, text in (("follow", linuxguest.FOLLOW), ("ask", linuxguest.ASK),
                        ("wait", guestconsole.FOLLOW),
                        ("queries", bench_net_cases.QUERIES)):  # fmt: skip
         archive.file(f"/bench/{name}", text.encode())
     if linux_image:
-        add_linux(archive, linux_image)
+        add_linux(archive, linux_image, seconds)
     if tree:
         add_clients(archive, tree)
     for name, case in {case.guest: case for case in cases}.items():
         guest = run.Guest(case.image)
         archive.file(f"/bench/{name}.xen", guest.kernel.read_bytes())
-        archive.file(f"/bench/{name}.cfg", sprat_cfg(guest, case).encode())
+        archive.file(f"/bench/{name}.cfg", sprat_cfg(guest, case, seconds).encode())
 
 
-def add_linux(archive, image):
+def add_linux(archive, image, seconds):
     """Add the Linux guest, and what it is told."""
     here = linuxguest.Image(pathlib.Path("/bench/vmlinux"), pathlib.Path("/bench/initramfs"))
     archive.file(str(here.kernel), image.kernel.read_bytes())
     archive.file(str(here.initramfs), image.initramfs.read_bytes())
     archive.file("/bench/all-linux.cfg", linuxguest.cfg_text(
         "all-linux", here, memory_mib=LINUX_MEMORY_MIB, vifs=["bridge=xenbr0"]).encode())
-    for name, commands in (("all-linux", bench_net_cases.SERVE),
-                           ("download", bench_net_cases.DOWNLOAD)):  # fmt: skip
+    told = {"all-linux": bench_net_cases.SERVE, **bench_net_cases.downloads(seconds)}
+    for name, commands in told.items():
         archive.file(f"/bench/{name}.commands", linuxguest.encoded(commands))
 
 
@@ -206,30 +206,45 @@ def add_clients(archive, tree):
             f' /bench/lib/{name} "$@"\n').encode(), 0o755)  # fmt: skip
 
 
-def sprat_cfg(guest, case):
+def sprat_cfg(guest, case, seconds):
     """Return the cfg of a case's Sprat guest in the machine."""
     lines = [line for line in guest.cfg.read_text().splitlines()
              if not line.startswith(("name", "extra", "kernel", "uuid"))]  # fmt: skip
-    extra = " ".join([*bench_net_cases.ADDRESS_WORDS, *case.words])
+    extra = " ".join([*bench_net_cases.ADDRESS_WORDS, *case.words(seconds)])
     return "\n".join([*lines, f'name = "{case.guest}"', f'kernel = "/bench/{case.guest}.xen"',
                       f"extra = {guest_cfg.quote(extra)}", ""])  # fmt: skip
 
 
 def script(cases, sides, seconds):
     """Return what is done in the machine."""
-    lines = [SCRIPT, f"seconds={seconds}", f"address={bench_net_cases.ADDRESS}",
-             bench_net_cases.CLIENT_FUNCTIONS]  # fmt: skip
-    pairs = [(case, case.guest, "sprat") for case in cases]
-    pairs += [(case, "all-linux", "linux") for case in cases]
-    for guest, side in dict.fromkeys((guest, side) for _, guest, side in pairs if side in sides):
-        lines.append(f"if up {guest}; then")
-        lines += [f"    measure {case.name} {side} {guest}"
-                  for case, its_guest, its_side in pairs
-                  if (its_guest, its_side) == (guest, side)]  # fmt: skip
-        lines += [f"else complain {guest}; fi", f"xl destroy {guest}"]
+    lines = [SCRIPT, cpucap.FUNCTION, bench_net_cases.CLIENT_FUNCTIONS, f"seconds={seconds}",
+             f"address={bench_net_cases.ADDRESS}", f"address6={bench_net_cases.ADDRESS6}"]
+    for side in sides:
+        for guest, measures in lives(cases, side):
+            lines.append(f"if up {guest}; then")
+            lines += [f"    measure {case.name} {side} {guest} {share}" for case, share in measures]
+            lines += [f"else complain {guest}; fi", f"xl destroy {guest}"]
     lines += ['say "fact dom0: Linux $(uname -r), one CPU with its guests"',
               'say "fact Xen: $(xl info | sed -n "s/^xen_version *: //p")"']  # fmt: skip
     return "\n".join(lines)
+
+
+def lives(cases, side):
+    """Return the lives of one side's guests: (guest, [(case, share) that is measured in it]).
+
+    A guest that is the client ends when it has been.
+    """
+    ended, lasting = [], {}
+    for case in cases:
+        measures = [(case, share) for share in (cpucap.WHOLE, cpucap.SHARE)
+                    if share == cpucap.WHOLE or not case.waits]  # fmt: skip
+        if side == "linux":
+            lasting.setdefault("all-linux", []).extend(measures)
+        elif case.paused:
+            ended += [(case.guest, [measure]) for measure in measures]
+        else:
+            lasting.setdefault(case.guest, []).extend(measures)
+    return [*lasting.items(), *ended]
 
 
 def measure_forward(sides, found):
@@ -240,8 +255,9 @@ def measure_forward(sides, found):
     forwarded = bench_middlebox.measure([case], sides, args)
     found.errors += forwarded.errors
     for one in forwarded.runs:
-        found.runs.append(Run(FORWARD, one.guest, "packet of 64 bytes", one.packets_s,
-                              one.instructions * counting.NS_PER_INSTRUCTION))  # fmt: skip
+        cost_ns = one.instructions * counting.NS_PER_INSTRUCTION
+        found.runs.append(Run(FORWARD, one.guest, "packet of 64 bytes", cpucap.WHOLE,
+                              one.packets_s, cost_ns))  # fmt: skip
 
 
 def environment(args, found):
@@ -255,6 +271,7 @@ def environment(args, found):
         *found.facts,
         f"Linux guest: dom0's kernel, memory {LINUX_MEMORY_MIB} MiB; {' '.join(SERVER_PACKAGES)}",
         f"clients in dom0: {' '.join(CLIENT_PACKAGES)}; {args.seconds} s for each figure",
+        f"share of a guest that is held: {cpucap.SHARE} % of the CPU",
     ]
     for name in dict.fromkeys(case.image for case in CASES):
         guest = run.Guest(name)
@@ -273,22 +290,24 @@ def write_csv(path, runs):
 
 def print_table(found):
     """Print what was found, Sprat beside Linux."""
-    print(f"{'':9} {'':20} {'all on one CPU, per s':>30}   {'guest CPU time, ns':>30}")
-    print(f"{'':9} {'':20} {'sprat':>11} {'linux':>11} {'times':>6}"
-          f"   {'sprat':>11} {'linux':>11} {'times':>6}")  # fmt: skip
+    held = f"guest with {cpucap.SHARE} % of it, per s"
+    print(f"{'':9} {'':20} {'all on one CPU, per s':>30}   {held:>30}   {'guest CPU time, ns':>30}")
+    print(f"{'':9} {'':20}" + f" {'sprat':>11} {'linux':>11} {'times':>6}  " * 3)
     for name in dict.fromkeys(one.case for one in found.runs):
-        sprat, linux = (found.of(name, side) for side in SIDES)
-        one = sprat or linux
-        rates = columns(sprat and sprat.rate_s, linux and linux.rate_s, False)
-        costs = columns(sprat and sprat.guest_cpu_ns, linux and linux.guest_cpu_ns, True)
-        print(f"{name:9} {one.of:20} {rates}   {costs}")
-        if one.latency_us is not None:
-            waits = columns(sprat and sprat.latency_us, linux and linux.latency_us, True)
-            print(f"{'':9} {'us there and back':20} {waits}")
+        whole = [found.of(name, side) for side in SIDES]
+        small = [found.of(name, side, cpucap.SHARE) for side in SIDES]
+        rates = columns([one and one.rate_s for one in whole], False)
+        held = columns([one and one.rate_s for one in small], False)
+        costs = columns([one and one.guest_cpu_ns for one in whole], True)
+        print(f"{name:9} {next(filter(None, whole + small)).of:20} {rates}   {held}   {costs}")
+        latencies = [one and one.latency_us for one in whole]
+        if any(latencies):
+            print(f"{'':9} {'us there and back':20} {columns(latencies, True)}")
 
 
-def columns(sprat, linux, less_is_better):
+def columns(pair, less_is_better):
     """Return two figures, and how many times better Sprat's is."""
+    sprat, linux = pair
     times = ""
     if sprat and linux:
         times = f"{linux / sprat if less_is_better else sprat / linux:.2f}"

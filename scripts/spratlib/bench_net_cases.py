@@ -6,7 +6,8 @@ import dataclasses
 from spratlib import paths
 
 ADDRESS, DOM0 = "10.0.0.2", "10.0.0.1"
-ADDRESS_WORDS = (f"sprat.ip={ADDRESS}/24", "sprat.ip6=off")
+ADDRESS6, DOM06 = "fd00::2", "fd00::1"
+ADDRESS_WORDS = (f"sprat.ip={ADDRESS}/24", f"sprat.ip6={ADDRESS6}/64")
 SERVER_PACKAGES = ("nginx", "nsd", "iperf", "iproute2")
 CLIENT_PACKAGES = ("wrk", "dnsperf", "iperf")
 CLIENTS = ("wrk", "dnsperf", "iperf")
@@ -19,8 +20,16 @@ class Case:
     name: str
     image: str  # Sprat's
     of: str  # what is counted
-    words: tuple = ()  # of the guest's command line
-    paused: bool = False  # the guest is the client: it is let go when dom0's server is there
+    server: str | None = None  # of the guest that is the client: dom0's address
+
+    @property
+    def paused(self):
+        """Whether the guest is let go only when dom0's server is there."""
+        return self.server is not None
+
+    def words(self, seconds):
+        """Return the words of its own on the guest's command line."""
+        return (self.server, str(seconds)) if self.server else ()
 
     @property
     def needs_client(self):
@@ -28,9 +37,14 @@ class Case:
         return self.name != "ping"
 
     @property
+    def waits(self):
+        """Whether the guest mostly waits for the other side: a share of a CPU is enough for it."""
+        return self.name == "ping"
+
+    @property
     def guest(self):
         """What the guest is called; cases with one share it."""
-        return f"{self.image}-client" if self.paused else self.image
+        return f"{self.name}-client" if self.paused else self.image
 
 
 CASES = (
@@ -38,7 +52,9 @@ CASES = (
     Case("dns", "dns", "query"),
     Case("http", "httpd", "request"),
     Case("upload", "iperf", "MiB by TCP to it"),
-    Case("download", "iperf", "MiB by TCP from it", (DOM0, "1"), True),
+    Case("upload6", "iperf", "MiB by TCP on IPv6"),
+    Case("download", "iperf", "MiB by TCP from it", DOM0),
+    Case("download6", "iperf", "MiB by TCP on IPv6", DOM06),
 )
 
 # For each case, warm_ lets both sides know each other (and caches fill), load_ prints how many, in
@@ -70,20 +86,25 @@ load_http() {
          END { if (!rate) exit 1; printf "%d %.0f -\n", count, count * 1e9 / rate }' /tmp/wrk
 }
 warm_upload() { iperf -c "$address" -n 1M -y C; }
-load_upload() { iperf -c "$address" -n 32M -y C >/tmp/iperf && from_csv </tmp/iperf; }
-warm_download() { :; }
-load_download() { # GUEST
-    iperf -s -P 1 -y C >/tmp/iperf &
+load_upload() { iperf -c "$address" -t "$seconds" -y C >/tmp/iperf && from_csv </tmp/iperf; }
+warm_upload6() { iperf -V -c "$address6" -n 1M -y C; }
+load_upload6() { iperf -V -c "$address6" -t "$seconds" -y C >/tmp/iperf && from_csv </tmp/iperf; }
+download() { # CASE GUEST
+    iperf -s -V -P 1 -y C >/tmp/iperf &
     server=$!
-    until grep -q ':1389 .* 0A ' /proc/net/tcp; do kill -0 $server || return; done
-    if [ "$1" = all-linux ]; then
-        timeout "$limit" sh ask "$domid" bench "$(cat download.commands)" || return
+    until grep -q ':1389 .* 0A ' /proc/net/tcp6; do kill -0 $server || return; done
+    if [ "$2" = all-linux ]; then
+        timeout "$limit" sh ask "$domid" bench "$(cat "$1.commands")" || return
     else
         lab-dominfo unpause "$domid" && timeout "$limit" sh wait "$domid" "sent " || return
     fi >&2
     wait $server
     from_csv </tmp/iperf
 }
+warm_download() { :; }
+load_download() { download download "$1"; }
+warm_download6() { :; }
+load_download6() { download download6 "$1"; }
 """
 QUERIES = "".join(f"{name}.example.org {kind}\n" for name, kind in (
     ("www", "A"), ("api", "A"), ("mail", "A"), ("ns1", "AAAA"), ("nothing", "A"), ("x.dyn", "A"),
@@ -123,13 +144,17 @@ zone:
 SERVE = f"""set -e
 ip addr add {ADDRESS}/24 dev eth0
 ip link set eth0 up
+ip addr add {ADDRESS6}/64 dev eth0 nodad
 nginx
 nsd -c /etc/nsd/nsd.conf
-iperf -s -D >/tmp/iperf.log 2>&1
+iperf -s -V -D >/tmp/iperf.log 2>&1
 """
 
 
-DOWNLOAD = f"iperf -c {DOM0} -n 32M -y C"
+def downloads(seconds):
+    """Return what the Linux guest is told where it is the client: {case: command}."""
+    return {case.name: f"iperf -V -c {case.server} -t {seconds} -y C"
+            for case in CASES if case.paused}  # fmt: skip
 
 
 def server_files():
