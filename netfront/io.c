@@ -463,6 +463,13 @@ static bool send_packet(struct netfront_queue *queue, struct netbuf *packet)
     return slots == 1 ? send_plain(queue, packet) : send_pieces(queue, packet, slots);
 }
 
+bool netfront_sendable(const struct netfront *nf, const struct netbuf *packet)
+{
+    unsigned slots;
+
+    return nf->connected && may_send(nf, packet, &slots);
+}
+
 unsigned netfront_room(const struct netfront *nf, unsigned queue)
 {
     return nf->connected && queue < nf->n_queues ? ring_room(&nf->queues[queue].tx) : 0;

@@ -203,13 +203,13 @@ void transmit_flush(struct interface *interface)
         at += n;
         if (n == run)
             continue;
-        if (netfront_link(interface->nf) == NETFRONT_UP && !netfront_room(interface->nf, queue)) {
+        if (netfront_sendable(interface->nf, kept[at])) {
             full |= (uint8_t)(1u << queue); /* on_change comes when there is room */
             memmove(kept + left, kept + at, (run - n) * sizeof(kept[0]));
             left += run - n;
             at += run - n;
-        } else if (!n) {
-            netbuf_free(kept[at++]); /* it can't be sent at all, or there is no link */
+        } else {
+            netbuf_free(kept[at++]);
         }
     }
     interface->n_kept = left;

@@ -25,7 +25,7 @@ set(glue_sources file.c io.c poll.c)
 list(TRANSFORM glue_sources PREPEND ${PROJECT_SOURCE_DIR}/libc-glue/)
 
 add_library(sprat_fake_lwip OBJECT ${PROJECT_SOURCE_DIR}/test/fake/vif.c
-    ${glue_sources} ${port_sources} ${lwip_FILES})
+    ${PROJECT_SOURCE_DIR}/test/fake/stack.c ${glue_sources} ${port_sources} ${lwip_FILES})
 # lwIP puts bytes together by shifting them into an int's sign, which gcc and clang define.
 set_source_files_properties(${lwip_FILES} PROPERTIES
     GENERATED TRUE COMPILE_OPTIONS "-w;-fno-sanitize=shift")
@@ -35,7 +35,8 @@ set_source_files_properties(${PROJECT_SOURCE_DIR}/libc-glue/lwip/net.c PROPERTIE
 add_library(sprat_fake_libc OBJECT ${PROJECT_SOURCE_DIR}/test/fake/guest_libc.c)
 foreach(library sprat_fake_lwip sprat_fake_libc)
     target_compile_options(${library} PRIVATE ${SPRAT_WARNINGS})
-    target_include_directories(${library} INTERFACE ${PROJECT_SOURCE_DIR}/test/fake)
+    target_include_directories(${library} INTERFACE
+        ${PROJECT_SOURCE_DIR}/test/fake ${PROJECT_SOURCE_DIR}/netfront/include)
     target_link_libraries(${library} PUBLIC sprat_xen_host)
 endforeach()
 sprat_fake_guest_flags(sprat_fake_lwip)

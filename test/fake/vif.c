@@ -21,6 +21,7 @@ struct fake_vif fake_vif = {
                  .multicast = true,
                  .mtu = 1500,
                  .mac = {0x00, 0x16, 0x3e, 0x01, 0x02, 0x03}},
+    .room = FAKE_VIF_ROOM,
 };
 
 static struct {
@@ -202,7 +203,23 @@ unsigned netfront_room(const struct netfront *nf, unsigned queue)
 {
     (void)nf;
     (void)queue;
-    return fake_vif.link == NETFRONT_UP && !fake_vif.full ? 64 : 0;
+    return fake_vif.link == NETFRONT_UP ? fake_vif.room : 0;
+}
+
+bool netfront_sendable(const struct netfront *nf, const struct netbuf *packet)
+{
+    (void)nf;
+    (void)packet; /* send_one() looks at it */
+    return fake_vif.link == NETFRONT_UP;
+}
+
+static unsigned slots_of(const struct netbuf *packet)
+{
+    unsigned n = packet->gso != NETBUF_GSO_NONE;
+
+    for (; packet; packet = packet->piece)
+        n++;
+    return n;
 }
 
 /* What the real one refuses is a mistake of the caller's, but for what the features allow. */
@@ -233,9 +250,9 @@ static void send_one(struct netbuf *packet)
 unsigned netfront_transmit(struct netfront *nf, unsigned queue, struct netbuf **packets,
                            unsigned n_packets)
 {
-    if (!netfront_room(nf, queue))
-        return 0;
-    for (unsigned i = 0; i < n_packets; i++)
-        send_one(packets[i]);
-    return n_packets;
+    unsigned n = 0, room = netfront_room(nf, queue);
+
+    for (; n < n_packets && slots_of(packets[n]) <= room; n++)
+        send_one(packets[n]);
+    return n;
 }

@@ -15,11 +15,12 @@
 #include <sprat/netfront.h>
 
 #define FAKE_VIF_FRAME 65535
+#define FAKE_VIF_ROOM  64
 
 struct fake_vif {
     enum netfront_link link;
     struct netfront_features features;
-    bool full; /**< takes no packets */
+    unsigned room; /**< slots: packets that need more are not taken */
     /** Called for each packet that is sent, with its bytes in one piece. */
     void (*sent)(const struct netbuf *packet, const uint8_t *frame, size_t len);
     unsigned n_bufs; /**< buffers that are not freed */

@@ -65,8 +65,6 @@ static void sleep_ns(uint64_t ns)
 
 /* The program */
 
-struct file console_file; /* the first descriptors; nobody uses them */
-
 static struct sockaddr_in6 address_of(const char *text, uint16_t port)
 {
     struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
@@ -213,7 +211,7 @@ static void change_interface(void)
         break;
     case 1:
     case 2:
-        fake_vif.full = true;
+        fake_vif.room = what / 8u;
         break;
     case 3:
         fake_vif.features.gso_tcpv4 = what & 8;
@@ -227,7 +225,7 @@ static void change_interface(void)
             dhcp_start(netif_default);
         break;
     default:
-        fake_vif.full = false;
+        fake_vif.room = FAKE_VIF_ROOM;
         fake_vif.link = NETFRONT_UP;
     }
     fake_vif_changed();
@@ -288,7 +286,7 @@ static void reset_netif(struct netif *netif)
 static void end(void)
 {
     fake_libc_fails(UINT_MAX);
-    fake_vif.full = false;
+    fake_vif.room = FAKE_VIF_ROOM;
     fake_vif.features = (struct netfront_features){.n_queues = 1,
                                                    .sg = true,
                                                    .gso_tcpv4 = true,

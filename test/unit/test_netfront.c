@@ -359,6 +359,7 @@ static void extra_infos_take_room_too(void **state)
     bufs[0].gso = NETBUF_GSO_NONE; /* one slot is left in the end, which is not enough */
     assert_int_equal(netfront_transmit(nf, 0, all, 200), 128);
     assert_int_equal(netfront_room(nf, 0), 1);
+    assert_true(netfront_sendable(nf, all[128])); /* when there is room again */
     fake_netback_detach();
     netfront_close(nf);
     assert_int_equal(n_released, 128);
@@ -388,9 +389,11 @@ static void what_cant_be_sent_stays_the_callers(void **state)
     net_up();
     packets[0] = make_packet(19 * 10, 10); /* too many pieces */
     assert_int_equal(transmit(1), 0);
+    assert_false(netfront_sendable(nf, packets[0]));
     free_packets(1);
     packets[0] = make_packet(65536, 4096); /* too long */
     assert_int_equal(transmit(1), 0);
+    assert_false(netfront_sendable(nf, packets[0]));
     free_packets(1);
     packets[0] = make_packet(60, 60);
     packets[0]->data = packets[0]->page - 1; /* in front of its page */
@@ -415,6 +418,7 @@ static void nothing_is_sent_or_received_without_a_link(void **state)
     assert_int_equal(netfront_link(nf), NETFRONT_DOWN);
     packets[0] = make_packet(60, 60);
     assert_int_equal(transmit(1), 0);
+    assert_false(netfront_sendable(nf, packets[0]));
     free_packets(1);
     assert_int_equal(receive(), 0);
     assert_int_equal(netfront_room(nf, 0), 0);

@@ -100,8 +100,8 @@ SPRAT_API unsigned netfront_receive(struct netfront *nf, unsigned queue, struct 
  * Send packets, in order.
  *
  * @return how many were taken; their buffers are freed when the backend has them. The rest stay the
- *         caller's: there is no room now, or the link is down (0), or the first of them can't be
- *         sent at all (more pieces than the backend takes, larger than 65535 bytes): drop that one.
+ *         caller's: there is no room for the first of them now, the link is down, or it can't be
+ *         sent at all; netfront_sendable() tells.
  */
 SPRAT_API unsigned netfront_transmit(struct netfront *nf, unsigned queue, struct netbuf **packets,
                                      unsigned n);
@@ -111,6 +111,13 @@ SPRAT_API unsigned netfront_transmit(struct netfront *nf, unsigned queue, struct
  * features.multicast all are let in, and so they are from when the backend can't take one more.
  */
 SPRAT_API void netfront_multicast(struct netfront *nf, const uint8_t mac[6], bool join);
+
+/**
+ * Will netfront_transmit() take the packet when there is room for all its pieces? If not (the link
+ * is down, it has more pieces than the backend takes, is larger than 65535 bytes), drop it; if so,
+ * on_change() is called when there is more room.
+ */
+SPRAT_API bool netfront_sendable(const struct netfront *nf, const struct netbuf *packet);
 
 /** Packets of one piece that netfront_transmit() would take now. */
 SPRAT_API unsigned netfront_room(const struct netfront *nf, unsigned queue);
