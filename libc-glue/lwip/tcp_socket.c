@@ -269,6 +269,20 @@ static int tcp_socket_connect(struct socket *socket, const ip_addr_t *ip, u16_t 
     return socket->tcp.state == TCP_CONNECTED ? 0 : take_error(socket);
 }
 
+/* While much is being written, only segments go out that are as large as they get: that is lwIP's
+ * Nagle. */
+static void fill_segments(const struct socket *socket, bool fill)
+{
+    struct tcp_pcb *pcb = socket->tcp.pcb;
+
+    if (socket->tcp.state != TCP_CONNECTED || !pcb)
+        return;
+    if (fill)
+        tcp_nagle_enable(pcb);
+    else
+        tcp_nagle_disable(pcb);
+}
+
 /*
  * Send what is worth it. Nagle's rule: a segment that is not full waits while data is in flight.
  * (It waits until the next acknowledgement of any of it, at most: lwIP then sends what there is.)
@@ -276,10 +290,10 @@ static int tcp_socket_connect(struct socket *socket, const ip_addr_t *ip, u16_t 
 static void push(struct socket *socket, int flags)
 {
     struct tcp_pcb *pcb = socket->tcp.pcb;
-    const struct tcp_seg *next = pcb->unsent;
 
-    if (!next)
+    if (socket->tcp.state != TCP_CONNECTED || !pcb || !pcb->unsent)
         return;
+    const struct tcp_seg *next = pcb->unsent;
     bool full = next->next || next->len >= tso_real_size(pcb);
     bool hold = socket->tcp.cork || flags & MSG_MORE;
     if (full || (!hold && (socket->tcp.nodelay || !pcb->unacked)))
@@ -298,6 +312,8 @@ static int may_send(struct socket *socket, int flags, uint64_t *started_ns)
             return -EPIPE;
         if (socket->tcp.state == TCP_CONNECTED && room_of(socket->tcp.pcb))
             return 0;
+        if (socket->tcp.state == TCP_CONNECTED)
+            tcp_output(socket->tcp.pcb);
         int error =
             socket_wait(socket, &socket->writers, socket->send_timeout_ns, flags, started_ns);
         if (error)
@@ -387,6 +403,7 @@ static ssize_t tcp_socket_send(struct socket *socket, const struct msghdr *messa
             if (error)
                 break;
             tso_grow(socket->tcp.pcb);
+            fill_segments(socket, bulk);
             size_t left = iov->iov_len - at;
             ssize_t n = write_some(socket, (const char *)iov->iov_base + at, left, bulk,
                                    done + left == total);
@@ -404,9 +421,12 @@ static ssize_t tcp_socket_send(struct socket *socket, const struct msghdr *messa
             done += (size_t)n;
             if (bulk && done == total)
                 end_bulk(socket->tcp.pcb);
-            push(socket, flags);
+            if (socket->tcp.pcb->unsent && socket->tcp.pcb->unsent->next)
+                tcp_output(socket->tcp.pcb);
         }
     }
+    fill_segments(socket, false);
+    push(socket, flags);
     return done ? (ssize_t)done : error;
 }
 
