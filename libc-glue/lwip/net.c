@@ -41,6 +41,11 @@ uint32_t net_random(void)
     return (uint32_t)net.random;
 }
 
+void net_assert_failed(int line)
+{
+    port_panic("lwip: assertion failed in line %d", line);
+}
+
 u32_t sys_now(void)
 {
     return (u32_t)(clock_monotonic() / NS_PER_MS);

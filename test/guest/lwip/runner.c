@@ -3,7 +3,6 @@
  * lwIP's own unit tests, one after the other; and what lwIP, compiled with the guest's options,
  * asks of its port, as its tests need it.
  */
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,14 +108,9 @@ void lwip_check_ensure_no_alloc(unsigned int skip)
 
 /* The port */
 
-void port_panic(const char *fmt, ...)
+void net_assert_failed(int line)
 {
-    va_list args;
-
-    va_start(args, fmt);
-    vprintf(fmt, args);
-    va_end(args);
-    check_failed(__FILE__, __LINE__, "an assertion of lwIP's");
+    check_failed("a file of lwIP's", line, "an assertion");
 }
 
 uint32_t net_random(void)
