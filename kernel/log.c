@@ -114,7 +114,7 @@ void log_flush(uint64_t deadline_ns)
     drain();
     while (!console_drained() && clock_monotonic() < deadline_ns) {
         evtchn_port_t port = console_port();
-        struct sched_poll poll = {.nr_ports = 1, .timeout = deadline_ns};
+        struct sched_poll poll = {.nr_ports = 1, .timeout = clock_xen(deadline_ns)};
         set_xen_guest_handle(poll.ports, &port);
         hypercall_sched_op(SCHEDOP_poll, &poll);
         shared_info.evtchn_pending[port / 64] &= ~(1ul << port % 64);

@@ -11,6 +11,7 @@
 #include <sprat/clock.h>
 #include <sprat/hypercall.h>
 #include <sprat/log.h>
+#include <sprat/suspend.h>
 #include <sprat/thread.h>
 #include <sprat/xenstore.h>
 
@@ -18,6 +19,7 @@
 #define REQUEST_PATH "control/shutdown"
 
 static void request_changed(struct xenstore_watch *watch, const char *changed);
+static void run_suspend(struct port_work *work);
 
 static struct {
     struct xenstore_watch watch;
@@ -25,7 +27,9 @@ static struct {
     unsigned reason;
     struct thread *thread; /* serves a request */
     bool again;            /* the path changed while it did */
-} state = {.watch = {.path = REQUEST_PATH, .handler = request_changed}};
+    struct port_work suspend;
+} state = {.watch = {.path = REQUEST_PATH, .handler = request_changed},
+           .suspend = {.run = run_suspend}};
 
 static _Noreturn void shutdown(unsigned reason)
 {
@@ -70,8 +74,23 @@ static const struct {
     {"reboot", SHUTDOWN_reboot},
 };
 
+static void run_suspend(struct port_work *work)
+{
+    (void)work;
+    int result = suspend();
+
+    if (result == -ETIMEDOUT)
+        port_log("control/shutdown: not suspended, for xenstore owes an answer");
+    else if (result < 0)
+        port_log("control/shutdown: not suspended: error %d", -result);
+}
+
 static void serve(const char *request)
 {
+    if (strcmp(request, "suspend") == 0) {
+        port_work(&state.suspend);
+        return;
+    }
     for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
         if (strcmp(request, requests[i].word) == 0) {
             state.reason = requests[i].reason;
@@ -79,7 +98,8 @@ static void serve(const char *request)
             return; /* a handler of the application's had the last word */
         }
     }
-    port_log("control/shutdown: '%s' is not understood; poweroff, halt and reboot are", request);
+    port_log("control/shutdown: '%s' is not understood; poweroff, halt, reboot and suspend are",
+             request);
 }
 
 /*

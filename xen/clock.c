@@ -14,12 +14,15 @@
 #define ALARM_AHEAD_MAX (1ull << 49)
 
 static struct {
+    uint64_t
+        behind_ns;     /* of Xen's count: for how long the guest was saved; or wraps to before it */
     uint64_t last_ns;  /* what clock_monotonic() said last */
     uint64_t alarm_ns; /* what was asked for; 0 is no alarm */
     struct evtchn virq;
 } state;
 
-uint64_t clock_monotonic(void)
+/* ns since this host booted. */
+static uint64_t host_clock(void)
 {
     const volatile struct vcpu_time_info *time = &shared_info.vcpu_info[0].time;
     uint32_t version, scale;
@@ -40,9 +43,15 @@ uint64_t clock_monotonic(void)
 
     ticks = ticks > tsc ? ticks - tsc : 0;
     ticks = shift >= 0 ? ticks << shift : ticks >> -shift;
-    now += (uint64_t)((unsigned __int128)ticks * scale >> 32);
+    return now + (uint64_t)((unsigned __int128)ticks * scale >> 32);
+}
+
+uint64_t clock_monotonic(void)
+{
+    uint64_t now = host_clock() - state.behind_ns;
+
     /* A vCPU that moves between CPUs whose counters differ a little must not see time go back. */
-    if (now < state.last_ns)
+    if ((int64_t)(now - state.last_ns) < 0)
         now = state.last_ns;
     state.last_ns = now;
     return now;
@@ -60,7 +69,18 @@ uint64_t clock_wall(void)
         boot_ns = ((uint64_t)info->wc_sec_hi << 32 | info->wc_sec) * 1000000000 + info->wc_nsec;
         cpu_rmb();
     } while (version & 1 || version != info->wc_version);
-    return boot_ns + clock_monotonic();
+    return boot_ns + clock_xen(clock_monotonic());
+}
+
+uint64_t clock_xen(uint64_t monotonic_ns)
+{
+    return monotonic_ns + state.behind_ns;
+}
+
+void clock_restart(void)
+{
+    state.behind_ns = host_clock() - state.last_ns;
+    state.alarm_ns = 0;
 }
 
 uint64_t clock_cpu(void)
@@ -89,7 +109,8 @@ int clock_set_alarm(uint64_t deadline_ns)
     }
     /* One that is far ahead rings on the way, and is asked for again. */
     uint64_t latest_ns = alarm_ns ? clock_monotonic() + ALARM_AHEAD_MAX : 0;
-    int error = hypercall_set_timer_op(alarm_ns < latest_ns ? alarm_ns : latest_ns);
+    uint64_t next_ns = alarm_ns < latest_ns ? alarm_ns : latest_ns;
+    int error = hypercall_set_timer_op(next_ns ? clock_xen(next_ns) : 0);
     if (!error)
         state.alarm_ns = alarm_ns;
     return error;

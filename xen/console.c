@@ -37,6 +37,14 @@ int console_init(void *page, uint32_t port, void (*on_event)(void))
     return error;
 }
 
+void console_restart(uint32_t port)
+{
+    if (!console.connected)
+        return;
+    console.connected = evtchn_bind(&console.channel, port, handle_event, NULL) == 0;
+    evtchn_notify(&console.channel);
+}
+
 /*
  * A console whose indices are impossible is lost for good: there is nobody to tell, and the guest's
  * work must go on. Its output is thrown away from then on.

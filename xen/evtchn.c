@@ -115,6 +115,15 @@ void evtchn_close(struct evtchn *channel)
     cpu_atomic_clear_bit(&shared_info.evtchn_pending[port / WORD_BITS], port % WORD_BITS);
 }
 
+void evtchn_forget_all(void)
+{
+    for (size_t port = 0; port < evtchn.n_ports; port++) {
+        for (struct evtchn *channel = evtchn.table[port]; channel; channel = channel->next)
+            channel->port = 0;
+        evtchn.table[port] = NULL;
+    }
+}
+
 void evtchn_notify(const struct evtchn *channel)
 {
     struct evtchn_send send = {.port = channel->port};

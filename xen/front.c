@@ -9,6 +9,7 @@
 
 #include <sprat/clock.h>
 #include <sprat/decimal.h>
+#include <sprat/suspend.h>
 
 #define BACKEND_STATES 9 /* XenbusStateReconfigured is the last */
 #define PATH_BYTES     (FRONT_PATH_MAX + 32)
@@ -17,6 +18,7 @@
 
 /* Those that are open. */
 static struct front *fronts;
+static struct suspend_part part;
 
 enum step {
     NOTHING,
@@ -295,14 +297,23 @@ static bool is_live(const struct front *front)
     return front->state == FRONT_PUBLISHED || front->state == FRONT_CONNECTED;
 }
 
-static void device_gone(struct front *front)
+/* There is no backend any more to wait for. */
+static void leave_at_once(struct front *front, enum front_state state)
 {
     front->backend_state = XenbusStateUnknown;
     if (is_live(front))
         front->driver->disconnect(front);
     if (front->state != FRONT_CLOSED && front->state != FRONT_GONE)
         release(front, false);
-    enter(front, FRONT_GONE);
+    enter(front, state);
+}
+
+/* The guest was restored: its device is a new one, of which the backend knows nothing yet. */
+static void start_anew(struct front *front)
+{
+    front->orphaned = front->faulty = front->asked = false;
+    if (front->state != FRONT_GONE)
+        leave_at_once(front, FRONT_INITIALISING);
 }
 
 /* @return false when there is nothing to do until something changes. */
@@ -316,7 +327,7 @@ static bool look_once(struct front *front)
     if (error == -EAGAIN)
         return true;
     if (error == -ENOENT) {
-        device_gone(front);
+        leave_at_once(front, FRONT_GONE);
         return false;
     }
     if (error) {
@@ -343,6 +354,8 @@ static void look(struct port_work *work)
     struct front *front = CONTAINER_OF(work, struct front, work);
 
     front->looking = true;
+    if (front->orphaned)
+        start_anew(front);
     if (front->on_errand && front->state == FRONT_CONNECTED)
         front->driver->errand(front);
     front->on_errand = false;
@@ -394,6 +407,14 @@ static void end(struct front *front)
         port_wait(&front->changed, PORT_FOREVER);
 }
 
+static void resumed(bool restored)
+{
+    for (struct front *front = fronts; front && restored; front = front->next) {
+        front->orphaned = true;
+        port_work(&front->work);
+    }
+}
+
 static bool is_open(const char *path)
 {
     const struct front *front = fronts;
@@ -424,6 +445,10 @@ int front_open(struct front *front, const struct front_driver *driver, unsigned 
 
     if (is_open(front->path))
         return -EBUSY;
+    if (!part.after) {
+        part.after = resumed;
+        suspend_part_add(&part);
+    }
     front->next = fronts;
     fronts = front;
     uint64_t state;

@@ -135,6 +135,12 @@ char *xenstore_join(char *path, size_t size, const char *folder, const char *key
     return path;
 }
 
+/* One that is open is lost when the guest is saved, so its end is waited for. */
+static struct {
+    unsigned n_open;
+    struct port_queue ended;
+} transactions;
+
 int xenstore_begin(xenstore_tx_t *tx)
 {
     char text[DECIMAL_MAX + 1];
@@ -146,13 +152,31 @@ int xenstore_begin(xenstore_tx_t *tx)
     if (!decimal_parse(text, &number) || number == XENSTORE_NO_TX || number > UINT32_MAX)
         return -EPROTO;
     *tx = (xenstore_tx_t)number;
+    transactions.n_open++;
     return 0;
 }
 
 int xenstore_end(xenstore_tx_t tx, int commit)
 {
     struct xswire_request request = about(XS_TRANSACTION_END, tx, commit ? "T" : "F");
-    return xswire_ask(&request);
+    int error = xswire_ask(&request);
+
+    if (transactions.n_open && --transactions.n_open == 0)
+        port_wake(&transactions.ended);
+    return error;
+}
+
+int xenstore_quiet(uint64_t deadline_ns)
+{
+    int error = 0;
+
+    do {
+        while (transactions.n_open && !error)
+            error = port_wait(&transactions.ended, deadline_ns);
+        if (!error)
+            error = xswire_quiet(deadline_ns);
+    } while (transactions.n_open && !error);
+    return error;
 }
 
 /* Watches */
@@ -229,22 +253,39 @@ static void async_watch_done(struct xswire_request *request)
     port_free(CONTAINER_OF(request, struct async_watch, request));
 }
 
-int xenstore_watch_async(struct xenstore_watch *watch)
+static int submit_watch(const struct xenstore_watch *watch)
 {
     struct async_watch *async = port_alloc(sizeof(*async));
     if (!async)
         return -ENOMEM;
-    watch_add(watch);
     async->request = watch_request(XS_WATCH, watch, async->token);
     async->request.done = async_watch_done;
     int error = xswire_submit(&async->request);
-    if (error) {
-        watch_drop(watch);
+    if (error)
         port_free(async);
-        return error;
-    }
+    return error;
+}
+
+int xenstore_watch_async(struct xenstore_watch *watch)
+{
+    watch_add(watch);
+    int error = submit_watch(watch);
+    if (error)
+        watch_drop(watch);
+    else
+        xswire_push();
+    return error;
+}
+
+void xenstore_restart(void *page, uint32_t port)
+{
+    int error = page ? xswire_restart(page, port) : 0;
+
+    for (const struct xenstore_watch *watch = watches; watch && !error; watch = watch->next)
+        error = submit_watch(watch);
+    if (error)
+        port_log("xenstore: its watches can't be set again: error %d", -error);
     xswire_push();
-    return 0;
 }
 
 int xenstore_unwatch(struct xenstore_watch *watch)

@@ -24,6 +24,7 @@ static struct {
     struct bytering req, rsp;
     bool connected, broken;
     struct list to_send, awaited;
+    struct port_queue quiet; /* woken when none is in either */
     uint32_t next_id;
     bool (*watch_event)(const char *path, uint64_t token);
     uint64_t dropped; /* answers and watch events that nobody waits for any more */
@@ -57,6 +58,8 @@ static void list_remove(struct list *list, struct xswire_request *request)
 
 static void finish(struct xswire_request *request, int result)
 {
+    if (!wire.to_send.first && !wire.awaited.first)
+        port_wake(&wire.quiet);
     request->result = result;
     if (request->done)
         request->done(request); /* frees it */
@@ -252,17 +255,39 @@ static void pump(void *arg)
         evtchn_notify(&wire.channel);
 }
 
-int xswire_init(void *page, uint32_t port, bool (*watch_event)(const char *, uint64_t))
+static int connect(struct xenstore_domain_interface *shared, uint32_t port)
 {
-    struct xenstore_domain_interface *shared = page;
-
-    wire.watch_event = watch_event;
     wire.req =
         (struct bytering){shared->req, sizeof(shared->req), &shared->req_cons, &shared->req_prod};
     wire.rsp =
         (struct bytering){shared->rsp, sizeof(shared->rsp), &shared->rsp_cons, &shared->rsp_prod};
     int error = evtchn_bind(&wire.channel, port, pump, NULL);
     wire.connected = !error;
+    return error;
+}
+
+int xswire_init(void *page, uint32_t port, bool (*watch_event)(const char *, uint64_t))
+{
+    wire.watch_event = watch_event;
+    return connect(page, port);
+}
+
+int xswire_restart(void *page, uint32_t port)
+{
+    struct xenstore_domain_interface *shared = page;
+
+    /* What the last one said at the end was an event of a watch that is gone. */
+    shared->rsp_cons = shared->rsp_prod;
+    wire.got = 0;
+    return connect(shared, port);
+}
+
+int xswire_quiet(uint64_t deadline_ns)
+{
+    int error = 0;
+
+    while ((wire.to_send.first || wire.awaited.first) && !error)
+        error = port_wait(&wire.quiet, deadline_ns);
     return error;
 }
 
@@ -297,6 +322,8 @@ static void withdraw(struct xswire_request *request)
     }
     list_remove(&wire.to_send, request);
     list_remove(&wire.awaited, request);
+    if (!wire.to_send.first && !wire.awaited.first)
+        port_wake(&wire.quiet);
 }
 
 int xswire_await(struct xswire_request *request, uint64_t asked_ns)

@@ -61,6 +61,16 @@ void xswire_push(void);
  */
 int xswire_await(struct xswire_request *request, uint64_t asked_ns);
 
+/**
+ * Wait until every question has its answer.
+ *
+ * @return 0, -ETIMEDOUT.
+ */
+int xswire_quiet(uint64_t deadline_ns);
+
+/** Use the ring with a xenstored that has just begun with it; nothing may be under way. */
+int xswire_restart(void *page, uint32_t port);
+
 /** Submit, push and await. */
 int xswire_ask(struct xswire_request *request);
 

@@ -23,6 +23,7 @@ hypercall_\name:
     hypercall vcpu_op, 24
     hypercall mmuext_op, 26
     hypercall sched_op, 29
+    hypercall suspend, 29
     hypercall event_channel_op, 32
 
     .section .note.GNU-stack, "", @progbits

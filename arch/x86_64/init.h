@@ -22,6 +22,14 @@ void arch_init(const struct start_info *si, uint64_t first_tick);
  */
 unsigned mmu_init(const struct start_info *si, struct mmu_update *no_execute);
 
+/**
+ * Tell in shared_info where the list of the guest's frames is: whoever saves it looks there first.
+ */
+void mmu_publish(void);
+
+/** Map the machine frame at `machine` as shared_info; 0 takes it away. @return 0 or -errno. */
+int mmu_map_shared_info(uint64_t machine);
+
 /* entry.S */
 extern const char event_upcall[], failsafe_callback[];
 extern const char trap_0[], trap_1[], trap_3[], trap_6[], trap_10[], trap_11[], trap_12[],

@@ -6,6 +6,7 @@
 
 #include <xen/xen.h>
 
+#include <sprat/arch.h>
 #include <sprat/hypercall.h>
 #include <sprat/layout.h>
 
@@ -22,9 +23,10 @@
 #define PTE_TABLE      (PTE_PRESENT | PTE_USER | PTE_ACCESSED | PTE_WRITE | PTE_DIRTY)
 #define PTE_FRAME(pte) (((pte)&0x000ffffffffff000) >> PAGE_BITS)
 
-#define TABLE_ENTRIES 512
-#define LEVELS        4
-#define MAP_MAX       64
+#define TABLE_ENTRIES   512
+#define LARGE_PAGE_BITS 21 /* what a level 2 entry maps */
+#define LEVELS          4
+#define MAP_MAX         64
 
 extern char _virt_base[];
 
@@ -96,6 +98,7 @@ unsigned mmu_init(const struct start_info *si, struct mmu_update *no_execute)
     mmu.p2m = (const unsigned long *)si->mfn_list;
     mmu.root = (uint64_t *)si->pt_base;
     mmu.n_pages = si->nr_pages;
+    mmu_publish();
 
     unsigned n = 0;
     unsigned long va = base();
@@ -186,12 +189,59 @@ int mmu_protect(void *va, enum mmu_access access)
     return hypercall_update_va_mapping((unsigned long)va, pte, UVMF_INVLPG | UVMF_LOCAL);
 }
 
-void *mmu_map_shared(unsigned slot, mfn_t mfn)
+/* Nothing but the machine's frame and what Xen made of it stands behind these addresses. */
+static int map_alien(unsigned long va, uint64_t machine)
+{
+    return hypercall_update_va_mapping(va, machine ? machine | PTE_RW : 0,
+                                       UVMF_INVLPG | UVMF_LOCAL);
+}
+
+static unsigned long slot_address(unsigned slot)
 {
     assert(slot < MMU_SHARED_SLOTS);
-    unsigned long va = TEXT_BASE + TEXT_WINDOW_SIZE - (MMU_SHARED_SLOTS - slot) * PAGE_BYTES;
-    int error = hypercall_update_va_mapping(va, mfn * PAGE_BYTES | PTE_RW, UVMF_NONE);
-    return error ? NULL : (void *)va;
+    return TEXT_BASE + TEXT_WINDOW_SIZE - (MMU_SHARED_SLOTS - slot) * PAGE_BYTES;
+}
+
+void *mmu_map_shared(unsigned slot, mfn_t mfn)
+{
+    unsigned long va = slot_address(slot);
+    return map_alien(va, mfn * PAGE_BYTES) ? NULL : (void *)va;
+}
+
+void mmu_unmap_shared(unsigned slot)
+{
+    map_alien(slot_address(slot), 0);
+}
+
+int mmu_map_shared_info(uint64_t machine)
+{
+    return map_alien((unsigned long)&shared_info, machine);
+}
+
+/*
+ * libxenguest takes the entries of the level 2 table that map the list for as many as there are
+ * between its first and its last, less one, when they are more than one. A guest for which that is
+ * too few would be saved in part: it shows no list, and is not saved.
+ * Source: tools/libs/guest/xg_sr_save_x86_pv.c of Xen, map_p2m_list(), the check at level 2.
+ */
+static bool list_is_readable(void)
+{
+    unsigned long first = (unsigned long)mmu.p2m;
+    unsigned long last = first + ROUND_UP(mmu.n_pages * sizeof(*mmu.p2m), PAGE_BYTES) - 1;
+    unsigned long more = (last >> LARGE_PAGE_BITS) - (first >> LARGE_PAGE_BITS);
+
+    return !more || mmu.n_pages * sizeof(*mmu.p2m) <= more << LARGE_PAGE_BITS;
+}
+
+void mmu_publish(void)
+{
+    struct arch_shared_info *arch = &shared_info.arch;
+
+    if (!list_is_readable())
+        return;
+    arch->max_pfn = mmu.n_pages;
+    arch->p2m_vaddr = (unsigned long)mmu.p2m;
+    arch->p2m_cr3 = mmu_mfn(mmu.root) << PAGE_BITS;
 }
 
 struct mmu_rights mmu_rights(unsigned long va)

@@ -45,13 +45,22 @@ static struct {
 
 static _Alignas(PAGE_BYTES) char gnttab_pages[MMU_SHARED_SLOTS + 1][PAGE_BYTES];
 
+void hypervisor_forget(void)
+{
+    memset(xen.ports, 0, sizeof(xen.ports));
+    memset(gnttab_pages, 0, sizeof(gnttab_pages));
+    memset(shared_info.evtchn_pending, 0, sizeof(shared_info.evtchn_pending));
+    memset(shared_info.evtchn_mask, 0xff, sizeof(shared_info.evtchn_mask));
+    shared_info.vcpu_info[0].evtchn_pending_sel = 0;
+    xen.timer_ns = FAKE_NEVER;
+    xen.gnttab_frames = 0;
+}
+
 void hypervisor_reset(void)
 {
     memset(&xen, 0, sizeof(xen));
     memset(&shared_info, 0, sizeof(shared_info));
-    memset(gnttab_pages, 0, sizeof(gnttab_pages));
-    memset(shared_info.evtchn_mask, 0xff, sizeof(shared_info.evtchn_mask));
-    xen.timer_ns = FAKE_NEVER;
+    hypervisor_forget();
     xen.gnttab_allowed = 4;
 }
 

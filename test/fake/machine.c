@@ -40,6 +40,7 @@ static struct {
     pfn_t start_info, store, console;
     unsigned maps, maps_fail_at, protects, protects_fail_at;
     int map_error, protect_error;
+    unsigned n_shared;
     uint64_t random;
 } machine;
 
@@ -161,6 +162,11 @@ uintptr_t fake_stack_bottom(uintptr_t top)
     return bottom == top ? 0 : bottom;
 }
 
+unsigned fake_n_shared(void)
+{
+    return machine.n_shared;
+}
+
 size_t fake_n_tables(void)
 {
     return machine.n_tables;
@@ -263,7 +269,17 @@ void *mmu_map_shared(unsigned slot, mfn_t mfn)
 {
     if (slot >= MMU_SHARED_SLOTS)
         fake_fail("there is no slot %u for a shared page", slot);
-    return hypervisor_call(__HYPERVISOR_update_va_mapping, 0) ? NULL : gnttab_frame(mfn);
+    if (hypervisor_call(__HYPERVISOR_update_va_mapping, 0))
+        return NULL;
+    machine.n_shared++;
+    return gnttab_frame(mfn);
+}
+
+void mmu_unmap_shared(unsigned slot)
+{
+    if (slot >= MMU_SHARED_SLOTS)
+        fake_fail("there is no slot %u for a shared page", slot);
+    machine.n_shared--;
 }
 
 /* Besides the guest's memory: this process's stack and code, which the guest runs on here. */

@@ -38,6 +38,9 @@ uintptr_t fake_stack_bottom(uintptr_t top);
 /** Pages that the guest had to give for page tables. */
 size_t fake_n_tables(void);
 
+/** Slots that hold a page which Xen shares with the guest. */
+unsigned fake_n_shared(void);
+
 /** mmu_map() after `after` good ones fails with `error`. */
 void fake_map_fails(unsigned after, int error);
 /** mmu_protect() likewise. */

@@ -70,6 +70,17 @@ unsigned fake_evtchn_made(void);
 void fake_gnttab_allow(unsigned n_frames);
 struct grant_entry_v1 *fake_gnttab_entry(uint32_t ref);
 
+/* Being saved. */
+
+/** What becomes of the guest when it suspends. Tests set this before. */
+struct fake_suspension {
+    int result;          /**< of arch_suspend(); 0 is a restored domain */
+    uint64_t saved_ns;   /**< for how long it was saved, as the guest's new host counts */
+    unsigned n;          /**< times that it suspended */
+    void (*saved)(void); /**< called while it is; may be NULL */
+};
+extern struct fake_suspension fake_suspension;
+
 /* The guest's end. */
 
 enum fake_end {

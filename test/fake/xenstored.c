@@ -211,6 +211,18 @@ static void rung(void *arg)
     daemon.rung = true;
 }
 
+void xenstored_restart(uint32_t port)
+{
+    xentree_forget();
+    while (daemon.out) {
+        struct message *first = daemon.out;
+        daemon.out = first->next;
+        free(first);
+    }
+    daemon.in_len = 0;
+    daemon.port = fake_evtchn_make(port, rung, NULL);
+}
+
 void xenstored_start(void *page, uint32_t port)
 {
     daemon.ring = page;

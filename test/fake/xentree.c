@@ -352,6 +352,15 @@ const char *fake_xenstored_value(const char *path)
     return node ? node->value : NULL;
 }
 
+void xentree_forget(void)
+{
+    if (fake_xenstored_transactions())
+        fake_fail("the guest is saved in a transaction");
+    store.n_watches = 0;
+    while (store.n_events)
+        free(store.events[--store.n_events].path);
+}
+
 unsigned fake_xenstored_watches(void)
 {
     return (unsigned)store.n_watches;

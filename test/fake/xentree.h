@@ -15,6 +15,9 @@
  */
 void xentree_handle(struct xsd_sockmsg *header, const char *request, char *payload);
 
+/** The guest has no watches any more, and no transactions. */
+void xentree_forget(void);
+
 /** Send the events of watches that changes caused since the last call. */
 void xentree_fire(void);
 

@@ -219,7 +219,7 @@ static void assert_not_understood(const char *word, const char *why)
 static void another_word_is_said_to_be_unknown(void **state)
 {
     (void)state;
-    assert_not_understood("suspend", "control/shutdown: 'suspend' is not understood; poweroff");
+    assert_not_understood("sleep", "control/shutdown: 'sleep' is not understood; poweroff");
     assert_string_equal(fake_xenstored_value("control/shutdown"), "");
 }
 

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-/** ns since the host booted. Never goes back. */
+/** ns since the host booted that started the guest, while it was not saved. Never goes back. */
 uint64_t clock_monotonic(void);
 
 /** ns since 1970-01-01 00:00 UTC. Follows the host when its clock is set. */
@@ -19,5 +19,11 @@ uint64_t clock_cpu(void);
  * at a time, the last one counts. One that is many days ahead may come early. @return 0 or -errno.
  */
 int clock_set_alarm(uint64_t deadline_ns);
+
+/** The same moment as Xen counts it, for a hypercall that takes one. */
+uint64_t clock_xen(uint64_t monotonic_ns);
+
+/** Go on from where time stood, on whatever host this is now, without an alarm. */
+void clock_restart(void);
 
 #endif

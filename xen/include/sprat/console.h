@@ -18,6 +18,9 @@
  */
 int console_init(void *page, uint32_t port, void (*on_event)(void));
 
+/** The other side has another event channel, and has not seen what waits: after a restore. */
+void console_restart(uint32_t port);
+
 /**
  * Write what fits and tell the other side. A line feed goes out as carriage return and line feed,
  * as a terminal wants it, and whole or not at all.

@@ -45,6 +45,9 @@ int evtchn_bind_virq(struct evtchn *channel, uint32_t virq, void (*handler)(void
 /** Receive no more, and close the port if no other has it. Callable from its own handler. */
 SPRAT_API void evtchn_close(struct evtchn *channel);
 
+/** All ports are gone, and with them what was bound to them: after a restore. */
+void evtchn_forget_all(void);
+
 /** Tell the other side. Costs a hypercall. */
 SPRAT_API void evtchn_notify(const struct evtchn *channel);
 

@@ -86,6 +86,7 @@ struct front {
     bool state_fired;  /**< the backend wrote its state since it was last read */
     bool asked;        /**< a backend that has closed to start again */
     bool on_errand;    /**< the driver's errand() is to be called */
+    bool orphaned;     /**< restored with the guest, of a domain that is gone */
 };
 
 /** Numbers of the devices of a kind that the toolstack gave. @return how many, or -errno. */

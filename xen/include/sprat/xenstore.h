@@ -127,6 +127,20 @@ SPRAT_API int xenstore_watch(struct xenstore_watch *watch);
  */
 int xenstore_watch_async(struct xenstore_watch *watch);
 
+/**
+ * Wait until no question is open and no transaction: then another xenstored takes nothing away.
+ *
+ * @return 0, -ETIMEDOUT.
+ */
+int xenstore_quiet(uint64_t deadline_ns);
+
+/**
+ * Connect to another xenstored, which knows nothing of this guest, and set all watches again.
+ *
+ * @param page, port  as for xenstore_init(), after xenstore_quiet().
+ */
+void xenstore_restart(void *page, uint32_t port);
+
 /** Remove it. The handler is not called any more, whatever the answer. */
 SPRAT_API int xenstore_unwatch(struct xenstore_watch *watch);
 

@@ -16,6 +16,18 @@ extern struct shared_info shared_info;
  */
 const struct start_info *arch_start_info(void);
 
+/**
+ * Stop, to be saved, and return in the domain that was restored from it; or in this one, when the
+ * toolstack only wanted a copy or could not save it.
+ *
+ * In a restored domain the event channels and grants are gone, shared_info and start_info are new
+ * ones, and all frames have other numbers; memory is as it was. The caller has unmapped all that
+ * mmu_map_shared() mapped.
+ *
+ * @return 0 in a restored domain; 1 in this one; -errno when Xen refused.
+ */
+int arch_suspend(void);
+
 /** Time stamp counter at the guest's first instruction. */
 uint64_t arch_first_tick(void);
 

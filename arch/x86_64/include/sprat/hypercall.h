@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+#include <xen/sched.h>
 #include <xen/xen.h>
 
 #include <sprat/compiler.h>
@@ -29,6 +30,9 @@ SPRAT_API int hypercall_vcpu_op(unsigned cmd, unsigned vcpu, void *arg);
 SPRAT_API int hypercall_mmuext_op(const void *ops, unsigned count, unsigned *done, domid_t domid);
 SPRAT_API int hypercall_sched_op(unsigned cmd, void *arg);
 SPRAT_API int hypercall_event_channel_op(unsigned cmd, void *arg);
+
+/** SCHEDOP_shutdown for SHUTDOWN_suspend: it alone takes a third argument. See arch_suspend(). */
+int hypercall_suspend(unsigned cmd, struct sched_shutdown *shutdown, unsigned long start_info_mfn);
 
 /**
  * Enable events and give the CPU away until one is pending; return with events disabled.

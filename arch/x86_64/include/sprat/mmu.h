@@ -64,6 +64,9 @@ SPRAT_API int mmu_protect(void *va, enum mmu_access access);
  */
 void *mmu_map_shared(unsigned slot, mfn_t mfn);
 
+/** Take it away again. */
+void mmu_unmap_shared(unsigned slot);
+
 /** What the page tables say of an address, for a crash report. */
 struct mmu_rights {
     bool present, write, execute;
