@@ -82,6 +82,8 @@ static int udp_open(struct socket *socket)
         return -ENOBUFS;
     socket->dgram.last = &socket->dgram.first;
     socket->dgram.queued_max = QUEUE_DEFAULT;
+    udp_set_multicast_ttl(socket->dgram.udp, MULTICAST_HOPS);
+    udp_set_flags(socket->dgram.udp, UDP_FLAGS_MULTICAST_LOOP);
     udp_recv(socket->dgram.udp, udp_received, socket);
     return 0;
 }
@@ -101,6 +103,8 @@ static int raw_open(struct socket *socket)
         socket->dgram.raw->chksum_reqd = 1; /* RFC 3542: the system fills it in */
         socket->dgram.raw->chksum_offset = 2;
     }
+    raw_set_multicast_ttl(socket->dgram.raw, MULTICAST_HOPS);
+    raw_set_flags(socket->dgram.raw, RAW_FLAGS_MULTICAST_LOOP);
     raw_recv(socket->dgram.raw, raw_received, socket);
     return 0;
 }

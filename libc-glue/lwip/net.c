@@ -100,6 +100,19 @@ signed char tcpip_try_callback(tcpip_callback_fn function, void *arg)
     return ERR_OK;
 }
 
+/* To a group, lwIP has returned the packet already, to senders that want it: once is enough. */
+static err_t loop4(struct netif *netif, struct pbuf *p, const ip4_addr_t *to)
+{
+    (void)to;
+    return p->flags & PBUF_FLAG_MCASTLOOP ? ERR_OK : netif_loop_output(netif, p);
+}
+
+static err_t loop6(struct netif *netif, struct pbuf *p, const ip6_addr_t *to)
+{
+    (void)to;
+    return p->flags & PBUF_FLAG_MCASTLOOP ? ERR_OK : netif_loop_output(netif, p);
+}
+
 /* @return false when there was nothing. */
 static bool deliver_loopback(void)
 {
@@ -156,6 +169,8 @@ __attribute__((constructor)) void net_start(void)
     choose_windows();
     interface_take_options();
     lwip_init();
+    netif_list->output = loop4; /* the loopback interface: no other is there yet */
+    netif_list->output_ip6 = loop6;
     if (!thread_start("net", STACK_BYTES, run, NULL))
         port_panic("no memory to start the network");
 }

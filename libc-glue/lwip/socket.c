@@ -154,6 +154,8 @@ static void file_close(struct file *file)
     struct socket *socket = of_file(file);
 
     net_enter();
+    if (socket->leave_groups)
+        socket->leave_groups(socket);
     socket->ops->close(socket);
     net_leave();
     free(socket);

@@ -14,7 +14,8 @@
 
 #include <sprat/file.h>
 
-#define WAIT_FOREVER 0 /* a time-out that was not set */
+#define WAIT_FOREVER   0 /* a time-out that was not set */
+#define MULTICAST_HOPS 1 /* of what is sent to groups, unless the program wants more */
 
 /** A datagram that waits to be read. */
 struct datagram {
@@ -32,6 +33,8 @@ struct socket {
     uint64_t receive_timeout_ns, send_timeout_ns;
     struct port_queue readers, writers;
     bool v6_only, read_shut, write_shut;
+    struct membership *memberships;        /**< groups that it is in: multicast.c */
+    void (*leave_groups)(struct socket *); /**< NULL: it never was in any */
     union {
         struct {
             struct tcp_pcb *pcb; /**< NULL: reset, or closed by both sides */

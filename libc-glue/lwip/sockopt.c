@@ -4,8 +4,6 @@
 #include <string.h>
 #include <sys/time.h>
 
-#include "lwip/igmp.h"
-#include "lwip/mld6.h"
 #include "lwip/priv/tcp_priv.h"
 
 #include <netinet/in.h>
@@ -13,6 +11,7 @@
 
 #include <sprat/compiler.h>
 
+#include "multicast.h"
 #include "net.h"
 #include "socket.h"
 
@@ -138,45 +137,6 @@ static int set_tcp_option(struct socket *socket, int name, int number)
     }
 }
 
-static int set_membership(bool join, const void *value, socklen_t len)
-{
-    struct ip_mreq request;
-    ip4_addr_t group, interface;
-
-    if (len < sizeof(request))
-        return -EINVAL;
-    memcpy(&request, value, sizeof(request));
-    ip4_addr_set_u32(&group, request.imr_multiaddr.s_addr);
-    ip4_addr_set_u32(&interface, request.imr_interface.s_addr);
-    if (!ip4_addr_ismulticast(&group))
-        return -EINVAL;
-    net_wait_ready(); /* or there are no interfaces to join on */
-    err_t error = join ? igmp_joingroup(&interface, &group) : igmp_leavegroup(&interface, &group);
-    return error == ERR_VAL ? -EADDRNOTAVAIL : socket_errno(error);
-}
-
-static int set_membership6(bool join, const void *value, socklen_t len)
-{
-    struct ipv6_mreq request;
-    ip6_addr_t group = {0};
-
-    if (len < sizeof(request))
-        return -EINVAL;
-    memcpy(&request, value, sizeof(request));
-    memcpy(group.addr, request.ipv6mr_multiaddr.s6_addr, sizeof(group.addr));
-    net_wait_ready();
-    struct netif *netif = request.ipv6mr_interface
-                              ? netif_get_by_index((u8_t)request.ipv6mr_interface)
-                              : netif_default;
-    if (!ip6_addr_ismulticast(&group))
-        return -EINVAL;
-    if (!netif)
-        return -ENODEV;
-    ip6_addr_assign_zone(&group, IP6_MULTICAST, netif);
-    err_t error = join ? mld6_joingroup_netif(netif, &group) : mld6_leavegroup_netif(netif, &group);
-    return error == ERR_VAL ? -EADDRNOTAVAIL : socket_errno(error);
-}
-
 static int set_ip_option(struct socket *socket, int name, int number, const void *value,
                          socklen_t len)
 {
@@ -201,24 +161,8 @@ static int set_ip_option(struct socket *socket, int name, int number, const void
         else
             raw_clear_flags(socket->dgram.raw, RAW_FLAGS_HDRINCL);
         return 0;
-    case IP_MULTICAST_TTL:
-        if (socket->type != SOCK_DGRAM)
-            return -ENOPROTOOPT;
-        udp_set_multicast_ttl(socket->dgram.udp, (u8_t)number);
-        return 0;
-    case IP_MULTICAST_LOOP:
-        if (socket->type != SOCK_DGRAM)
-            return -ENOPROTOOPT;
-        if (number)
-            udp_set_flags(socket->dgram.udp, UDP_FLAGS_MULTICAST_LOOP);
-        else
-            udp_clear_flags(socket->dgram.udp, UDP_FLAGS_MULTICAST_LOOP);
-        return 0;
-    case IP_ADD_MEMBERSHIP:
-    case IP_DROP_MEMBERSHIP:
-        return set_membership(name == IP_ADD_MEMBERSHIP, value, len);
     default:
-        return -ENOPROTOOPT;
+        return multicast_set(socket, IPPROTO_IP, name, number, value, len);
     }
 }
 
@@ -238,16 +182,8 @@ static int set_ip6_option(struct socket *socket, int name, int number, const voi
             return -EINVAL;
         block->ttl = (u8_t)number;
         return 0;
-    case IPV6_MULTICAST_HOPS:
-        if (socket->type != SOCK_DGRAM)
-            return -ENOPROTOOPT;
-        udp_set_multicast_ttl(socket->dgram.udp, (u8_t)number);
-        return 0;
-    case IPV6_JOIN_GROUP:
-    case IPV6_LEAVE_GROUP:
-        return set_membership6(name == IPV6_JOIN_GROUP, value, len);
     default:
-        return -ENOPROTOOPT;
+        return multicast_set(socket, IPPROTO_IPV6, name, number, value, len);
     }
 }
 
@@ -365,6 +301,8 @@ static int get_option(struct socket *socket, int level, int name, int *number)
         *number = block->tos;
     else if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY)
         *number = socket->v6_only;
+    else if (level == IPPROTO_IP || level == IPPROTO_IPV6)
+        return multicast_get(socket, level, name, number);
     else
         return -ENOPROTOOPT;
     return 0;

@@ -43,6 +43,10 @@ class Posix(unittest.TestCase):
         """Sockets over the loopback interface."""
         self.run_guest("sockets")
 
+    def test_options(self):
+        """Sockets' options, multicast groups among them."""
+        self.run_guest("options")
+
     def test_lwip(self):
         """lwIP's own unit tests, with the guest's options."""
         self.run_guest("lwip", folder="lwip")

@@ -101,6 +101,11 @@ struct ip_mreq {
     struct in_addr imr_multiaddr, imr_interface;
 };
 
+struct ip_mreqn {
+    struct in_addr imr_multiaddr, imr_address;
+    int imr_ifindex; /**< 0: the interface is the address's */
+};
+
 struct ipv6_mreq {
     struct in6_addr ipv6mr_multiaddr;
     unsigned ipv6mr_interface;
