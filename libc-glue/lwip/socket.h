@@ -25,6 +25,11 @@ struct datagram {
     u16_t port;
 };
 
+/** When a connection is found dead: milliseconds, and probes. */
+struct tcp_keepalive {
+    u32_t idle, interval, count;
+};
+
 struct socket {
     struct file file;
     const struct socket_ops *ops;
@@ -45,6 +50,7 @@ struct socket {
             bool ended;                /**< the peer sends no more */
             bool linger_reset;         /**< SO_LINGER with 0 */
             bool nodelay, cork;
+            struct tcp_keepalive keepalive; /**< a listener's, for what it accepts */
             struct socket *accepted, **accepted_last,
                 *accepted_next; /**< a listener's, not fetched */
         } tcp;

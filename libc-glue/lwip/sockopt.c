@@ -37,6 +37,34 @@ static struct tcp_pcb *connection_of(const struct socket *socket)
     return socket->tcp.state == TCP_LISTENING ? NULL : socket->tcp.pcb;
 }
 
+/* NULL: the connection is gone. */
+static u32_t *keepalive_of(struct socket *socket, int name)
+{
+    struct tcp_pcb *pcb = connection_of(socket);
+    struct tcp_keepalive *listeners = &socket->tcp.keepalive;
+
+    if (!socket->tcp.pcb)
+        return NULL;
+    switch (name) {
+    case TCP_KEEPIDLE:
+        return pcb ? &pcb->keep_idle : &listeners->idle;
+    case TCP_KEEPINTVL:
+        return pcb ? &pcb->keep_intvl : &listeners->interval;
+    default:
+        return pcb ? &pcb->keep_cnt : &listeners->count;
+    }
+}
+
+static u32_t keepalive_unit(int name)
+{
+    return name == TCP_KEEPCNT ? 1 : 1000;
+}
+
+static bool is_keepalive(int name)
+{
+    return name == TCP_KEEPIDLE || name == TCP_KEEPINTVL || name == TCP_KEEPCNT;
+}
+
 static int set_flag(struct socket *socket, u8_t flag, int value)
 {
     struct ip_pcb *block = block_of(socket);
@@ -120,21 +148,13 @@ static int set_tcp_option(struct socket *socket, int name, int number)
             tcp_output(pcb);
         return 0;
     }
-    if (!pcb || number < 1 || number > 32767)
-        return -EINVAL;
-    switch (name) {
-    case TCP_KEEPIDLE:
-        pcb->keep_idle = (u32_t)number * 1000;
-        return 0;
-    case TCP_KEEPINTVL:
-        pcb->keep_intvl = (u32_t)number * 1000;
-        return 0;
-    case TCP_KEEPCNT:
-        pcb->keep_cnt = (u32_t)number;
-        return 0;
-    default:
+    if (!is_keepalive(name))
         return -ENOPROTOOPT;
-    }
+    u32_t *value = keepalive_of(socket, name);
+    if (!value || number < 1 || number > 32767)
+        return -EINVAL;
+    *value = (u32_t)number * keepalive_unit(name);
+    return 0;
 }
 
 static int set_ip_option(struct socket *socket, int name, int number, const void *value,
@@ -278,18 +298,12 @@ static int get_option(struct socket *socket, int level, int name, int *number)
             *number = socket->tcp.nodelay;
         else if (name == TCP_CORK)
             *number = socket->tcp.cork;
-        else if (!pcb)
-            return -EINVAL;
-        else if (name == TCP_MAXSEG)
+        else if (is_keepalive(name) && keepalive_of(socket, name))
+            *number = (int)(*keepalive_of(socket, name) / keepalive_unit(name));
+        else if (name == TCP_MAXSEG && pcb)
             *number = tso_real_size(pcb);
-        else if (name == TCP_KEEPIDLE)
-            *number = (int)(pcb->keep_idle / 1000);
-        else if (name == TCP_KEEPINTVL)
-            *number = (int)(pcb->keep_intvl / 1000);
-        else if (name == TCP_KEEPCNT)
-            *number = (int)pcb->keep_cnt;
         else
-            return -ENOPROTOOPT;
+            return is_keepalive(name) || name == TCP_MAXSEG ? -EINVAL : -ENOPROTOOPT;
         return 0;
     }
     if (!block)

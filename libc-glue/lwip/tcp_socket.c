@@ -153,6 +153,9 @@ static err_t accepted(void *arg, struct tcp_pcb *pcb, err_t error)
     socket->receive_timeout_ns = listener->receive_timeout_ns;
     socket->send_timeout_ns = listener->send_timeout_ns;
     socket->tcp.nodelay = listener->tcp.nodelay;
+    pcb->keep_idle = listener->tcp.keepalive.idle;
+    pcb->keep_intvl = listener->tcp.keepalive.interval;
+    pcb->keep_cnt = listener->tcp.keepalive.count;
     attach(socket, pcb);
     tcp_backlog_delayed(pcb);
     *listener->tcp.accepted_last = socket;
@@ -199,12 +202,15 @@ static int tcp_socket_listen(struct socket *socket, int backlog)
         if (error)
             return socket_errno(error);
     }
+    const struct tcp_keepalive keepalive = {socket->tcp.pcb->keep_idle, socket->tcp.pcb->keep_intvl,
+                                            socket->tcp.pcb->keep_cnt};
     backlog = backlog < 1 ? 1 : backlog > 255 ? 255 : backlog;
     struct tcp_pcb *pcb = tcp_listen_with_backlog_and_err(socket->tcp.pcb, (u8_t)backlog, &error);
     if (!pcb)
         return socket_errno(error);
     socket->tcp.pcb = pcb;
     socket->tcp.state = TCP_LISTENING;
+    socket->tcp.keepalive = keepalive; /* lwIP's listeners have none */
     tcp_accept(pcb, accepted);
     return 0;
 }

@@ -2,6 +2,8 @@
 /* Sockets' options, over the loopback interface. */
 #include <stdbool.h>
 
+#include <netinet/tcp.h>
+
 #include "loopback.h"
 
 #define GROUP 0xef070707 /* 239.7.7.7 */
@@ -177,6 +179,40 @@ static void how_raw_sockets_send_to_groups(void)
     how_groups_are_sent_to_can_be_read(SOCK_RAW, IPPROTO_UDP);
 }
 
+static void check_keepalive(int fd, int idle)
+{
+    CHECK(option(fd, IPPROTO_TCP, TCP_KEEPIDLE) == idle);
+    CHECK(option(fd, IPPROTO_TCP, TCP_KEEPINTVL) == 12);
+    CHECK(option(fd, IPPROTO_TCP, TCP_KEEPCNT) == 13);
+    CHECK(option(fd, SOL_SOCKET, SO_KEEPALIVE) == 1);
+}
+
+/* What is set before listen() and after. */
+static void accepted_connections_have_the_listeners_keepalive(void)
+{
+    socklen_t len;
+    struct sockaddr_storage address = here(AF_INET, PORT, &len);
+    int listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+    int none = 0;
+
+    set(listener, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set(listener, IPPROTO_TCP, TCP_KEEPIDLE, 10);
+    set(listener, IPPROTO_TCP, TCP_KEEPINTVL, 12);
+    set(listener, IPPROTO_TCP, TCP_KEEPCNT, 13);
+    CHECK(bind(listener, (struct sockaddr *)&address, len) == 0 && listen(listener, 1) == 0);
+    check_keepalive(listener, 10);
+    set(listener, IPPROTO_TCP, TCP_KEEPIDLE, 11);
+    CHECK_FAILS(setsockopt(listener, IPPROTO_TCP, TCP_KEEPCNT, &none, sizeof(none)), EINVAL);
+    CHECK(connect(client, (struct sockaddr *)&address, len) == 0);
+    int server = accept(listener, NULL, NULL);
+    CHECK(server >= 0);
+    check_keepalive(server, 11);
+    CHECK(option(client, SOL_SOCKET, SO_KEEPALIVE) == 0);
+    close(server);
+    close(client);
+    close(listener);
+}
+
 int main(void)
 {
     RUN(groups_need_an_interface_and_a_group);
@@ -184,6 +220,7 @@ int main(void)
     RUN(groups_over_ipv6);
     RUN(how_datagrams_are_sent_to_groups);
     RUN(how_raw_sockets_send_to_groups);
+    RUN(accepted_connections_have_the_listeners_keepalive);
     puts("all passed");
     return EXIT_SUCCESS;
 }
