@@ -89,15 +89,22 @@ warm_upload() { iperf -c "$address" -n 1M -y C; }
 load_upload() { iperf -c "$address" -t "$seconds" -y C >/tmp/iperf && from_csv </tmp/iperf; }
 warm_upload6() { iperf -V -c "$address6" -n 1M -y C; }
 load_upload6() { iperf -V -c "$address6" -t "$seconds" -y C >/tmp/iperf && from_csv </tmp/iperf; }
+receive() { # CASE GUEST: from the guest, let go
+    if [ "$2" = all-linux ]; then
+        timeout "$limit" sh ask "$domid" bench "$(cat "$1.commands")"
+    else
+        lab-dominfo unpause "$domid" && timeout "$limit" sh wait "$domid" "sent "
+    fi
+}
 download() { # CASE GUEST
     iperf -s -V -P 1 -y C >/tmp/iperf &
     server=$!
     until grep -q ':1389 .* 0A ' /proc/net/tcp6; do kill -0 $server || return; done
-    if [ "$2" = all-linux ]; then
-        timeout "$limit" sh ask "$domid" bench "$(cat "$1.commands")" || return
-    else
-        lab-dominfo unpause "$domid" && timeout "$limit" sh wait "$domid" "sent " || return
-    fi >&2
+    if ! receive "$@" >&2; then
+        kill $server # it would wait for ever, and the next one have no port
+        wait $server
+        return 1
+    fi
     wait $server
     from_csv </tmp/iperf
 }
@@ -153,7 +160,9 @@ iperf -s -V -D >/tmp/iperf.log 2>&1
 
 def downloads(seconds):
     """Return what the Linux guest is told where it is the client: {case: command}."""
-    return {case.name: f"iperf -V -c {case.server} -t {seconds} -y C"
+    # With -V, an address of IPv4 is none.
+    family = {DOM0: "", DOM06: "-V "}
+    return {case.name: f"iperf {family[case.server]}-c {case.server} -t {seconds} -y C"
             for case in CASES if case.paused}  # fmt: skip
 
 
