@@ -2,6 +2,7 @@
 #include "client.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,10 +43,11 @@ struct wait {
 
 static struct {
     int listener;
+    int spare; /* given up to refuse a client when no other descriptor is left */
     char path[108];
     struct client *clients[CLIENTS_MAX];
     struct wait *waits;
-} state = {.listener = -1};
+} state = {.listener = -1, .spare = -1};
 
 int client_listen(struct host *host, const char *path, struct fail *fail)
 {
@@ -72,8 +74,30 @@ int client_listen(struct host *host, const char *path, struct fail *fail)
         return error;
     }
     state.listener = fd;
+    state.spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     strcpy(state.path, path);
     return 0;
+}
+
+static void refuse(int fd)
+{
+    static const char busy[] = "{\"ok\":false,\"error\":\"too many clients\"}\n";
+    ssize_t n = send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL);
+
+    (void)n;
+    close(fd);
+}
+
+/* Out of descriptors, the connection would stay in the queue and wake us for ever. */
+static void refuse_with_spare(void)
+{
+    if (state.spare < 0)
+        return;
+    close(state.spare);
+    int fd = accept4(state.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0)
+        refuse(fd);
+    state.spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 void client_accept(struct host *host)
@@ -82,21 +106,21 @@ void client_accept(struct host *host)
     uint32_t number = 0;
     int fd = accept4(state.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-    if (fd < 0)
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE)
+            refuse_with_spare();
         return;
+    }
     while (number < CLIENTS_MAX && state.clients[number])
         number++;
     struct client *client = number < CLIENTS_MAX ? calloc(1, sizeof(*client)) : NULL;
     if (client)
         client->in = malloc(LINE_MAX_);
     if (!client || !client->in || host_poll(host, fd, SOURCE_CLIENT, number, EPOLLIN, &fail) < 0) {
-        static const char busy[] = "{\"ok\":false,\"error\":\"too many clients\"}\n";
-        ssize_t n = send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL);
-        (void)n;
         if (client)
             free(client->in);
         free(client);
-        close(fd);
+        refuse(fd);
         return;
     }
     client->fd = fd;
@@ -339,5 +363,7 @@ void client_close_all(struct host *host)
         close(state.listener);
         unlink(state.path);
     }
-    state.listener = -1;
+    if (state.spare >= 0)
+        close(state.spare);
+    state.listener = state.spare = -1;
 }
