@@ -61,10 +61,9 @@ static uint32_t rate_update(struct small_rate *r, uint64_t now_ns, uint32_t n)
     return r->rate;
 }
 
-static struct rtable *new_table(struct ratemon *m, struct rnode *above)
+/* Put a table of zeros below a node (NULL: as the root), the newest of all. */
+static struct rtable *add_table(struct ratemon *m, struct rtable *t, struct rnode *above)
 {
-    struct rtable *t = calloc(1, sizeof(*t));
-
     if (!t)
         return NULL;
     t->above = above;
@@ -78,23 +77,6 @@ static struct rtable *new_table(struct ratemon *m, struct rnode *above)
     return t;
 }
 
-/* Only tables without tables below them; others follow when those are gone. */
-static void drop_table(struct ratemon *m, struct rtable *t)
-{
-    if (t->older)
-        t->older->newer = t->newer;
-    else
-        m->oldest = t->newer;
-    if (t->newer)
-        t->newer->older = t->older;
-    else
-        m->newest = t->older;
-    if (t->above)
-        t->above->below = NULL;
-    free(t);
-    m->tables--;
-}
-
 static bool is_leaf(const struct rtable *t)
 {
     for (unsigned i = 0; i < 256; i++) {
@@ -104,17 +86,35 @@ static bool is_leaf(const struct rtable *t)
     return true;
 }
 
-/* Take apart one table with little traffic. False: there is none. */
-static bool make_room(struct ratemon *m, uint64_t now)
+static void unlink_table(struct ratemon *m, struct rtable *t)
+{
+    if (t->older)
+        t->older->newer = t->newer;
+    else
+        m->oldest = t->newer;
+    if (t->newer)
+        t->newer->older = t->older;
+    else
+        m->newest = t->older;
+    t->above->below = NULL;
+    m->tables--;
+}
+
+/*
+ * Take a table with little traffic out of the tree and empty it. Only one without tables below it:
+ * others follow when those are gone. `used` is left alone. NULL: there is none.
+ */
+static struct rtable *reuse_table(struct ratemon *m, const struct rtable *used, uint64_t now)
 {
     for (struct rtable *t = m->oldest; t; t = t->newer) {
-        if (t->above && rate_update(&t->above->from, now, 0) < m->thresh / 4 &&
+        if (t != used && t->above && rate_update(&t->above->from, now, 0) < m->thresh / 4 &&
             rate_update(&t->above->to, now, 0) < m->thresh / 4 && is_leaf(t)) {
-            drop_table(m, t);
-            return true;
+            unlink_table(m, t);
+            memset(t, 0, sizeof(*t));
+            return t;
         }
     }
-    return false;
+    return NULL;
 }
 
 static uint32_t measure(struct ratemon *m, uint32_t ip, bool src, uint32_t n)
@@ -131,11 +131,11 @@ static uint32_t measure(struct ratemon *m, uint32_t ip, bool src, uint32_t n)
         if (level == 3 || (!node->below && rate <= m->thresh))
             break;
         if (!node->below) {
-            uint64_t used = (uint64_t)(m->tables + 1) * sizeof(struct rtable);
+            uint64_t size = (uint64_t)(m->tables + 1) * sizeof(struct rtable);
+            bool full = m->memory_kb && size > (uint64_t)m->memory_kb * 1024;
+            struct rtable *below = full ? reuse_table(m, t, now) : calloc(1, sizeof(*below));
 
-            if (m->memory_kb && used > (uint64_t)m->memory_kb * 1024 && !make_room(m, now))
-                break;
-            node->below = new_table(m, node);
+            node->below = add_table(m, below, node);
             if (!node->below)
                 break;
         }
@@ -184,22 +184,26 @@ static int monitor_configure(struct element *e, struct conf *c)
         return conf_error(c, (struct str){NULL, 0}, "RATIO must be above 0");
     if (m->memory_kb && m->memory_kb < 100)
         m->memory_kb = 100;
-    m->root = new_table(m, NULL);
+    m->root = add_table(m, calloc(1, sizeof(*m->root)), NULL);
     m->reset_ns = port_now_ns();
     return m->root ? 0 : -1;
 }
 
-static void monitor_cleanup(struct element *e)
+/* Free all tables that are newer than `last` (NULL: all). */
+static void free_tables(struct ratemon *m, struct rtable *last)
 {
-    struct ratemon *m = (struct ratemon *)e;
-
-    while (m->newest) {
+    while (m->newest != last) {
         struct rtable *t = m->newest;
 
         m->newest = t->older;
         free(t);
+        m->tables--;
     }
-    m->oldest = m->root = NULL;
+}
+
+static void monitor_cleanup(struct element *e)
+{
+    free_tables((struct ratemon *)e, NULL);
 }
 
 static void look(struct ratemon *m, struct rtable *t, uint32_t ip, unsigned level, unsigned max,
@@ -237,8 +241,8 @@ static int write_reset(struct hcall *c)
 {
     struct ratemon *m = (struct ratemon *)c->e;
 
-    while (m->newest != m->root)
-        drop_table(m, m->newest); /* the newest has nothing below it */
+    free_tables(m, m->root); /* it is the oldest, as nothing lets it go */
+    m->root->newer = NULL;
     memset(m->root->nodes, 0, sizeof(m->root->nodes));
     m->reset_ns = port_now_ns();
     return 0;

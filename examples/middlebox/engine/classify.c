@@ -113,11 +113,11 @@ void program_run_lanes(const struct program *p, const struct cview *v, unsigned 
 static void print_target(struct text *out, target_t t)
 {
     if (t >= 0)
-        text_addf(out, "step %ld", (long)t);
+        text_addf(out, "step %d", (int)t);
     else if (~t == (target_t)CLASSIFY_DROP)
         text_addf(out, "[X]");
     else
-        text_addf(out, "[%ld]", (long)~t);
+        text_addf(out, "[%d]", (int)~t);
 }
 
 void program_print(const struct program *p, struct text *out)
@@ -134,7 +134,7 @@ void program_print(const struct program *p, struct text *out)
 
         text_addf(out, "%2u  %s%u/%08lx", n, names[i->base], i->off, (unsigned long)i->lo);
         if (i->span)
-            text_addf(out, "-%08lx", (unsigned long)(i->lo + i->span));
+            text_addf(out, "-%08lx", (unsigned long)i->lo + i->span);
         text_addf(out, "%%%08lx  yes->", (unsigned long)i->mask);
         print_target(out, i->to[1]);
         text_addf(out, "  no->");

@@ -21,15 +21,12 @@ struct port {
     uint32_t conn; /* the last of them */
 };
 
-struct ports {
-    struct port *p[2]; /* inputs, outputs */
-};
-
 struct connector {
     struct router *r;
     const struct plan *plan;
     struct errs *errs;
-    struct ports *ports;
+    struct port *ports; /* of all elements */
+    uint32_t *first;    /* by element: of its ports, inputs first */
 };
 
 static unsigned port_count(const struct element *e, int output)
@@ -37,21 +34,29 @@ static unsigned port_count(const struct element *e, int output)
     return output ? e->n_out : e->n_in;
 }
 
+static unsigned number_at(const char **spec)
+{
+    unsigned n = 0;
+
+    for (; is_digit(**spec); (*spec)++)
+        n = n * 10 + (unsigned)(**spec - '0');
+    return n;
+}
+
 /* One side of a port specification: "N", "N-", "N-M", "-", "=". */
 static bool count_fits(const char *spec, unsigned n, unsigned n_in)
 {
-    unsigned low = 0;
+    unsigned low;
 
     if (*spec == '=')
         return n == n_in;
-    for (; is_digit(*spec); spec++)
-        low = low * 10 + (unsigned)(*spec - '0');
+    low = number_at(&spec);
     if (*spec != '-')
         return n == low;
     spec++;
     if (!is_digit(*spec))
         return n >= low;
-    return n >= low && n <= (unsigned)atoi(spec);
+    return n >= low && n <= number_at(&spec);
 }
 
 /* What a count specification wants, in words a user understands. */
@@ -70,6 +75,21 @@ static void check_count(struct connector *c, const struct element *e, const char
     else
         errs_at(c->errs, e->pos, "'%s' has %u %s%s, but %s wants %.*s", e->name, n, what,
                 n == 1 ? "" : "s", e->cls_name, (int)(end - spec), spec);
+}
+
+static struct port *input(const struct connector *c, uint32_t elem, unsigned i)
+{
+    return &c->ports[c->first[elem] + i];
+}
+
+static struct port *output(const struct connector *c, uint32_t elem, unsigned i)
+{
+    return input(c, elem, c->r->elems[elem]->n_in + i);
+}
+
+static struct port *port_at(const struct connector *c, uint32_t elem, bool is_output, unsigned i)
+{
+    return is_output ? output(c, elem, i) : input(c, elem, i);
 }
 
 static const char *outputs_of(const char *code)
@@ -93,7 +113,7 @@ static void set_kinds(struct connector *c, const struct element *e)
         const char *code = output ? outputs_of(e->cls->processing) : e->cls->processing;
 
         for (unsigned i = 0; i < port_count(e, output); i++) {
-            struct port *p = &c->ports[e->index].p[output][i];
+            struct port *p = port_at(c, e->index, output, i);
 
             p->kind = kind_of(code, i);
             p->was_agnostic = p->kind == AGNOSTIC;
@@ -119,10 +139,9 @@ static bool settle(struct port *a, struct port *b, bool *changed)
 
 static void check_mixed(struct connector *c, const struct element *e, unsigned i, unsigned o)
 {
-    struct ports *p = &c->ports[e->index];
-
     errs_at(c->errs, e->pos, "agnostic '%s' in mixed context: %s input %u, %s output %u", e->name,
-            kind_names[p->p[0][i].kind], i, kind_names[p->p[1][o].kind], o);
+            kind_names[input(c, e->index, i)->kind], i, kind_names[output(c, e->index, o)->kind],
+            o);
 }
 
 /* Spread what is known over elements and connections until nothing changes. With `check`, tell what
@@ -133,8 +152,8 @@ static bool spread(struct connector *c, bool check)
 
     for (unsigned k = 0; k < c->plan->n_conns; k++) {
         const struct plan_conn *conn = &c->plan->conns[k];
-        struct port *from = &c->ports[conn->from].p[1][conn->from_port];
-        struct port *to = &c->ports[conn->to].p[0][conn->to_port];
+        struct port *from = output(c, conn->from, conn->from_port);
+        struct port *to = input(c, conn->to, conn->to_port);
 
         if (!settle(from, to, &changed) && check)
             errs_at(c->errs, conn->pos, "'%s' %s output %u connected to '%s' %s input %u",
@@ -143,7 +162,6 @@ static bool spread(struct connector *c, bool check)
     }
     for (unsigned n = 0; n < c->r->n_elems; n++) {
         const struct element *e = c->r->elems[n];
-        struct ports *p = &c->ports[n];
         bool told = false;
 
         if (e->cls->flow && e->cls->flow[0] == 'x') /* inputs and outputs have nothing in common */
@@ -151,12 +169,12 @@ static bool spread(struct connector *c, bool check)
         for (unsigned i = 0; i < e->n_in; i++) {
             bool paired = e->cls->flow && e->cls->flow[0] == '#';
 
-            if (!p->p[0][i].was_agnostic)
+            if (!input(c, n, i)->was_agnostic)
                 continue;
             for (unsigned o = paired ? i : 0; o < (paired ? i + 1 : e->n_out); o++) {
-                if (o >= e->n_out || !p->p[1][o].was_agnostic)
+                if (o >= e->n_out || !output(c, n, o)->was_agnostic)
                     continue;
-                if (!settle(&p->p[0][i], &p->p[1][o], &changed) && check && !told) {
+                if (!settle(input(c, n, i), output(c, n, o), &changed) && check && !told) {
                     check_mixed(c, e, i, o);
                     told = true;
                 }
@@ -174,7 +192,7 @@ static void resolve(struct connector *c)
     for (unsigned n = 0; n < c->r->n_elems; n++) {
         for (int output = 0; output < 2; output++) {
             for (unsigned i = 0; i < port_count(c->r->elems[n], output); i++) {
-                struct port *p = &c->ports[n].p[output][i];
+                struct port *p = port_at(c, n, output, i);
 
                 if (p->kind != AGNOSTIC)
                     continue;
@@ -194,7 +212,7 @@ static void check_use(struct connector *c)
 
         for (int output = 0; output < 2; output++) {
             for (unsigned i = 0; i < port_count(e, output); i++) {
-                const struct port *p = &c->ports[n].p[output][i];
+                const struct port *p = port_at(c, n, output, i);
                 const char *what = output ? "output" : "input";
 
                 if (!p->used)
@@ -219,7 +237,7 @@ static void link_up(struct connector *c)
     for (unsigned k = 0; k < c->plan->n_conns; k++) {
         const struct plan_conn *conn = &c->plan->conns[k];
         struct element *from = c->r->elems[conn->from], *to = c->r->elems[conn->to];
-        bool push = c->ports[conn->from].p[1][conn->from_port].kind == PUSH;
+        bool push = output(c, conn->from, conn->from_port)->kind == PUSH;
         struct link *out = &from->out[conn->from_port], *in = &to->in[conn->to_port];
 
         out->is_push = in->is_push = push;
@@ -236,6 +254,8 @@ static void link_up(struct connector *c)
 
 static int alloc_ports(struct connector *c)
 {
+    uint32_t n_ports = 0;
+
     for (unsigned k = 0; k < c->plan->n_conns; k++) {
         const struct plan_conn *conn = &c->plan->conns[k];
         struct element *from = c->r->elems[conn->from], *to = c->r->elems[conn->to];
@@ -245,32 +265,36 @@ static int alloc_ports(struct connector *c)
         if (conn->to_port >= to->n_in)
             to->n_in = conn->to_port + 1;
     }
+    c->first = calloc(c->r->n_elems + 1, sizeof(*c->first));
+    if (!c->first)
+        return -1;
     for (unsigned n = 0; n < c->r->n_elems; n++) {
         struct element *e = c->r->elems[n];
 
         e->in = calloc(e->n_in + 1, sizeof(*e->in));
         e->out = calloc(e->n_out + 1, sizeof(*e->out));
-        c->ports[n].p[0] = calloc(e->n_in + 1, sizeof(struct port));
-        c->ports[n].p[1] = calloc(e->n_out + 1, sizeof(struct port));
-        if (!e->in || !e->out || !c->ports[n].p[0] || !c->ports[n].p[1])
+        if (!e->in || !e->out)
             return -1;
+        c->first[n] = n_ports;
+        n_ports += e->n_in + e->n_out;
     }
-    return 0;
+    c->ports = calloc(n_ports + 1, sizeof(*c->ports));
+    return c->ports ? 0 : -1;
 }
 
 int router_connect(struct router *r, const struct plan *plan, struct errs *errs)
 {
-    struct connector c = {r, plan, errs, calloc(r->n_elems + 1, sizeof(struct ports))};
+    struct connector c = {.r = r, .plan = plan, .errs = errs};
     unsigned before = errs->n_errors;
 
-    if (!c.ports || alloc_ports(&c) != 0) {
+    if (alloc_ports(&c) != 0) {
         errs_at(errs, POS_NONE, "out of memory");
         goto out;
     }
     for (unsigned k = 0; k < plan->n_conns; k++) {
         const struct plan_conn *conn = &plan->conns[k];
-        struct port *from = &c.ports[conn->from].p[1][conn->from_port];
-        struct port *to = &c.ports[conn->to].p[0][conn->to_port];
+        struct port *from = output(&c, conn->from, conn->from_port);
+        struct port *to = input(&c, conn->to, conn->to_port);
 
         from->used++;
         to->used++;
@@ -288,11 +312,8 @@ int router_connect(struct router *r, const struct plan *plan, struct errs *errs)
     if (errs->n_errors == before)
         link_up(&c);
 out:
-    for (unsigned n = 0; c.ports && n < r->n_elems; n++) {
-        free(c.ports[n].p[0]);
-        free(c.ports[n].p[1]);
-    }
     free(c.ports);
+    free(c.first);
     return errs->n_errors == before ? 0 : -1;
 }
 

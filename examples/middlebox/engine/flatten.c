@@ -51,6 +51,16 @@ err:
     return NULL;
 }
 
+/* The two pass-throughs that stand for a compound's input and output. */
+static bool add_ends(struct flattener *f, uint32_t pos)
+{
+    for (unsigned end = 0; end < 2; end++) {
+        if (!add_elem(f, pos))
+            return false;
+    }
+    return true;
+}
+
 static bool add_conn(struct flattener *f, struct plan_conn conn)
 {
     struct plan *plan = f->plan;
@@ -233,7 +243,7 @@ static bool place_elem(struct flattener *f, const struct ast_compound *c, struct
     }
     place->in = f->plan->n_elems;
     place->out = place->in + 1;
-    if (!add_elem(f, a->pos) || !add_elem(f, a->pos))
+    if (!add_ends(f, a->pos))
         return false;
     if (++f->depth > LANG_DEPTH_MAX)
         return too_large(f, a->pos);
@@ -373,8 +383,7 @@ int lang_flatten(const struct ast *ast, struct plan *plan, struct errs *errs)
 
     memset(plan, 0, sizeof(*plan));
     /* the top has no input or output: two pass-throughs stand for them that nobody connects */
-    if (!add_elem(&f, 0) || !add_elem(&f, 0) ||
-        !flatten(&f, ast->top, &env, (struct str){"", 0}, (struct place){0, 1}))
+    if (!add_ends(&f, 0) || !flatten(&f, ast->top, &env, (struct str){"", 0}, (struct place){0, 1}))
         return -1;
     n_before = plan->n_conns;
     for (uint32_t i = 0; i < plan->n_elems && !errs->n_errors; i++) {

@@ -2,18 +2,9 @@
 /* Handlers by their full names: "element.handler", and the global ones. */
 #include "handler.h"
 
-static int global_read(struct engine *eng, struct str name, struct text *out)
+static int router_read(const struct router *r, struct str name, struct text *out)
 {
-    const struct router *r = eng->router;
-
-    if (str_is(name, "version")) {
-        text_addf(out, "sprat-1");
-    } else if (str_is(name, "classes")) {
-        for (unsigned i = 0; i < class_count; i++)
-            text_addf(out, "%s\n", class_table[i]->name);
-    } else if (!r) {
-        return -1;
-    } else if (str_is(name, "config")) {
+    if (str_is(name, "config")) {
         text_addf(out, "%s", r->source);
     } else if (str_is(name, "list")) {
         text_addf(out, "%u\n", r->n_elems);
@@ -54,6 +45,21 @@ static int global_read(struct engine *eng, struct str name, struct text *out)
                   "requirements\tr\npackages\tr\ndriver\tr\nlooped\tr\nstop\tw\nhandlers\tr\n");
     } else {
         return -1;
+    }
+    return 0;
+}
+
+static int global_read(struct engine *eng, struct str name, struct text *out)
+{
+    const struct router *r = eng->router;
+
+    if (str_is(name, "version")) {
+        text_addf(out, "sprat-1");
+    } else if (str_is(name, "classes")) {
+        for (unsigned i = 0; i < class_count; i++)
+            text_addf(out, "%s\n", class_table[i]->name);
+    } else {
+        return r ? router_read(r, name, out) : -1;
     }
     return 0;
 }

@@ -135,7 +135,7 @@ static unsigned look(struct opt *o, unsigned node)
     o->seen[node] = 1;
     for (unsigned i = node + 1; i-- > 0;) {
         const struct ctest *t = &o->b->tests[i];
-        int d = o->outcome[i];
+        int8_t d = o->outcome[i];
 
         if (!o->seen[i])
             continue;

@@ -309,7 +309,6 @@ bool value_ip6(struct str s, uint8_t out[16])
                 return false;
             memcpy(b + n, v4, 4);
             n += 4;
-            i = s.len;
             break;
         }
         if (i == start || n > 14)
