@@ -7,6 +7,8 @@ there. For each size of frame (check sequence counted):
 
   instructions  that the guest under test took for each packet, its share of Xen included
   packets/s     through dom0 and the guest on one CPU of that machine (500 million instructions/s)
+  held          packets/s again, the guest held to a small share of that CPU: then it, and not dom0,
+                is what limits the rate
 
 and for each the first packet: the time since the guest was let go, and the guest's instructions.
 The engine alone is measured as a program of this computer, against ports in memory.
@@ -23,7 +25,7 @@ import subprocess
 
 from spratlib import bench_middlebox_frames as frames
 from spratlib import bench_middlebox_plots as plots
-from spratlib import counting, guest_cfg, lab, lab_cli, linuxguest, middlebox, paths, qemu
+from spratlib import counting, cpucap, guest_cfg, lab, lab_cli, linuxguest, middlebox, paths, qemu
 from spratlib.bench_middlebox_cases import CASES, MODULES, PACKAGES
 from spratlib.errors import SpratError, UsageError
 
@@ -32,9 +34,11 @@ SIDES = ("sprat", "linux")
 MACHINE = {"memory": 1024, "dom0_memory": 512, "smp": 1}
 LINUX_MACHINE = {"memory": 3072, "dom0_memory": 1536, "smp": 1}  # dom0's memory has its files too
 LINUX_MEMORY_MIB = 256
+HELD_SHARE = 2  # percent of the CPU: dom0 takes up to 20 times what a guest does
 MAY_BE_LOST = 0.01  # of the packets; more is an error
 ENGINE_TIMEOUT_S = 600
-LAB_COLUMNS = ("middlebox", "guest", "size", "sent", "received", "instructions", "packets_s")
+LAB_COLUMNS = ("middlebox", "guest", "size", "share_percent", "sent", "received",
+               "instructions", "packets_s")  # fmt: skip
 FIRST_COLUMNS = ("middlebox", "guest", "ns", "instructions")
 ENGINE_COLUMNS = ("configuration", "mpps", "cycles")
 
@@ -60,9 +64,12 @@ measure() { # CASE SIDE SIZES OPTIONS...
     wait $first || { complain "$case $side"; xl destroy "$case-$side"; return; }
     tell first "$case" "$side"
     for size in $sizes; do
-        lab-frames run --count %(count)s --warm %(warm)s --window %(window)s "$@" "$domid" \\
-            "$case-$size.pcap" >/tmp/report 2>/tmp/errors &&
-            tell run "$case" "$side" "$size" || complain "$case $side $size"
+        for share in %(shares)s; do
+            cap "$domid" "$share"
+            lab-frames run --count %(count)s --warm %(warm)s --window %(window)s "$@" "$domid" \\
+                "$case-$size.pcap" >/tmp/report 2>/tmp/errors &&
+                tell run "$case" "$side" "$size" "$share" || complain "$case $side $size $share"
+        done
     done
     xl destroy "$case-$side"
 }
@@ -105,7 +112,7 @@ def main(args):
     write_csv(output / "first.csv", FIRST_COLUMNS, map(dataclasses.astuple, found.firsts))
     write_csv(output / "engine.csv", ENGINE_COLUMNS, engine)
     print_tables(found, engine)
-    plots.draw(output, found.runs)
+    plots.draw(output, [run for run in found.runs if run.share == cpucap.WHOLE])
     print(f"The figures and plots are in {output}")
     if found.errors:
         raise SpratError("\n".join(["not all could be measured:", *found.errors]))
@@ -138,6 +145,7 @@ class Run:
     middlebox: str
     guest: str
     size: int
+    share: int  # percent of the machine's one CPU, at most, for the guest
     sent: int
     received: int
     instructions: int  # of the guest, per packet sent
@@ -174,21 +182,23 @@ class Found:
             self.firsts.append(First(*words[:2], report["ns"], instructions))
             lab_cli.report(f"{elapsed_s:4.0f} s: {words[0]} by {words[1]}")
         elif kind == "run":
-            self.take_run(*words[:3], dict(zip(words[3::2], map(int, words[4::2]))))
+            self.take_run(*words[:4], dict(zip(words[4::2], map(int, words[5::2]))))
 
-    def take_run(self, case, side, size, report):
+    def take_run(self, case, side, size, share, report):
         sent, received = report["sent"], report["received"]
         if received < sent * (1 - MAY_BE_LOST):
-            self.errors.append(f"{case} {side} {size}: of {sent} packets, {received} came through")
+            self.errors.append(f"{case} {side} {size} {share} %: of {sent} packets,"
+                               f" {received} came through")  # fmt: skip
             return
         per_packet = report["cpu-ns"] // counting.NS_PER_INSTRUCTION // sent
         rate = received * 10**9 // report["ns"]
-        self.runs.append(Run(case, side, int(size), sent, received, per_packet, rate))
+        self.runs.append(Run(case, side, int(size), int(share), sent, received, per_packet, rate))
 
-    def of(self, case, side, size):
+    def of(self, case, side, size, share=cpucap.WHOLE):
         """Return the Run of these, or None."""
-        wanted = (case, side, size)
-        return next((r for r in self.runs if (r.middlebox, r.guest, r.size) == wanted), None)
+        wanted = (case, side, size, share)
+        return next((r for r in self.runs
+                     if (r.middlebox, r.guest, r.size, r.share) == wanted), None)  # fmt: skip
 
 
 def measure(cases, sides, args):
@@ -243,8 +253,9 @@ def configuration(case):
 
 def script(cases, sides, args):
     """Return what is done in the machine."""
-    values = {"count": args.count, "warm": max(2 * args.window, 512), "window": args.window}
-    lines = [SCRIPT % values]
+    values = {"count": args.count, "warm": max(2 * args.window, 512), "window": args.window,
+              "shares": f"{cpucap.WHOLE} {HELD_SHARE}"}  # fmt: skip
+    lines = [cpucap.FUNCTION, SCRIPT % values]
     for case in cases:
         options = ["--from", case.way[0], "--to", case.way[1], "--type", f"{case.ethertype:x}"]
         if case.before:
@@ -287,6 +298,7 @@ def environment(args, found):
         f"middlebox.xen: {image.stat().st_size} bytes, memory {args.memory} MiB",
         f"Linux guest: dom0's kernel, memory {LINUX_MEMORY_MIB} MiB",
         f"traffic: {args.count} packets for each figure, at most {args.window} on their way",
+        f"share of a guest that is held: {HELD_SHARE} % of the CPU",
     ]
     return "\n".join([*lines, ""])
 
@@ -300,15 +312,18 @@ def write_csv(path, columns, rows):
 
 def print_tables(found, engine):
     """Print what was found."""
-    print(f"{'':10} {'':>5}   instructions a packet             packets/s")
+    print(f"{'':10} {'':>5}   instructions a packet             packets/s"
+          f"      packets/s, guest with {HELD_SHARE} %")  # fmt: skip
     print(f"{'middlebox':10} {'bytes':>5} {'sprat':>8} {'linux':>8} {'times':>6}"
-          f" {'sprat':>9} {'linux':>9} {'times':>6}")  # fmt: skip
+          + f" {'sprat':>9} {'linux':>9} {'times':>6}" * 2)  # fmt: skip
     for case, size in dict.fromkeys((run.middlebox, run.size) for run in found.runs):
         pair = [found.of(case, side, size) for side in SIDES]
         costs = [run and run.instructions for run in pair]
         rates = [run and run.packets_s for run in pair]
+        held = [found.of(case, side, size, HELD_SHARE) for side in SIDES]
+        held = [run and run.packets_s for run in held]
         print(f"{case:10} {size:5} {row(costs, 8)} {ratio(costs[::-1])} {row(rates, 9)}"
-              f" {ratio(rates)}")  # fmt: skip
+              f" {ratio(rates)} {row(held, 9)} {ratio(held)}")  # fmt: skip
     print("\nthe first packet: ms, and instructions of the guest")
     for first in found.firsts:
         figures = f"{first.ns / 1e6:9.2f} {first.instructions:15,}"

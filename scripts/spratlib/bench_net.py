@@ -256,7 +256,7 @@ def measure_forward(sides, found):
     found.errors += forwarded.errors
     for one in forwarded.runs:
         cost_ns = one.instructions * counting.NS_PER_INSTRUCTION
-        found.runs.append(Run(FORWARD, one.guest, "packet of 64 bytes", cpucap.WHOLE,
+        found.runs.append(Run(FORWARD, one.guest, "packet of 64 bytes", one.share,
                               one.packets_s, cost_ns))  # fmt: skip
 
 

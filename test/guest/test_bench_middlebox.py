@@ -27,7 +27,10 @@ class Bench(unittest.TestCase):
                          "--count", 500, "--output", folder, *INSTRUCTIONS_MAX)  # fmt: skip
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             runs, firsts = rows(f"{folder}/lab.csv"), rows(f"{folder}/first.csv")
-        self.assertEqual([run["middlebox"] for run in runs], list(INSTRUCTIONS_MAX))
+        self.assertEqual([(run["middlebox"], run["share_percent"]) for run in runs],
+                         [(name, share) for name in INSTRUCTIONS_MAX for share in ("100", "2")])
+        for free, held in zip(runs[::2], runs[1::2]):
+            self.assertLess(int(held["packets_s"]), int(free["packets_s"]) / 2)
         for run in runs:
             self.assertEqual(run["received"], run["sent"])
             self.assertLess(int(run["instructions"]), INSTRUCTIONS_MAX[run["middlebox"]])
