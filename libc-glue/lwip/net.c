@@ -13,6 +13,8 @@
 #include <sprat/page.h>
 #include <sprat/thread.h>
 
+#include "source.h"
+
 #define STACK_BYTES   0x4000
 #define NS_PER_MS     1000000ull
 #define READY_WAIT_NS 15000000000ull /* DHCP's first three tries */
@@ -91,6 +93,14 @@ void net_wait_names(void)
     wait_at_start(interface_names_known, &net.names_over);
 }
 
+void net_wait_source(const ip_addr_t *to)
+{
+    while (source_tentative(to)) {
+        net_leave();
+        port_wait(&net.ready, PORT_FOREVER);
+    }
+}
+
 /* A packet to the guest itself: netif.c keeps it until netif_poll(), which the thread calls. */
 signed char tcpip_try_callback(tcpip_callback_fn function, void *arg)
 {
@@ -139,12 +149,12 @@ static void run(void *arg)
         bool more = false, received = interface_receive_all(&more);
         received |= deliver_loopback();
         net_timers_run();
+        source_changed();
         /* What a timer sent may wait for an address, and that for another timer. */
         if (interface_flush_all() || received)
             net_timers_start();
         net_look_after_memory();
-        if (!net.ready_over || !net.names_over)
-            port_wake(&net.ready);
+        port_wake(&net.ready);
         if (more || net.kicked)
             thread_yield();
         else

@@ -31,7 +31,10 @@ void net_leave(void);
  */
 void net_wait_ready(void);
 
-/** The same until a name server is known too, if the network is to tell of one. */
+/** Wait until packets to there have a source address, if one is being looked for: source.h. */
+void net_wait_source(const ip_addr_t *to);
+
+/** net_wait_ready() until a name server is known too, if the network is to tell of one. */
 void net_wait_names(void);
 
 /* interface.c: netfront's interfaces. */

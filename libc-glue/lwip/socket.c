@@ -216,6 +216,17 @@ static int install(struct socket *socket, int flags)
     return fd;
 }
 
+/* A socket is about to send: not before the guest has an address to send from. */
+static void wait_for_source(const struct socket *socket, const ip_addr_t *to, int flags)
+{
+    if (ip_addr_isloopback(to))
+        return;
+    net_wait_ready();
+    /* TCP waits by itself, as it does for its peer. */
+    if (socket->type != SOCK_STREAM && !file_nonblocking(&socket->file) && !(flags & MSG_DONTWAIT))
+        net_wait_source(to);
+}
+
 /* The calls. */
 
 static const struct kind {
@@ -281,8 +292,8 @@ SPRAT_API int connect(int fd, const struct sockaddr *address, socklen_t len)
     if (socket->type == SOCK_DGRAM && len >= sizeof(sa_family_t) && address->sa_family == AF_UNSPEC)
         return (int)leave(socket, socket->ops->connect(socket, NULL, 0));
     error = address_take(socket, address, len, &ip, &port);
-    if (!error && !ip_addr_isloopback(&ip))
-        net_wait_ready();
+    if (!error)
+        wait_for_source(socket, &ip, 0);
     return (int)leave(socket, error ? error : socket->ops->connect(socket, &ip, port));
 }
 
@@ -420,8 +431,7 @@ SPRAT_API ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
         error = address_take(socket, message->msg_name, message->msg_namelen, &ip, &port);
         if (error)
             return leave(socket, error);
-        if (!ip_addr_isloopback(&ip))
-            net_wait_ready();
+        wait_for_source(socket, &ip, flags);
         to = &ip;
     }
     return leave(socket, socket->ops->send(socket, message, flags, to, port));

@@ -14,6 +14,8 @@
 
 #include <sprat/file.h>
 
+#include "source.h"
+
 #define WAIT_FOREVER   0 /* a time-out that was not set */
 #define MULTICAST_HOPS 1 /* of what is sent to groups, unless the program wants more */
 
@@ -50,6 +52,7 @@ struct socket {
             bool ended;                /**< the peer sends no more */
             bool linger_reset;         /**< SO_LINGER with 0 */
             bool nodelay, cork;
+            struct source_waiter source;    /**< while it is TCP_CONNECTING */
             struct tcp_keepalive keepalive; /**< a listener's, for what it accepts */
             struct socket *accepted, **accepted_last,
                 *accepted_next; /**< a listener's, not fetched */

@@ -96,6 +96,7 @@ static void failed(void *arg, err_t error)
     struct socket *socket = arg;
     bool connecting = socket->tcp.state == TCP_CONNECTING;
 
+    source_forget(&socket->tcp.source);
     socket->tcp.pcb = NULL;
     socket->tcp.state = TCP_DEAD;
     if (error == ERR_RST)
@@ -245,6 +246,40 @@ static int take_error(struct socket *socket)
     return -error;
 }
 
+/* There was no address to connect from, and now there is, or there is none. */
+static void look_for_source(struct source_waiter *waiter)
+{
+    struct socket *socket = CONTAINER_OF(waiter, struct socket, tcp.source);
+    struct tcp_pcb *pcb = socket->tcp.pcb;
+    err_t result = tcp_connect(pcb, &pcb->remote_ip, pcb->remote_port, connected);
+
+    if (result == ERR_OK)
+        return;
+    socket->error = -socket_errno(result);
+    socket->tcp.state = TCP_FRESH;
+    socket_wake_readers(socket);
+    socket_wake_writers(socket);
+}
+
+/* @return 0: it is being connected, or -errno. */
+static int begin_to_connect(struct socket *socket, const ip_addr_t *to, u16_t port)
+{
+    struct tcp_pcb *pcb = socket->tcp.pcb;
+
+    if (source_tentative(to)) {
+        pcb->remote_ip = *to;
+        pcb->remote_port = port;
+        socket->tcp.source = (struct source_waiter){.to = &pcb->remote_ip, .look = look_for_source};
+        source_await(&socket->tcp.source);
+    } else {
+        err_t result = tcp_connect(pcb, to, port, connected);
+        if (result != ERR_OK)
+            return socket_errno(result);
+    }
+    socket->tcp.state = TCP_CONNECTING;
+    return 0;
+}
+
 static int tcp_socket_connect(struct socket *socket, const ip_addr_t *ip, u16_t port)
 {
     uint64_t started_ns = 0;
@@ -265,10 +300,9 @@ static int tcp_socket_connect(struct socket *socket, const ip_addr_t *ip, u16_t 
     if (ip_addr_isany(&to)) /* as everywhere: this host */
         to = IP_IS_V6_VAL(to) ? (ip_addr_t)IPADDR6_INIT_HOST(0, 0, 0, 1)
                               : (ip_addr_t)IPADDR4_INIT_BYTES(127, 0, 0, 1);
-    err_t result = tcp_connect(socket->tcp.pcb, &to, port, connected);
-    if (result != ERR_OK)
-        return socket_errno(result);
-    socket->tcp.state = TCP_CONNECTING;
+    int error = begin_to_connect(socket, &to, port);
+    if (error)
+        return error;
     while (socket->tcp.state == TCP_CONNECTING)
         if (socket_wait(socket, &socket->writers, socket->send_timeout_ns, 0, &started_ns))
             return -EINPROGRESS;
@@ -595,6 +629,7 @@ static void tcp_socket_close(struct socket *socket)
         tcp_close(pcb);
         return;
     }
+    source_forget(&socket->tcp.source);
     detach(pcb);
     if (socket->tcp.linger_reset || unread || tcp_close(pcb) != ERR_OK)
         tcp_abort(pcb);

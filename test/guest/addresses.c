@@ -3,8 +3,12 @@
  * What a network's servers give a guest: it asks for names, pings its neighbour with a raw socket,
  * listens to two groups, and tells what it finds.
  *
- *     addresses NEIGHBOUR NAME...      NEIGHBOUR: an IPv4 address, or - for none
+ *     addresses NEIGHBOUR NAME...      NEIGHBOUR: an address, or - for none
+ *
+ * To a neighbour of IPv6 it makes connections, at once and without a server there, that wait and
+ * that do not.
  */
+#include <errno.h>
 #include <netdb.h>
 #include <poll.h>
 #include <stdint.h>
@@ -71,6 +75,27 @@ static void ping(const char *neighbour)
     printf("%s does not answer\n", neighbour);
 }
 
+static int connect_to(const char *neighbour, int type, int *fd)
+{
+    struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_port = htons(PORT)};
+
+    inet_pton(AF_INET6, neighbour, &to.sin6_addr);
+    *fd = socket(AF_INET6, type, 0);
+    return connect(*fd, (struct sockaddr *)&to, sizeof(to)) ? errno : 0;
+}
+
+static void meet(const char *neighbour)
+{
+    int later, now, error = connect_to(neighbour, SOCK_STREAM | SOCK_NONBLOCK, &later);
+    socklen_t len = sizeof(error);
+
+    printf("%s, later: %s\n", neighbour, strerror(error));
+    printf("%s: %s\n", neighbour, strerror(connect_to(neighbour, SOCK_STREAM, &now)));
+    struct pollfd wait = {.fd = later, .events = POLLOUT};
+    if (poll(&wait, 1, 60000) == 1 && getsockopt(later, SOL_SOCKET, SO_ERROR, &error, &len) == 0)
+        printf("%s, in the end: %s\n", neighbour, strerror(error));
+}
+
 static int listen_to_groups(void)
 {
     struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(PORT)};
@@ -96,7 +121,9 @@ int main(int argc, char **argv)
 
     for (int i = 2; i < argc; i++)
         resolve(argv[i]);
-    if (argc > 1 && strcmp(argv[1], "-") != 0)
+    if (argc > 1 && strchr(argv[1], ':'))
+        meet(argv[1]);
+    else if (argc > 1 && strcmp(argv[1], "-") != 0)
         ping(argv[1]);
     int fd = listen_to_groups();
     puts("listening");

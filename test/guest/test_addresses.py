@@ -96,6 +96,19 @@ class OnlySix(unittest.TestCase):
         self.assertRegex(log, r"sent size: *16 option: *23 dns-server *fd07::1")
 
 
+class Typed(unittest.TestCase):
+    """A guest whose address of IPv6 is given."""
+
+    def test_it_connects_when_its_address_is_known_to_be_nobody_else_s(self):
+        create("typed6", "mac=00:16:3e:07:00:08",
+               "sprat.ip=10.7.0.81/24 sprat.ip6=fd07::81/64 fd07::1")  # fmt: skip
+        self.addCleanup(dom0, "xl destroy typed6")
+        eventually(lambda: "listening" in console("typed6"))
+        self.assertIn("fd07::1, later: Connection already in progress", console("typed6"))
+        self.assertIn("fd07::1: Connection refused", console("typed6"))
+        self.assertIn("fd07::1, in the end: Connection refused", console("typed6"))
+
+
 class Groups(unittest.TestCase):
     """IGMP's and MLD's."""
 
