@@ -475,6 +475,13 @@ unsigned netfront_room(const struct netfront *nf, unsigned queue)
     return nf->connected && queue < nf->n_queues ? ring_room(&nf->queues[queue].tx) : 0;
 }
 
+unsigned netfront_on_its_way(const struct netfront *nf, unsigned queue)
+{
+    return nf->connected && queue < nf->n_queues
+               ? nf->queues[queue].tx.req_next - nf->queues[queue].tx.rsp_next
+               : 0;
+}
+
 unsigned netfront_transmit(struct netfront *nf, unsigned queue_number, struct netbuf **packets,
                            unsigned n_packets)
 {

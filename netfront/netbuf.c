@@ -55,6 +55,11 @@ struct netbuf *netbuf_alloc(void)
     return buf;
 }
 
+unsigned netbuf_kept(void)
+{
+    return kept.n;
+}
+
 static void free_piece(struct netbuf *buf)
 {
     if (buf->release) {

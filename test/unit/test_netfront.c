@@ -286,12 +286,17 @@ static void a_ring_that_is_full_takes_what_fits(void **state)
         n += netfront_transmit(nf, 0, packets + i, 1);
     assert_int_equal(n, 50);
     assert_int_equal(netfront_room(nf, 0), 156);
+    assert_int_equal(netfront_on_its_way(nf, 0), 100); /* pieces */
     for (unsigned i = 0; i < 50; i++) {
         assert_true(fake_netback_tx_take(0, &packet));
         fake_netback_tx_answer(0, &packet, NETIF_RSP_OKAY);
     }
     fake_pages_left(UINT_MAX);
+    assert_int_equal(netfront_on_its_way(nf, 0), 100); /* it has not looked */
+    unsigned kept = netbuf_kept();
     assert_int_equal(transmit(0), 0);
+    assert_int_equal(netbuf_kept(), kept + 100);
+    assert_int_equal(netfront_on_its_way(nf, 0), 0);
     assert_int_equal(netfront_room(nf, 0), 256);
     net_down(0);
 }

@@ -25,11 +25,15 @@
 #define RX_MAX       256
 #define RX_SHARE     16 /* of free memory, for each interface */
 #define LINK_WAIT_NS 10000000000ull
-#define KEPT_MAX     256 /* descriptions of packets that were used once */
+/* Buffers for one burst, for those that take its place in the ring, and for a copy of each. */
+#define BUFFERS_LOW 96
+#define WORTH_IT    32  /* of so many on their way the backend tells when half are gone */
+#define KEPT_MAX    256 /* descriptions of packets that were used once */
 
 struct port_dev {
     struct netfront *nf;
     unsigned number;
+    bool holding_back; /* packets wait with the backend until there is memory */
     struct {
         void (*wake)(void *arg);
         void *arg;
@@ -176,13 +180,22 @@ void say(const char *fmt, ...)
 
 /* Devices */
 
+static void tell_listener(struct port_dev *dev, bool rx)
+{
+    if (dev->listener[rx].wake)
+        dev->listener[rx].wake(dev->listener[rx].arg);
+}
+
 static void device_changed(void *arg)
 {
     struct port_dev *dev = arg;
 
-    for (int rx = 0; rx < 2; rx++)
-        if (dev->listener[rx].wake)
-            dev->listener[rx].wake(dev->listener[rx].arg);
+    tell_listener(dev, true);
+    tell_listener(dev, false);
+    /* What one interface has sent is memory for all of them. */
+    for (unsigned i = 0; i < n_devices; i++)
+        if (devices[i].holding_back && &devices[i] != dev)
+            tell_listener(&devices[i], true);
 }
 
 static bool parse_number(const char *name, unsigned *number)
@@ -251,11 +264,39 @@ void port_dev_listen(struct port_dev *dev, bool rx, void (*wake)(void *arg), voi
     dev->listener[rx].arg = arg;
 }
 
+static bool buffers_low(void)
+{
+    unsigned kept = netbuf_kept();
+
+    return kept < BUFFERS_LOW && kept + sysconf(_SC_AVPHYS_PAGES) < BUFFERS_LOW;
+}
+
+/*
+ * Is it better to leave packets where they are? Taking them without memory is to lose them. But only
+ * what backends send now gives memory back and an event: what lies in queues may need the next
+ * packet to get on.
+ */
+static bool better_wait(void)
+{
+    bool worth_it = false;
+
+    if (!buffers_low())
+        return false;
+    for (unsigned i = 0; i < n_devices; i++) {
+        netfront_transmit(devices[i].nf, 0, NULL, 0); /* learns what has been sent */
+        worth_it |= netfront_on_its_way(devices[i].nf, 0) >= WORTH_IT;
+    }
+    return worth_it && buffers_low();
+}
+
 struct packet *port_dev_rx(struct port_dev *dev, unsigned max)
 {
     struct netbuf *bufs[BURST_MAX];
     struct packet *first = NULL, **last = &first;
 
+    dev->holding_back = better_wait();
+    if (dev->holding_back)
+        return NULL;
     unsigned n = netfront_receive(dev->nf, 0, bufs, max < BURST_MAX ? max : BURST_MAX);
     for (unsigned i = 0; i < n; i++) {
         /* Without scatter-gather a packet is one piece; what is not, is not for the elements. */

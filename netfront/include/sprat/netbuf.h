@@ -53,6 +53,9 @@ struct netbuf {
  */
 SPRAT_API struct netbuf *netbuf_alloc(void);
 
+/** Buffers that are kept for netbuf_alloc(): it gives those without a free page, too. */
+SPRAT_API unsigned netbuf_kept(void);
+
 /** Give back a packet, all of its pieces. */
 SPRAT_API void netbuf_free(struct netbuf *packet);
 

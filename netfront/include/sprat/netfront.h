@@ -122,4 +122,7 @@ SPRAT_API bool netfront_sendable(const struct netfront *nf, const struct netbuf 
 /** Packets of one piece that netfront_transmit() would take now. */
 SPRAT_API unsigned netfront_room(const struct netfront *nf, unsigned queue);
 
+/** Slots of the ring, a piece in each, that the backend was not yet seen to be done with. */
+SPRAT_API unsigned netfront_on_its_way(const struct netfront *nf, unsigned queue);
+
 #endif
