@@ -45,13 +45,13 @@ set(middlebox_engine
     elements/device.c
     elements/discard.c
     elements/dnsfilter.c
-    elements/dump.c
     elements/encap.c
     elements/ether.c
     elements/etherswitch.c
     elements/flowid.c
     elements/flowmeter.c
     elements/flowtable.c
+    elements/fromdump.c
     elements/healthcheck.c
     elements/icmp.c
     elements/icmprewriter.c
@@ -83,5 +83,6 @@ set(middlebox_engine
     elements/synproxy.c
     elements/tee.c
     elements/timestamp.c
+    elements/todump.c
     elements/unqueue.c
 )

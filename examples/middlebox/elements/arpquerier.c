@@ -267,6 +267,7 @@ static const struct field fields[] = {
     FIELD(struct querier, own.capacity, "CAPACITY", T_U32, F_KEY, .def = 2048, .max = 1u << 20),
     FIELD(struct querier, own.entry_capacity, "ENTRY_CAPACITY", T_U32, F_KEY, .max = 1u << 20),
     FIELD(struct querier, own.entry_packet_capacity, "ENTRY_PACKET_CAPACITY", T_U32, F_KEY),
+    FIELD(struct querier, own.ignored, "CAPACITY_SLIM_FACTOR", T_U32, F_KEY),
     FIELD(struct querier, own.timeout_ns, "TIMEOUT", T_TIME, F_KEY, .def = 300000),
     FIELD(struct querier, poll_ns, "POLL_TIMEOUT", T_TIME, F_KEY, .def = 60000),
     FIELD(struct querier, broadcast, "BROADCAST", T_IP, F_KEY | F_RW),

@@ -2,7 +2,8 @@
 /*
  * ARPTable: IP addresses and their Ethernet addresses, and packets that wait for them. As Click's,
  * except that ENTRY_CAPACITY is 1024 by default (Click: no limit) and no more than 64 packets wait
- * for one address. When the table is full, the entry that was not used longest goes.
+ * for one address. When the table is full, the entry that was not used longest goes, and with it as
+ * many packets as wait for it: CAPACITY_SLIM_FACTOR means nothing.
  */
 #include "../engine/router.h"
 #include "arptable.h"
@@ -229,6 +230,7 @@ static const struct field fields[] = {
     FIELD(struct arptable, capacity, "CAPACITY", T_U32, F_KEY | F_RD, .def = 2048, .max = 1u << 20),
     FIELD(struct arptable, entry_capacity, "ENTRY_CAPACITY", T_U32, F_KEY | F_RD, .max = 1u << 20),
     FIELD(struct arptable, entry_packet_capacity, "ENTRY_PACKET_CAPACITY", T_U32, F_KEY),
+    FIELD(struct arptable, ignored, "CAPACITY_SLIM_FACTOR", T_U32, F_KEY),
     FIELD(struct arptable, timeout_ns, "TIMEOUT", T_TIME, F_KEY, .def = 300000),
     {0},
 };

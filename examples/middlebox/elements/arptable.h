@@ -23,7 +23,8 @@ struct arptable {
     struct table table;
     uint32_t capacity, entry_capacity, entry_packet_capacity;
     uint64_t timeout_ns;
-    uint32_t length; /* packets waiting altogether */
+    uint32_t ignored; /* accepted and not used */
+    uint32_t length;  /* packets waiting altogether */
     uint64_t drops;
 };
 

@@ -112,7 +112,8 @@ static void enter_link(struct delay *d, struct packet *p)
 
     if (d->free_ns > start)
         start = d->free_ns;
-    d->free_ns = start + bytes * NSEC_PER_SEC / d->bandwidth;
+    /* a bandwidth of 0, once it runs, is as little as there can be */
+    d->free_ns = start + bytes * NSEC_PER_SEC / (d->bandwidth ? d->bandwidth : 1);
     end = d->free_ns + d->delay_ns;
     memcpy(p->anno.b + ANNO_FIRST_TIMESTAMP, &end, 8);
     *d->tail = p;
@@ -163,8 +164,8 @@ static const struct field fields[] = {
 };
 
 static const struct field link_fields[] = {
-    FIELD(struct delay, delay_ns, "LATENCY", T_TIME, F_POS | F_REQ | F_RD),
-    FIELD(struct delay, bandwidth, "BANDWIDTH", T_BW, F_POS | F_REQ | F_RD),
+    FIELD(struct delay, delay_ns, "LATENCY", T_TIME, F_POS | F_REQ | F_RW),
+    FIELD(struct delay, bandwidth, "BANDWIDTH", T_BW, F_POS | F_REQ | F_RW),
     FIELD(struct delay, size, "SIZE", T_U32, F_RD),
     {0},
 };

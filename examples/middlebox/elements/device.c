@@ -2,7 +2,8 @@
 /*
  * FromDevice (also as PollDevice) and ToDevice: packets from and to a network device. As Click's,
  * with these differences: arguments about how the host captures packets (METHOD, SNIFFER, ...) are
- * accepted and mean nothing, since the device is ours alone; ToDevice has no outputs.
+ * accepted and mean nothing, since the device is ours alone; FORCE_IP knows IPv4 only; ToDevice has
+ * no outputs.
  */
 #include "../engine/element.h"
 #include "../engine/net.h"
@@ -14,6 +15,8 @@ struct device {
     struct port_dev *dev;
     uint32_t burst;
     bool timestamp, listening;
+    bool force_ip;
+    uint16_t protocol; /* 0: any */
     uint64_t count, bytes;
     /* accepted and not used */
     bool ignored_flag;
@@ -74,6 +77,28 @@ static void device_cleanup(struct element *e)
         port_dev_listen(d->dev, receives(e), NULL, NULL);
 }
 
+/* FORCE_IP and PROTOCOL: what they don't want is dropped. Marks IP headers. */
+static struct packet *only_wanted(const struct device *d, struct packet *batch)
+{
+    struct packet *first = NULL, **tail = &first;
+
+    while (batch) {
+        struct packet *p = batch;
+        uint16_t type = p->len < ETHER_LEN ? 0 : be16_to_host(((struct ether_hdr *)p->data)->type);
+
+        batch = p->next;
+        p->next = NULL;
+        if ((d->protocol && type != d->protocol) ||
+            (d->force_ip && (type != ETHERTYPE_IP || !packet_mark_ip(p, ETHER_LEN)))) {
+            packet_kill(p);
+            continue;
+        }
+        *tail = p;
+        tail = &p->next;
+    }
+    return first;
+}
+
 static bool fromdevice_run(struct element *e)
 {
     struct device *d = (struct device *)e;
@@ -92,7 +117,10 @@ static bool fromdevice_run(struct element *e)
         if (p->len >= ETHER_LEN)
             p->type = ether_packet_type(p->data, own);
     }
-    element_push(e, 0, batch);
+    if (unlikely(d->force_ip || d->protocol))
+        batch = only_wanted(d, batch);
+    if (likely(batch))
+        element_push(e, 0, batch);
     return true;
 }
 
@@ -123,8 +151,14 @@ static const struct field from_fields[] = {
     FIELD(struct device, timestamp, "TIMESTAMP", T_BOOL, F_KEY, .def = 1),
     FIELD(struct device, ignored_flag, "SNIFFER", T_BOOL, F_KEY),
     FIELD(struct device, ignored_flag, "OUTBOUND", T_BOOL, F_KEY),
+    FIELD(struct device, force_ip, "FORCE_IP", T_BOOL, F_KEY),
+    FIELD(struct device, protocol, "PROTOCOL", T_U16, F_KEY),
     FIELD(struct device, ignored, "METHOD", T_RAW, F_KEY),
+    FIELD(struct device, ignored, "CAPTURE", T_RAW, F_KEY),
+    FIELD(struct device, ignored, "ENCAP", T_RAW, F_KEY),
     FIELD(struct device, ignored_number, "HEADROOM", T_U32, F_KEY),
+    FIELD(struct device, ignored_number, "LENGTH", T_U32, F_KEY),
+    FIELD(struct device, ignored_flag, "QUIET", T_BOOL, F_KEY),
     FIELD(struct device, count, "COUNT", T_U64, F_RD | F_ZERO),
     FIELD(struct device, bytes, "BYTE_COUNT", T_U64, F_RD | F_ZERO),
     {0},
@@ -132,9 +166,10 @@ static const struct field from_fields[] = {
 
 static const struct field to_fields[] = {
     FIELD(struct device, name, "DEVNAME", T_STR, F_POS | F_REQ),
-    FIELD(struct device, burst, "BURST", T_U32, F_KEY, .max = 4096),
+    FIELD(struct device, burst, "BURST", T_U32, F_POS, .max = 4096),
     FIELD(struct device, ignored, "METHOD", T_RAW, F_KEY),
     FIELD(struct device, ignored_flag, "DEBUG", T_BOOL, F_KEY),
+    FIELD(struct device, ignored_flag, "QUIET", T_BOOL, F_KEY),
     FIELD(struct device, count, "COUNT", T_U64, F_RD | F_ZERO),
     FIELD(struct device, bytes, "BYTE_COUNT", T_U64, F_RD | F_ZERO),
     {0},

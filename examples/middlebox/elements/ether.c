@@ -74,7 +74,7 @@ static const struct field rewrite_fields[] = {
 };
 
 static const struct field filter_fields[] = {
-    FIELD(struct ether, mac, "ETHER", T_ETHER, F_POS | F_REQ),
+    FIELD(struct ether, mac, "ETHER", T_ETHER, F_POS | F_REQ | F_RW),
     FIELD(struct ether, drop_own, "DROP_OWN", T_BOOL, F_POS),
     FIELD(struct ether, drop_other, "DROP_OTHER", T_BOOL, F_POS, .def = 1),
     FIELD(struct ether, offset, "OFFSET", T_U32, F_KEY, .max = 65535),

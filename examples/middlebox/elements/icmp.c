@@ -7,6 +7,8 @@
 #include "../engine/ipexpr.h"
 #include "../engine/net.h"
 
+#define MTU_MIN 68 /* RFC 791: what every link carries */
+
 struct icmperror {
     struct element e;
     uint32_t src;
@@ -63,9 +65,17 @@ static int icmperror_configure(struct element *e, struct conf *c)
         if (m->n_bad == 16 || !conf_ip(c, word, &m->bad[m->n_bad++]))
             return conf_error(c, (struct str){NULL, 0}, "BADADDRS: up to 16 IP addresses");
     }
-    if (m->mtu < 68)
-        return conf_error(c, (struct str){NULL, 0}, "MTU must be at least 68");
+    if (m->mtu < MTU_MIN)
+        return conf_error(c, (struct str){NULL, 0}, "MTU must be at least %u", MTU_MIN);
     return 0;
+}
+
+static void icmperror_changed(struct element *e)
+{
+    struct icmperror *m = (struct icmperror *)e;
+
+    if (m->mtu < MTU_MIN)
+        m->mtu = MTU_MIN;
 }
 
 static bool is_error(uint8_t type)
@@ -145,7 +155,7 @@ static const struct field fields[] = {
     FIELD(struct icmperror, type_text, "TYPE", T_RAW, F_POS | F_REQ),
     FIELD(struct icmperror, code_text, "CODE", T_RAW, F_POS),
     FIELD(struct icmperror, bad_text, "BADADDRS", T_RAW, F_POS),
-    FIELD(struct icmperror, mtu, "MTU", T_U32, F_KEY | F_RD, .def = 576, .max = 65535),
+    FIELD(struct icmperror, mtu, "MTU", T_U32, F_KEY | F_RW, .def = 576, .max = 65535),
     FIELD(struct icmperror, pmtu, "PMTU", T_U32, F_KEY | F_RW, .max = 65535),
     FIELD(struct icmperror, fix_anno, "USE_FIX_ANNO", T_BOOL, F_KEY, .def = 1),
     FIELD(struct icmperror, fix_anno, "SET_FIX_ANNO", T_BOOL, F_KEY, .def = 1),
@@ -160,6 +170,7 @@ const struct element_class class_ICMPError = {
     .size = sizeof(struct icmperror),
     .fields = fields,
     .configure = icmperror_configure,
+    .changed = icmperror_changed,
     .action = icmperror_action,
 };
 

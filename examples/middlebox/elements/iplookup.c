@@ -353,6 +353,15 @@ static int write_ctrl(struct hcall *c)
     return rc;
 }
 
+static int write_flush(struct hcall *c)
+{
+    struct lookup *l = (struct lookup *)c->e;
+
+    l->root = l->free = -1;
+    l->n = l->routes = 0;
+    return 0;
+}
+
 static const struct field fields[] = {
     FIELD(struct lookup, drops, "DROPS", T_U64, F_RD | F_ZERO),
     {0},
@@ -365,6 +374,7 @@ static const struct handler handlers[] = {
     {.name = "set", .write = write_route, .code = SET},
     {.name = "remove", .write = write_route, .code = REMOVE},
     {.name = "ctrl", .write = write_ctrl},
+    {.name = "flush", .write = write_flush},
     {0},
 };
 

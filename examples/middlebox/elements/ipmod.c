@@ -2,7 +2,9 @@
 /*
  * DecIPTTL, FixIPSrc, IPMirror, SetIPChecksum, SetTCPChecksum, SetUDPChecksum, SetIPAddress,
  * GetIPAddress, StoreIPAddress, DropBroadcasts: small changes to IP packets and their annotations.
- * As Click's, except that packets without a whole IP header are dropped and counted.
+ * As Click's, except that packets without a whole IP header are dropped and counted. The checksum
+ * of a fragment's or a cut-off packet's transport header can't be made: it leaves by output 1 of
+ * SetUDPChecksum, if that is there.
  */
 #include "../engine/element.h"
 #include "../engine/net.h"
@@ -128,10 +130,10 @@ static struct packet *settransport(struct element *e, struct packet *p)
     uint8_t *t;
 
     if (!ip || ip->proto != (tcp ? IPPROTO_TCP : IPPROTO_UDP))
-        return drop(e, p);
+        return drop_or_side(e, p);
     t = ip_transport(p, ip, tcp ? 20 : 8, &len);
     if (!t)
-        return drop(e, p);
+        return drop_or_side(e, p);
     put_raw16(t + (tcp ? 16 : 6), 0);
     sum = transport_checksum(ip, t, len);
     put_raw16(t + (tcp ? 16 : 6), !tcp && !sum ? 0xffff : sum);
@@ -270,8 +272,9 @@ static const struct field mirror_fields[] = {
 };
 
 static const struct field set_fields[] = {
-    FIELD(struct ipmod, ip, "ADDR", T_IP, F_POS | F_REQ | F_RW),
-    FIELD(struct ipmod, anno, "ANNO", T_ANNO, F_POS, .def = ANNO_DST_IP, .max = 4),
+    FIELD(struct ipmod, ip, "IPADDR", T_IP, F_POS | F_REQ),
+    FIELD(struct ipmod, ip, "ADDR", T_IP, F_RW),
+    FIELD(struct ipmod, anno, "ANNO", T_ANNO, F_KEY, .def = ANNO_DST_IP, .max = 4),
     {0},
 };
 
@@ -305,7 +308,7 @@ IPMOD_CLASS(FixIPSrc, "1/1", src_fields, fixipsrc, .flags = 0);
 IPMOD_CLASS(IPMirror, "1/1", mirror_fields, ipmirror, .flags = 0);
 IPMOD_CLASS(SetIPChecksum, "1/1", drop_fields, setipchecksum, .flags = 0);
 IPMOD_CLASS(SetTCPChecksum, "1/1", fixoff_fields, settransport, .flags = 0);
-IPMOD_CLASS(SetUDPChecksum, "1/1", drop_fields, settransport, .flags = 0);
+IPMOD_CLASS(SetUDPChecksum, "1/1-2", drop_fields, settransport, .flags = 0);
 IPMOD_CLASS(SetIPAddress, "1/1", set_fields, setipaddress, .flags = 0);
 IPMOD_CLASS(GetIPAddress, "1/1", get_fields, getipaddress, .configure = getipaddress_configure);
 IPMOD_CLASS(StoreIPAddress, "1/1-2", drop_fields, storeipaddress, .flags = CLASS_ARGS,

@@ -4,7 +4,8 @@
  * tree of tables of 256 entries, one level for each byte of the address; when an entry's rate
  * exceeds THRESH it gets a table below it, until MEMORY kilobytes are in use. Tables whose traffic
  * fell below a quarter of THRESH are taken apart again when memory is needed (Click: by age).
- * `look` takes an optional prefix length (8, 16, 24 or 32) as its parameter.
+ * `look` takes an optional prefix length (8, 16, 24 or 32) as its parameter. There is no anno_level
+ * handler: MEMORY bounds the tree.
  */
 #include <stdlib.h>
 
@@ -237,6 +238,13 @@ static int read_look(struct hcall *c)
     return 0;
 }
 
+static int read_mem(struct hcall *c)
+{
+    text_addf(c->out, "%llu",
+              (unsigned long long)((struct ratemon *)c->e)->tables * sizeof(struct rtable));
+    return 0;
+}
+
 static int write_reset(struct hcall *c)
 {
     struct ratemon *m = (struct ratemon *)c->e;
@@ -254,12 +262,14 @@ static const struct field fields[] = {
     FIELD(struct ratemon, thresh, "THRESH", T_U32, F_POS | F_REQ | F_RD),
     FIELD(struct ratemon, memory_kb, "MEMORY", T_U32, F_POS, .def = 256),
     FIELD(struct ratemon, anno, "ANNO", T_BOOL, F_POS, .def = 1),
+    FIELD(struct ratemon, memory_kb, "MEMMAX", T_U32, F_RW),
     FIELD(struct ratemon, tables, "TABLES", T_U32, F_RD),
     {0},
 };
 
 static const struct handler handlers[] = {
     {.name = "look", .read = read_look},
+    {.name = "mem", .read = read_mem},
     {.name = "reset", .write = write_reset},
     {0},
 };

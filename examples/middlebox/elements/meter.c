@@ -66,6 +66,23 @@ static unsigned meter_route(struct element *e, unsigned port, struct packet *p)
     return i;
 }
 
+static int read_meter(struct hcall *c)
+{
+    struct meter *m = (struct meter *)c->e;
+
+    if (c->code)
+        text_addf(c->out, "%llu", (unsigned long long)rate_get(&m->rate, port_now_ns()));
+    for (unsigned i = 0; !c->code && i < m->n; i++)
+        text_addf(c->out, "%llu\n", (unsigned long long)m->limits[i]);
+    return 0;
+}
+
+static const struct handler meter_handlers[] = {
+    {.name = "meters", .read = read_meter},
+    {.name = "rate", .read = read_meter, .code = 1},
+    {0},
+};
+
 #define METER_CLASS(id)                                                                            \
     const struct element_class class_##id = {                                                      \
         .name = #id,                                                                               \
@@ -73,6 +90,7 @@ static unsigned meter_route(struct element *e, unsigned port, struct packet *p)
         .processing = "h/h",                                                                       \
         .size = sizeof(struct meter),                                                              \
         .flags = CLASS_ARGS,                                                                       \
+        .handlers = meter_handlers,                                                                \
         .configure = meter_configure,                                                              \
         .cleanup = meter_cleanup,                                                                  \
         .route = meter_route,                                                                      \

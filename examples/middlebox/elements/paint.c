@@ -76,7 +76,7 @@ static const struct field switch_fields[] = {
 };
 
 static const struct field byte_fields[] = {
-    FIELD(struct paint, anno, "ANNO", T_ANNO, F_POS | F_REQ, .max = 1),
+    FIELD(struct paint, anno, "ANNO", T_ANNO, F_POS | F_REQ | F_RD, .max = 1),
     FIELD(struct paint, color, "VALUE", T_U8, F_POS | F_REQ | F_RW),
     {0},
 };

@@ -264,8 +264,9 @@ static int read_pattern(struct hcall *c)
         {.name = "size", .read = read_number},                                                     \
         {.name = "capacity", .read = read_number, .write = write_capacity, .code = 1},             \
         {.name = "patterns", .read = read_pattern}, {.name = "clear", .write = write_clear},       \
+        {.name = "table", .read = read_table, .code = TABLE_ALL},                                  \
     {                                                                                              \
-        .name = "table", .read = read_table, .code = TABLE_ALL                                     \
+        .name = "mappings", .read = read_table, .code = TABLE_ALL                                  \
     }
 
 static const struct handler handlers[] = {

@@ -13,7 +13,7 @@ struct sched {
     struct sched_input {
         struct packet *head; /* DRRSched: pulled, but too large for what the input may send now */
         uint32_t deficit;
-        uint32_t stride;
+        uint32_t tickets, stride;
         uint64_t pass;
     } * inputs;
 };
@@ -103,6 +103,12 @@ static struct packet *drr_pull(struct element *e, unsigned port, unsigned max)
 #define STRIDE      0x10000u /* of one ticket */
 #define TICKETS_MAX 0x8000u  /* of one input; more count as so many, as Click's */
 
+static void set_tickets(struct sched_input *in, uint64_t tickets)
+{
+    in->tickets = tickets > TICKETS_MAX ? TICKETS_MAX : (uint32_t)tickets;
+    in->stride = in->tickets ? STRIDE / in->tickets : 0;
+}
+
 static int stride_configure(struct element *e, struct conf *c)
 {
     struct sched *s = (struct sched *)e;
@@ -117,12 +123,37 @@ static int stride_configure(struct element *e, struct conf *c)
         if (!value_uint(c->argv[i], &tickets))
             return conf_error(c, c->argv[i], "TICKETS must be a number, not '%.*s'",
                               (int)c->argv[i].len, c->argv[i].s);
-        if (tickets > TICKETS_MAX)
-            tickets = TICKETS_MAX;
-        s->inputs[i].stride = tickets ? STRIDE / (uint32_t)tickets : 0;
+        set_tickets(&s->inputs[i], tickets);
     }
     return 0;
 }
+
+static int read_tickets(struct hcall *c)
+{
+    text_addf(c->out, "%u", (unsigned)((struct sched *)c->e)->inputs[c->index].tickets);
+    return 0;
+}
+
+static int write_tickets(struct hcall *c)
+{
+    uint64_t tickets;
+
+    if (!value_uint(c->arg, &tickets))
+        return errs_at(c->errs, 0, "expected a number of tickets");
+    set_tickets(&((struct sched *)c->e)->inputs[c->index], tickets);
+    element_wake_pullers(c->e);
+    return 0;
+}
+
+static unsigned count_tickets(const struct element *e)
+{
+    return e->n_in;
+}
+
+static const struct handler stride_handlers[] = {
+    {.name = "tickets#", .read = read_tickets, .write = write_tickets},
+    {0},
+};
 
 static struct packet *stride_pull(struct element *e, unsigned port, unsigned max)
 {
@@ -157,9 +188,9 @@ static const struct field drr_fields[] = {
     {0},
 };
 
-#define SCHED_CLASS(id, pull_, configure_, ...)                                                    \
+#define SCHED_CLASS(id, ports_, pull_, configure_, ...)                                            \
     const struct element_class class_##id = {.name = #id,                                          \
-                                             .ports = "1-/1",                                      \
+                                             .ports = ports_,                                      \
                                              .processing = "l/l",                                  \
                                              .size = sizeof(struct sched),                         \
                                              .configure = configure_,                              \
@@ -167,7 +198,8 @@ static const struct field drr_fields[] = {
                                              .pull = pull_,                                        \
                                              __VA_ARGS__}
 
-SCHED_CLASS(PrioSched, prio_pull, sched_configure, .flags = 0);
-SCHED_CLASS(RoundRobinSched, rr_pull, sched_configure, .flags = 0);
-SCHED_CLASS(DRRSched, drr_pull, sched_configure, .fields = drr_fields);
-SCHED_CLASS(StrideSched, stride_pull, stride_configure, .flags = CLASS_ARGS);
+SCHED_CLASS(PrioSched, "-/1", prio_pull, sched_configure, .flags = 0);
+SCHED_CLASS(RoundRobinSched, "-/1", rr_pull, sched_configure, .flags = 0);
+SCHED_CLASS(DRRSched, "-/1", drr_pull, sched_configure, .fields = drr_fields);
+SCHED_CLASS(StrideSched, "1-/1", stride_pull, stride_configure, .flags = CLASS_ARGS,
+            .handlers = stride_handlers, .handler_count = count_tickets);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Shaper and BandwidthShaper: pull elements that let a rate through. As Click's, except that
- * whoever pulls from them sleeps until the next packet may pass, and that Shaper has one output.
+ * Shaper and BandwidthShaper: pull elements that let a rate through, and give what is above it to
+ * whoever pulls from output 1. As Click's, except that who pulls from output 0 sleeps until the
+ * next packet may pass.
  */
 #include "../engine/element.h"
 #include "../engine/rate.h"
@@ -42,7 +43,8 @@ static struct packet *shaper_pull(struct element *e, unsigned port, unsigned max
     struct packet *batch = NULL, **tail = &batch;
     bool bytes = e->cls->name[0] == 'B';
 
-    (void)port;
+    if (port) /* what the rate allows is for output 0 */
+        return bucket_when(&s->bucket, now_ns(e)) > now_ns(e) ? element_pull(e, 0, 1) : NULL;
     while (max--) {
         uint64_t when = bucket_when(&s->bucket, now_ns(e));
 
@@ -73,7 +75,7 @@ static const struct field byte_fields[] = {
 #define SHAPER_CLASS(id, fields_)                                                                  \
     const struct element_class class_##id = {                                                      \
         .name = #id,                                                                               \
-        .ports = "1/1",                                                                            \
+        .ports = "1/1-2",                                                                          \
         .processing = "l/l",                                                                       \
         .size = sizeof(struct shaper),                                                             \
         .fields = fields_,                                                                         \

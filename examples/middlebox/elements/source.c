@@ -13,6 +13,7 @@ struct source {
     int32_t limit;
     uint32_t burst;
     uint64_t rate, bandwidth, interval_ns;
+    uint32_t headroom; /* accepted and not used: there is always some */
     bool active, stop, timestamp;
     struct call *end_call;
     uint64_t count;
@@ -218,7 +219,7 @@ static int reset(struct hcall *c)
 
 #define COMMON_FIELDS                                                                              \
     FIELD(struct source, length, "LENGTH", T_INT, F_KEY | F_RW, .def = -1, .max = 65535),          \
-        FIELD(struct source, length, "DATASIZE", T_INT, F_KEY, .def = -1, .max = 65535),           \
+        FIELD(struct source, length, "DATASIZE", T_INT, F_KEY | F_RW, .def = -1, .max = 65535),    \
         FIELD(struct source, stop, "STOP", T_BOOL, F_KEY),                                         \
         FIELD(struct source, timestamp, "TIMESTAMP", T_BOOL, F_KEY, .def = 1),                     \
         FIELD(struct source, end_call, "END_CALL", T_CALL, F_KEY),                                 \
@@ -228,6 +229,7 @@ static const struct field infinite_fields[] = {
     FIELD(struct source, data, "DATA", T_STR, F_POS | F_RW),
     FIELD(struct source, limit, "LIMIT", T_INT, F_POS | F_RW, .def = -1),
     FIELD(struct source, burst, "BURST", T_U32, F_POS | F_RW, .def = 1, .max = 4096),
+    FIELD(struct source, burst, "BURSTSIZE", T_U32, F_RW, .max = 4096),
     FIELD(struct source, active, "ACTIVE", T_BOOL, F_POS | F_RW, .def = 1),
     COMMON_FIELDS,
     {0},
@@ -248,6 +250,7 @@ static const struct field timed_fields[] = {
     FIELD(struct source, data, "DATA", T_STR, F_POS | F_RW),
     FIELD(struct source, limit, "LIMIT", T_INT, F_KEY | F_RW, .def = -1),
     FIELD(struct source, active, "ACTIVE", T_BOOL, F_KEY | F_RW, .def = 1),
+    FIELD(struct source, headroom, "HEADROOM", T_U32, F_KEY | F_RW, .def = 28, .max = 65535),
     COMMON_FIELDS,
     {0},
 };

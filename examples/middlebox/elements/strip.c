@@ -2,7 +2,7 @@
 /*
  * Strip, Unstrip, Truncate, Pad, CheckLength, StripIPHeader, StripToNetworkHeader: where a packet's
  * data begins and ends. As Click's, except: a packet shorter than Strip's length is dropped and
- * counted (Click's warns and leaves it), and Truncate's EXTRA_ANNO is not there.
+ * counted (Click's warns and leaves it).
  */
 #include "../engine/element.h"
 #include "../engine/net.h"
@@ -10,6 +10,7 @@
 struct strip {
     struct element e;
     uint32_t n;
+    bool extra; /* Truncate: cut bytes count as extra length; Pad: added bytes are zero */
     uint64_t drops;
 };
 
@@ -40,25 +41,26 @@ static struct packet *truncate(struct element *e, struct packet *p)
     struct strip *s = (struct strip *)e;
 
     if (p->len > s->n) {
-        p->extra_len += p->len - s->n;
+        p->extra_len += s->extra ? p->len - s->n : 0;
         p->len = s->n;
     }
     return p;
 }
 
+/* What was in memory before goes to nobody, whatever ZERO says. */
 static struct packet *pad(struct element *e, struct packet *p)
 {
     uint32_t n = ((struct strip *)e)->n, len = p->len;
 
     if (!n)
         n = len + p->extra_len;
-    if (len >= n)
-        return p;
-    p = packet_put(p, n - len);
-    if (p) {
+    if (len < n) {
+        p = packet_put(p, n - len);
+        if (!p)
+            return NULL;
         memset(p->data + len, 0, n - len);
-        p->extra_len = 0;
     }
+    p->extra_len = 0;
     return p;
 }
 
@@ -94,8 +96,16 @@ static const struct field length_fields[] = {
     {0},
 };
 
-static const struct field optional_fields[] = {
+static const struct field truncate_fields[] = {
+    FIELD(struct strip, n, "LENGTH", T_U32, F_POS | F_REQ | F_RW, .max = 65535),
+    FIELD(struct strip, extra, "EXTRA_LENGTH", T_BOOL, F_KEY, .def = 1),
+    FIELD(struct strip, n, "NBYTES", T_U32, F_RW, .max = 65535),
+    {0},
+};
+
+static const struct field pad_fields[] = {
     FIELD(struct strip, n, "LENGTH", T_U32, F_POS, .max = 65535),
+    FIELD(struct strip, extra, "ZERO", T_BOOL, F_KEY, .def = 1),
     {0},
 };
 
@@ -116,8 +126,8 @@ static const struct field drop_fields[] = {
 
 STRIP_CLASS(Strip, "1/1", "a/a", length_fields, strip);
 STRIP_CLASS(Unstrip, "1/1", "a/a", length_fields, unstrip);
-STRIP_CLASS(Truncate, "1/1", "a/a", length_fields, truncate);
-STRIP_CLASS(Pad, "1/1", "a/a", optional_fields, pad);
+STRIP_CLASS(Truncate, "1/1", "a/a", truncate_fields, truncate);
+STRIP_CLASS(Pad, "1/1", "a/a", pad_fields, pad);
 STRIP_CLASS(CheckLength, "1/1-2", "a/ah", length_fields, checklength);
 STRIP_CLASS(StripIPHeader, "1/1", "a/a", drop_fields, stripipheader);
 STRIP_CLASS(StripToNetworkHeader, "1/1", "a/a", drop_fields, striptonet);

@@ -112,10 +112,10 @@ static const struct field hash_fields[] = {
     {0},
 };
 
-#define SWITCH_CLASS(id, fields_, configure_, push_, route_)                                       \
+#define SWITCH_CLASS(id, ports_, fields_, configure_, push_, route_)                               \
     const struct element_class class_##id = {                                                      \
         .name = #id,                                                                               \
-        .ports = "1/1-",                                                                           \
+        .ports = ports_,                                                                           \
         .processing = "h/h",                                                                       \
         .size = sizeof(struct switch_),                                                            \
         .fields = fields_,                                                                         \
@@ -124,16 +124,16 @@ static const struct field hash_fields[] = {
         .route = route_,                                                                           \
     }
 
-SWITCH_CLASS(Switch, output_rw, switch_configure, switch_push, NULL);
-SWITCH_CLASS(StaticSwitch, output_fixed, switch_configure, switch_push, NULL);
-SWITCH_CLASS(RoundRobinSwitch, NULL, NULL, NULL, rrswitch_route);
-SWITCH_CLASS(RandomSwitch, NULL, NULL, NULL, randomswitch_route);
-SWITCH_CLASS(HashSwitch, hash_fields, hashswitch_configure, NULL, hashswitch_route);
+SWITCH_CLASS(Switch, "1/-", output_rw, switch_configure, switch_push, NULL);
+SWITCH_CLASS(StaticSwitch, "1/-", output_fixed, switch_configure, switch_push, NULL);
+SWITCH_CLASS(RoundRobinSwitch, "1/1-", NULL, NULL, NULL, rrswitch_route);
+SWITCH_CLASS(RandomSwitch, "1/1-", NULL, NULL, NULL, randomswitch_route);
+SWITCH_CLASS(HashSwitch, "1/1-", hash_fields, hashswitch_configure, NULL, hashswitch_route);
 
-#define PULLSWITCH_CLASS(id, fields_)                                                              \
+#define PULLSWITCH_CLASS(id, ports_, fields_)                                                      \
     const struct element_class class_##id = {                                                      \
         .name = #id,                                                                               \
-        .ports = "1-/1",                                                                           \
+        .ports = ports_,                                                                           \
         .processing = "l/l",                                                                       \
         .size = sizeof(struct switch_),                                                            \
         .fields = fields_,                                                                         \
@@ -142,5 +142,5 @@ SWITCH_CLASS(HashSwitch, hash_fields, hashswitch_configure, NULL, hashswitch_rou
         .pull = switch_pull,                                                                       \
     }
 
-PULLSWITCH_CLASS(PullSwitch, input_rw);
-PULLSWITCH_CLASS(StaticPullSwitch, input_fixed);
+PULLSWITCH_CLASS(PullSwitch, "-/1", input_rw);
+PULLSWITCH_CLASS(StaticPullSwitch, "-/1", input_fixed);

@@ -264,13 +264,19 @@ void args_free(struct element *e)
     }
 }
 
+/* A whole number with a largest value of its own. */
+static bool has_max(const struct field *f)
+{
+    return f->type >= T_U8 && f->type <= T_U64 && f->max;
+}
+
 static bool take(struct conf *c, const struct field *f, struct str value, struct str whole)
 {
     if (conf_field(c, f, value))
         return true;
     if (!value.s || value.s < c->text->text.s)
         value = whole;
-    if (f->max && f->type != T_ANNO && f->type != T_REAL)
+    if (has_max(f))
         conf_error(c, value, "%s must be %s up to %lu, not '%.*s'", f->name, type_name(f),
                    (unsigned long)f->max, (int)value.len, value.s);
     else

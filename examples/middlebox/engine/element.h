@@ -77,8 +77,10 @@ struct field {
     uint8_t flags;
     uint16_t offset; /* of the member */
     int32_t def;     /* T_TIME: in milliseconds */
-    uint32_t max;    /* numbers: the largest value allowed; 0: that of the type */
-    const char *const *words;
+    union {
+        uint32_t max;             /* numbers: the largest value allowed; 0: that of the type */
+        const char *const *words; /* T_WORD, T_ELEMENT */
+    };
 };
 
 #define FIELD(strct, member, name_, type_, flags_, ...)                                            \

@@ -119,6 +119,13 @@ static inline struct ip6_hdr *packet_ip6(const struct packet *p)
     return ip;
 }
 
+/** Say that the network header is `offset` bytes in. Is an IPv4 header there, whole? */
+static inline bool packet_mark_ip(struct packet *p, uint32_t offset)
+{
+    p->net = p->data + offset;
+    return packet_ip(p);
+}
+
 /** First fragment or unfragmented? */
 static inline bool ip_is_first(const struct ip_hdr *ip)
 {

@@ -114,7 +114,10 @@ static void fuzz_handler(struct engine *eng, const uint8_t *data, size_t size)
 
 static void fuzz_pcap(struct engine *eng, const uint8_t *data, size_t size)
 {
-    static const char text[] = "FromDump(f) -> MarkIPHeader(14) -> IPPrint -> ToDump(g) -> Discard";
+    static const char text[] =
+        "FromDump(f) -> MarkIPHeader(14) -> IPPrint -> ToDump(g) -> Discard;"
+        "c :: FromDump(f, FORCE_IP true, SAMPLE 0.9, START_AFTER 1, END_AFTER 99) -> Discard;"
+        "c[1] -> Discard";
 
     host_file_set("f", data, size);
     load(eng, text, sizeof(text) - 1);

@@ -202,72 +202,6 @@ static void an_endless_line_closes_the_connection(void **state)
     control_close(&c);
 }
 
-static void pcap_files_come_back_as_they_were_written(void **state)
-{
-    (void)state;
-    lab_load("FromDevice(eth0) -> ToDump(a.pcap, SNAPLEN 4, NANO true) -> Discard");
-    lab_receive(0, "abcdef", 6);
-    lab_receive(0, "xy", 2);
-    lab_load("FromDump(a.pcap) -> Queue -> ToDevice(eth1)");
-    lab_expect_hex(1, "61626364");
-    lab_expect_hex(1, "7879");
-    lab_load("f :: FromDump(a.pcap, STOP true) -> d :: Discard");
-    assert_int_equal(lab_number("d.count"), 2);
-    assert_true(engine_stopped(lab.eng));
-    assert_string_equal(lab_read("f.encap"), "ETHER");
-}
-
-static void damaged_pcap_files_end_where_they_are_damaged(void **state)
-{
-    uint8_t file[24 + 16 + 4] = {0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0};
-
-    (void)state;
-    lab_refuse("FromDump(none) -> Discard", "cannot open 'none'");
-    host_file_set("a", file, 10);
-    lab_refuse("FromDump(a) -> Discard", "is no pcap file: it is too short");
-    host_file_set("a", "0123456789012345678901234567890", 30);
-    lab_refuse("FromDump(a) -> Discard", "is no pcap file");
-    file[20] = 99;
-    host_file_set("a", file, 24);
-    lab_refuse("FromDump(a) -> Discard", "link type 99 is not supported");
-    file[20] = 1;
-    host_file_set("a", file, 30); /* half a record header */
-    lab_load("FromDump(a) -> d :: Discard");
-    assert_true(lab_logged("'a' is damaged at byte"));
-    file[32] = 4;
-    file[36] = 9;
-    host_file_set("a", file, 42); /* half a packet */
-    lab_load("FromDump(a) -> d :: Discard");
-    assert_true(lab_logged("is damaged"));
-    file[34] = 0xff; /* sixteen million bytes */
-    host_file_set("a", file, 44);
-    lab_load("FromDump(a) -> d :: Discard");
-    assert_true(lab_logged("is damaged"));
-    file[34] = 0;
-    host_file_set("a", file, 44);
-    lab_load("FromDump(a) -> c :: Counter -> Discard");
-    assert_int_equal(lab_number("c.byte_count"), 4);
-}
-
-static void dumps_keep_their_timing_when_asked(void **state)
-{
-    uint8_t file[24 + 2 * 17] = {0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0};
-
-    (void)state;
-    file[20] = 1;
-    file[24] = 10; /* seconds */
-    file[32] = file[36] = 1;
-    file[41] = 12;
-    file[49] = file[53] = 1;
-    host_file_set("a", file, sizeof(file));
-    lab_load("FromDump(a, TIMING true) -> c :: Counter -> Discard");
-    assert_int_equal(lab_number("c.count"), 1);
-    lab_pass(1999);
-    assert_int_equal(lab_number("c.count"), 1);
-    lab_pass(2);
-    assert_int_equal(lab_number("c.count"), 2);
-}
-
 static void running_out_of_packets_is_survived(void **state)
 {
     struct frame f = {.src = "10.1.2.3", .dst = "8.8.8.8", .proto = 17, .ttl = 1};
@@ -296,9 +230,6 @@ int main(void)
         LAB_TEST(the_port_is_open_while_the_element_is_there),
         LAB_TEST(a_port_that_is_taken_is_told_unless_another_may_do),
         LAB_TEST(an_endless_line_closes_the_connection),
-        LAB_TEST(pcap_files_come_back_as_they_were_written),
-        LAB_TEST(damaged_pcap_files_end_where_they_are_damaged),
-        LAB_TEST(dumps_keep_their_timing_when_asked),
         LAB_TEST(running_out_of_packets_is_survived),
     };
 
