@@ -242,8 +242,9 @@ static bool wait_ms(int timeout_ms)
     return n > 0;
 }
 
-/* Take what is still on its way from before, until nothing has come for LOST_MS. Xen's scheduler lets
- * a capped guest run for up to 30 ms, then parks it until its cap has paid for them: 1.5 s at 2 %. */
+/* Take what is still on its way from before, until nothing has come for LOST_MS. Xen's scheduler
+ * lets a capped guest run for up to 30 ms, then parks it until its cap has paid for them: 1.5 s at
+ * 2 %. */
 static void settle(void)
 {
     while (wait_ms(LOST_MS))

@@ -24,8 +24,9 @@ class Bench(unittest.TestCase):
         image = BUILD / "examples/middlebox.xen"
         self.assertLessEqual(image.stat().st_size, IMAGE_MAX)
         with tempfile.TemporaryDirectory(dir=BUILD) as folder:
-            done = sprat("bench", "middlebox", "--guests", "sprat", "--no-engine", "--sizes",
-                         "64,1500", "--count", 500, "--output", folder, *INSTRUCTIONS_MAX)  # fmt: skip
+            done = sprat("bench", "middlebox", "--guests", "sprat", "--no-engine",
+                         "--sizes", "64,1500", "--count", 500, "--output", folder,
+                         *INSTRUCTIONS_MAX)  # fmt: skip
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             runs, firsts = rows(f"{folder}/lab.csv"), rows(f"{folder}/first.csv")
         self.assertEqual([(run["middlebox"], run["size"], run["share_percent"]) for run in runs],
@@ -34,7 +35,7 @@ class Bench(unittest.TestCase):
         for free, held in zip(runs[::2], runs[1::2]):
             self.assertLess(int(held["packets_s"]), int(free["packets_s"]))
         for run in runs:
-            # Two copies of 128 large packets are more than 2 MiB: the rest waits, and is not lost.
+            # Two of each of 128 packets are more than 2 MiB: the rest waits, and is not lost.
             self.assertEqual(run["received"], run["sent"])
             if run["size"] == "64":
                 self.assertLess(int(run["instructions"]), INSTRUCTIONS_MAX[run["middlebox"]])

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * FromDump: packets of a pcap file. As Click's, without compressed files; a file's size is not known
- * (filesize is "-"), and FORCE_IP knows IPv4 only.
+ * FromDump: packets of a pcap file. As Click's, without compressed files; a file's size is not
+ * known (filesize is "-"), and FORCE_IP knows IPv4 only.
  *
  * Nothing in a file is believed: a record longer than DUMP_PACKET_MAX, or that ends early, ends
  * the file with a message.

@@ -272,9 +272,9 @@ static bool buffers_low(void)
 }
 
 /*
- * Is it better to leave packets where they are? Taking them without memory is to lose them. But only
- * what backends send now gives memory back and an event: what lies in queues may need the next
- * packet to get on.
+ * Is it better to leave packets where they are? Taking them without memory is to lose them. But
+ * only what backends send now gives memory back and an event: what lies in queues may need the
+ * next packet to get on.
  */
 static bool better_wait(void)
 {
