@@ -118,9 +118,9 @@ static int from_initialize(struct element *e, struct errs *errs)
         return errs_at(errs, e->pos, "'%s' is no pcap file", d->filename.s);
     network = field32(d, h + 20) & 0x0fffffff;
     d->encap = 255;
-    for (uint8_t i = 0; i < DUMP_ENCAPS; i++) {
+    for (unsigned i = 0; i < DUMP_ENCAPS; i++) {
         if (network == dump_encap_types[i] || (i == DUMP_IP && network == 101))
-            d->encap = i;
+            d->encap = (uint8_t)i;
     }
     if (d->encap == 255)
         return errs_at(errs, e->pos, "'%s': link type %lu is not supported", d->filename.s,
