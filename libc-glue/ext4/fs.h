@@ -11,6 +11,8 @@
 #include "ext4.h"
 #include "journal.h"
 
+#define INDEX_LEVELS_MAX 3 /**< of a directory's index */
+
 /** Somebody has the inode open. */
 struct held {
     struct held *next;
@@ -30,6 +32,14 @@ struct ext4 {
     pthread_mutex_t lock;
     struct struct_io_manager manager;
     char *scratch; /**< two blocks */
+
+    /* Blocks of the directory that the call under way is about; see dir.h. */
+    struct {
+        uint8_t *memory, *leaf, *spare, *levels[INDEX_LEVELS_MAX];
+        struct index_name *table; /**< names of the leaf at leaf_place, or for a moment others */
+        uint64_t leaf_place;      /**< 0: there are none */
+        int n;
+    } names;
 
     /* The running transaction. */
     bool changed;
@@ -117,6 +127,11 @@ void inode_set_size(union inode *inode, uint64_t size);
 int inode_resize(struct ext4 *fs, uint32_t ino, union inode *inode, uint64_t size);
 bool inode_is(const union inode *inode, mode_t type);
 uint64_t inode_size(const union inode *inode);
+
+/* dir.c; what it has besides is in dir.h. */
+
+int dir_init(struct ext4 *fs);
+void dir_destroy(struct ext4 *fs);
 
 /* orphan.c */
 

@@ -152,7 +152,9 @@ static int load(struct ext4 *fs, const struct ext2_super_block *super, const cha
         return code == EXT2_ET_NO_MEMORY ? -ENOMEM : code == EIO ? -EIO : -EINVAL;
     }
     fs->scratch = malloc(2 * (size_t)block_bytes);
-    return fs->scratch ? 0 : -ENOMEM;
+    if (!fs->scratch)
+        return -ENOMEM;
+    return dir_init(fs);
 }
 
 /* From now on, what is read must be right. */
@@ -177,6 +179,7 @@ static void unload(struct ext4 *fs)
     cache_destroy(&fs->cache);
     free(fs->scratch);
     fs->scratch = NULL;
+    dir_destroy(fs);
 }
 
 /* Where the journal's blocks are. */

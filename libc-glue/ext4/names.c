@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Directories: finding, making, moving and removing names. Each call is one change. */
-#include "fs.h"
+#include "dir.h"
 
 #include <errno.h>
 #include <string.h>
@@ -19,80 +19,18 @@ static int copy_name(char copy[NAME_BYTES], const char *name, size_t len)
     return 0;
 }
 
-static int look_up(struct ext4 *fs, uint32_t dir, const char *name, size_t len, uint32_t *ino)
-{
-    ext2_ino_t found;
-
-    if (len > EXT4_NAME_MAX)
-        return -ENAMETOOLONG;
-    errcode_t code = ext2fs_lookup(fs->fs, dir, name, (int)len, NULL, &found);
-    if (code)
-        return fs_errno(code);
-    *ino = found;
-    return found && found <= fs->fs->super->s_inodes_count ? 0 : -EIO;
-}
-
 int ext4_lookup(struct ext4 *fs, uint32_t dir, const char *name, size_t len, uint32_t *ino)
 {
     int error = fs_enter(fs);
 
     if (error)
         return error;
-    error = look_up(fs, dir, name, len, ino);
+    error = len > EXT4_NAME_MAX ? -ENAMETOOLONG : dir_find(fs, dir, name, len, ino);
     fs_leave(fs);
     return error;
 }
 
-static int file_type(mode_t mode)
-{
-    switch (mode & S_IFMT) {
-    case S_IFREG:
-        return EXT2_FT_REG_FILE;
-    case S_IFDIR:
-        return EXT2_FT_DIR;
-    case S_IFCHR:
-        return EXT2_FT_CHRDEV;
-    case S_IFBLK:
-        return EXT2_FT_BLKDEV;
-    case S_IFIFO:
-        return EXT2_FT_FIFO;
-    case S_IFSOCK:
-        return EXT2_FT_SOCK;
-    case S_IFLNK:
-        return EXT2_FT_SYMLINK;
-    default:
-        return EXT2_FT_UNKNOWN;
-    }
-}
-
-static mode_t mode_of_type(int type)
-{
-    static const mode_t modes[] = {0,       S_IFREG, S_IFDIR,  S_IFCHR,
-                                   S_IFBLK, S_IFIFO, S_IFSOCK, S_IFLNK};
-
-    return type < (int)(sizeof(modes) / sizeof(modes[0])) ? modes[type] : 0;
-}
-
 /* The steps of a change. Each leaves the file system dead when it fails. */
-
-static int add_name(struct ext4 *fs, uint32_t dir, const char *name, uint32_t ino, mode_t mode)
-{
-    errcode_t code = ext2fs_link(fs->fs, dir, name, ino, file_type(mode));
-
-    if (code == EXT2_ET_DIR_NO_SPACE) {
-        code = ext2fs_expand_dir(fs->fs, dir);
-        if (!code)
-            code = ext2fs_link(fs->fs, dir, name, ino, file_type(mode));
-    }
-    return code ? tx_failed(fs, "adding a name", code) : 0;
-}
-
-static int take_name(struct ext4 *fs, uint32_t dir, const char *name, uint32_t ino)
-{
-    errcode_t code = ext2fs_unlink(fs->fs, dir, name, ino, 0);
-
-    return code ? tx_failed(fs, "removing a name", code) : 0;
-}
 
 /* @param links  added to its count; with dir_nlink a directory that had too many has 1. */
 static int touch_dir(struct ext4 *fs, uint32_t dir, int links)
@@ -177,7 +115,7 @@ static int create(struct ext4 *fs, uint32_t dir, const char *name, mode_t mode, 
     union inode parent;
     uint32_t found;
 
-    int error = look_up(fs, dir, name, strlen(name), &found);
+    int error = dir_find(fs, dir, name, strlen(name), &found);
     if (error != -ENOENT)
         return error ? error : -EEXIST;
     if (target && strlen(target) >= fs->fs->blocksize)
@@ -195,7 +133,7 @@ static int create(struct ext4 *fs, uint32_t dir, const char *name, mode_t mode, 
     error = inode_allocate(fs, dir, ino);
     if (error)
         return error;
-    error = add_name(fs, dir, name, *ino, mode);
+    error = dir_add(fs, dir, name, strlen(name), *ino, mode);
     if (!error)
         error = make_inode(fs, dir, *ino, mode, target);
     if (!error)
@@ -219,7 +157,7 @@ static int link_inode(struct ext4 *fs, uint32_t dir, const char *name, uint32_t 
     union inode inode, parent;
     uint32_t found;
 
-    int error = look_up(fs, dir, name, strlen(name), &found);
+    int error = dir_find(fs, dir, name, strlen(name), &found);
     if (error != -ENOENT)
         return error ? error : -EEXIST;
     error = inode_read(fs, dir, &parent);
@@ -235,7 +173,7 @@ static int link_inode(struct ext4 *fs, uint32_t dir, const char *name, uint32_t 
         return -EMLINK;
     if (!meta_has_room(fs, 1))
         return -ENOSPC;
-    error = add_name(fs, dir, name, ino, inode.small.i_mode);
+    error = dir_add(fs, dir, name, strlen(name), ino, inode.small.i_mode);
     if (!error)
         error = count_link(fs, ino, &inode, 1);
     return error ? error : touch_dir(fs, dir, 0);
@@ -251,30 +189,6 @@ int ext4_link(struct ext4 *fs, uint32_t dir, const char *name, size_t len, uint3
     return error ? error : (int)tx_end(fs, link_inode(fs, dir, copy, ino));
 }
 
-static int count_names(struct ext2_dir_entry *entry, int offset, int block_bytes, char *block,
-                       void *n)
-{
-    int len = ext2fs_dirent_name_len(entry);
-
-    (void)offset;
-    (void)block_bytes;
-    (void)block;
-    if ((len == 1 && entry->name[0] == '.') || (len == 2 && memcmp(entry->name, "..", 2) == 0))
-        return 0;
-    ++*(unsigned *)n;
-    return DIRENT_ABORT;
-}
-
-static int check_empty(struct ext4 *fs, uint32_t dir)
-{
-    unsigned n = 0;
-    errcode_t code = ext2fs_dir_iterate(fs->fs, dir, 0, NULL, count_names, &n);
-
-    if (code)
-        return fs_errno(code);
-    return n ? -ENOTEMPTY : 0;
-}
-
 /* May the name of this inode be removed? @param inode  is read. */
 static int check_removable(struct ext4 *fs, uint32_t ino, union inode *inode, bool wanted_dir)
 {
@@ -287,7 +201,7 @@ static int check_removable(struct ext4 *fs, uint32_t ino, union inode *inode, bo
         return is_dir ? -EISDIR : -ENOTDIR;
     if (!inode->small.i_links_count || ino < EXT2_FIRST_INODE(fs->fs->super))
         return ino == EXT4_ROOT ? -EBUSY : -EIO; /* a name for what is the file system's own */
-    return is_dir ? check_empty(fs, ino) : 0;
+    return is_dir ? dir_check_empty(fs, ino) : 0;
 }
 
 /* Its name is taken away already. */
@@ -303,12 +217,12 @@ static int remove_name(struct ext4 *fs, uint32_t dir, const char *name, bool is_
     union inode inode;
     uint32_t ino = 0;
 
-    int error = look_up(fs, dir, name, strlen(name), &ino);
+    int error = dir_find(fs, dir, name, strlen(name), &ino);
     if (!error)
         error = check_removable(fs, ino, &inode, is_dir);
     if (error)
         return error;
-    error = take_name(fs, dir, name, ino);
+    error = dir_remove(fs, dir, name, strlen(name));
     if (!error)
         error = touch_dir(fs, dir, is_dir ? -1 : 0);
     return error ? error : remove_inode(fs, ino, &inode);
@@ -343,23 +257,11 @@ static int is_below(struct ext4 *fs, uint32_t dir, uint32_t ino)
             return 1;
         if (dir == EXT4_ROOT)
             return 0;
-        int error = look_up(fs, dir, "..", 2, &dir);
+        int error = dir_find(fs, dir, "..", 2, &dir);
         if (error)
             return error;
     }
     return -EIO; /* no tree has that depth */
-}
-
-static int set_parent(struct ext2_dir_entry *entry, int offset, int block_bytes, char *block,
-                      void *parent)
-{
-    (void)offset;
-    (void)block_bytes;
-    (void)block;
-    if (ext2fs_dirent_name_len(entry) != 2 || memcmp(entry->name, "..", 2) != 0)
-        return 0;
-    entry->inode = *(uint32_t *)parent;
-    return DIRENT_CHANGED | DIRENT_ABORT;
 }
 
 /* What is renamed, and what is in its way. */
@@ -373,7 +275,7 @@ struct move {
 /* @return 1 when there is nothing to do, 0, -errno. */
 static int check_move(struct ext4 *fs, struct move *move)
 {
-    int error = look_up(fs, move->dir, move->name, strlen(move->name), &move->ino);
+    int error = dir_find(fs, move->dir, move->name, strlen(move->name), &move->ino);
     if (!error)
         error = inode_read(fs, move->ino, &move->inode);
     if (error)
@@ -384,9 +286,13 @@ static int check_move(struct ext4 *fs, struct move *move)
         if (error)
             return error > 0 ? -EINVAL : error;
     }
-    error = look_up(fs, move->to_dir, move->to_name, strlen(move->to_name), &move->replaced_ino);
+    error = dir_find(fs, move->to_dir, move->to_name, strlen(move->to_name), &move->replaced_ino);
     if (!error && move->replaced_ino == move->ino)
         return 1;
+    if (!error) { /* what is moved is in it */
+        error = is_below(fs, move->dir, move->replaced_ino);
+        error = error > 0 ? -ENOTEMPTY : error;
+    }
     if (!error)
         error = check_removable(fs, move->replaced_ino, &move->replaced, is_dir);
     if (error && error != -ENOENT)
@@ -409,20 +315,17 @@ static int check_move(struct ext4 *fs, struct move *move)
 static int move_name(struct ext4 *fs, struct move *move)
 {
     bool is_dir = inode_is(&move->inode, S_IFDIR);
-    int error = 0, links = 0;
+    size_t len = strlen(move->name), to_len = strlen(move->to_name);
+    mode_t mode = move->inode.small.i_mode;
+    int links = move->replaced_ino && is_dir ? -1 : 0;
 
-    if (move->replaced_ino) {
-        error = take_name(fs, move->to_dir, move->to_name, move->replaced_ino);
-        links = is_dir ? -1 : 0;
-    }
+    int error = move->replaced_ino
+                    ? dir_replace(fs, move->to_dir, move->to_name, to_len, move->ino, mode)
+                    : dir_add(fs, move->to_dir, move->to_name, to_len, move->ino, mode);
     if (!error)
-        error = add_name(fs, move->to_dir, move->to_name, move->ino, move->inode.small.i_mode);
-    if (!error)
-        error = take_name(fs, move->dir, move->name, move->ino);
-    if (!error && is_dir && move->dir != move->to_dir) {
-        errcode_t code = ext2fs_dir_iterate(fs->fs, move->ino, 0, NULL, set_parent, &move->to_dir);
-        error = code ? tx_failed(fs, "moving a directory", code) : 0;
-    }
+        error = dir_remove(fs, move->dir, move->name, len);
+    if (!error && is_dir && move->dir != move->to_dir)
+        error = dir_replace(fs, move->ino, "..", 2, move->to_dir, S_IFDIR);
     if (!error)
         error = touch_dir(fs, move->dir, is_dir ? -1 : 0);
     if (!error)
@@ -454,109 +357,4 @@ int ext4_rename(struct ext4 *fs, uint32_t dir, const char *name, size_t len, uin
     if (!error)
         error = move_name(fs, &move);
     return (int)tx_end(fs, error > 0 ? 0 : error);
-}
-
-static ssize_t read_link(struct ext4 *fs, uint32_t ino, char *target, size_t size)
-{
-    union inode inode;
-    uint64_t place;
-    unsigned n;
-
-    int error = inode_read(fs, ino, &inode);
-    if (error)
-        return error;
-    if (!inode_is(&inode, S_IFLNK))
-        return -EINVAL;
-    uint64_t len = inode_size(&inode);
-    if (!len || len >= fs->fs->blocksize)
-        return -EIO;
-    if (size > len)
-        size = (size_t)len;
-    if (ext2fs_is_fast_symlink(&inode.small)) {
-        if (len >= sizeof(inode.small.i_block))
-            return -EIO;
-        memcpy(target, inode.small.i_block, size);
-        return (ssize_t)size;
-    }
-    error = map_find(fs, ino, &inode, 0, 1, &place, &n);
-    if (!error)
-        error = place ? io_read(fs, place * fs->fs->blocksize, target, size) : -EIO;
-    return error ? error : (ssize_t)size;
-}
-
-ssize_t ext4_readlink(struct ext4 *fs, uint32_t ino, char *target, size_t size)
-{
-    ssize_t result = fs_enter(fs);
-
-    if (result)
-        return result;
-    result = read_link(fs, ino, target, size);
-    fs_leave(fs);
-    return result;
-}
-
-/* The entry at or behind *position in the block in fs->scratch. @return 1, 0: none, -EIO. */
-static int find_entry(struct ext4 *fs, uint64_t *position, struct ext4_entry *entry)
-{
-    unsigned block_bytes = fs->fs->blocksize, wanted = (unsigned)(*position % block_bytes);
-    uint64_t start = *position - wanted;
-    unsigned at = 0, rec_len;
-
-    for (; at + EXT2_DIR_ENTRY_HEADER_LEN <= block_bytes; at += rec_len) {
-        struct ext2_dir_entry *found = (struct ext2_dir_entry *)(fs->scratch + at);
-        if (ext2fs_get_rec_len(fs->fs, found, &rec_len) || rec_len % 4 ||
-            rec_len < EXT2_DIR_ENTRY_HEADER_LEN || rec_len > block_bytes - at)
-            return -EIO;
-        size_t len = (unsigned)ext2fs_dirent_name_len(found);
-        if (at < wanted || !found->inode || !len)
-            continue;
-        if (len > rec_len - EXT2_DIR_ENTRY_HEADER_LEN)
-            return -EIO;
-        entry->ino = found->inode;
-        entry->type = mode_of_type(ext2fs_dirent_file_type(found));
-        entry->len = len;
-        memcpy(entry->name, found->name, len);
-        entry->name[len] = '\0';
-        *position = start + at + rec_len;
-        return 1;
-    }
-    *position = start + block_bytes;
-    return 0;
-}
-
-static int read_dir(struct ext4 *fs, uint32_t dir, uint64_t *position, struct ext4_entry *entry)
-{
-    unsigned block_bytes = fs->fs->blocksize, n;
-    union inode inode;
-    uint64_t place;
-
-    int error = inode_read(fs, dir, &inode);
-    if (error)
-        return error;
-    if (!inode_is(&inode, S_IFDIR))
-        return -ENOTDIR;
-    while (*position < inode_size(&inode)) {
-        error = map_find(fs, dir, &inode, *position / block_bytes, 1, &place, &n);
-        if (error)
-            return error;
-        errcode_t code = place ? ext2fs_read_dir_block4(fs->fs, place, fs->scratch, 0, dir)
-                               : EXT2_ET_DIR_CORRUPTED;
-        if (code)
-            return fs_errno(code);
-        int found = find_entry(fs, position, entry);
-        if (found)
-            return found;
-    }
-    return 0;
-}
-
-int ext4_readdir(struct ext4 *fs, uint32_t dir, uint64_t *position, struct ext4_entry *entry)
-{
-    int error = fs_enter(fs);
-
-    if (error)
-        return error;
-    int result = read_dir(fs, dir, position, entry);
-    fs_leave(fs);
-    return result;
 }

@@ -24,8 +24,8 @@
 #include "ext4.h"
 #include "simdisk.h"
 
-#define N_DIRS    3 /* the first is the root */
-#define N_NAMES   8 /* in each */
+#define N_DIRS    3  /* the first is the root */
+#define N_NAMES   20 /* in each */
 #define FILE_MAX  200000
 #define N_CHANGES 250
 #define WRITE_MAX 15000 /* bytes: one step of ext4_write() with the smallest blocks */
@@ -71,18 +71,23 @@ static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t len)
     return hash;
 }
 
+/* The long ones need several blocks, and an index. */
 static const char *name_of(unsigned i)
 {
-    static const char *const names[N_NAMES] = {"a",
-                                               "bb",
-                                               "a-longer-name",
-                                               "d",
-                                               "e.db",
-                                               "e.db-journal",
-                                               "g",
-                                               "and-one-that-is-longer-still"};
+    static char longs[N_NAMES][256];
+    static const char *const names[] = {"a",
+                                        "bb",
+                                        "a-longer-name",
+                                        "d",
+                                        "e.db",
+                                        "e.db-journal",
+                                        "g",
+                                        "and-one-that-is-longer-still"};
 
-    return names[i];
+    if (i < sizeof(names) / sizeof(names[0]))
+        return names[i];
+    memset(longs[i], 'a' + (int)i, 200 + i);
+    return longs[i];
 }
 
 static const char *dir_name(unsigned i)

@@ -1,23 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The file system over a simulated disk: what is refused, and what a failing disk does. */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include <sprat/port.h>
-
-#include "ext4.h"
-#include "simdisk.h"
-
-#define IMAGE_BYTES (8u << 20)
-#define SUPER       1024 /* where the superblock is */
+#include "mounted.h"
 
 /* In it: little endian. Source: Linux, Documentation/filesystems/ext4/super.rst. */
 #define S_BLOCKS_COUNT      0x04
@@ -26,112 +9,6 @@
 #define S_FEATURE_INCOMPAT  0x60
 #define S_FEATURE_RO_COMPAT 0x64
 #define S_LAST_ORPHAN       0xe8
-
-static struct simdisk sim;
-static struct ext4 *fs;
-static const char *why;
-static char logged[256];
-
-void port_log(const char *fmt, ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    vsnprintf(logged, sizeof(logged), fmt, args);
-    va_end(args);
-}
-
-static void make(const char *options)
-{
-    char path[] = "/tmp/test-ext4-XXXXXX", command[256];
-
-    int fd = mkstemp(path);
-    assert_true(fd >= 0 && ftruncate(fd, IMAGE_BYTES) == 0 && close(fd) == 0);
-    snprintf(command, sizeof(command), "PATH=$PATH:/usr/sbin:/sbin mke2fs -q -F %s %s", options,
-             path);
-    assert_int_equal(system(command), 0);
-    simdisk_load(&sim, path, 512);
-    unlink(path);
-}
-
-static int mount_as(bool read_only)
-{
-    const struct ext4_options options = {.read_only = read_only};
-
-    return ext4_mount(&sim.disk, &options, &fs, &why);
-}
-
-static void assert_mounted(void)
-{
-    int error = mount_as(false);
-
-    if (error)
-        fail_msg("refused: %s", why);
-}
-
-static void unmount(void)
-{
-    assert_int_equal(ext4_unmount(fs), 0);
-    ext4_free(fs);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    simdisk_free(&sim);
-    return 0;
-}
-
-static void assert_refused(int error, const char *sentence)
-{
-    assert_int_equal(mount_as(false), error);
-    assert_non_null(strstr(why, sentence));
-}
-
-static void set32(unsigned field, uint32_t value)
-{
-    memcpy(sim.bytes + SUPER + field, &value, sizeof(value));
-}
-
-static uint32_t get32(unsigned field)
-{
-    uint32_t value;
-
-    memcpy(&value, sim.bytes + SUPER + field, sizeof(value));
-    return value;
-}
-
-static uint32_t make_file(const char *name)
-{
-    uint32_t ino;
-
-    assert_int_equal(ext4_create(fs, EXT4_ROOT, name, strlen(name), S_IFREG | 0644, NULL, &ino), 0);
-    return ino;
-}
-
-static void fill(uint32_t ino, size_t len)
-{
-    uint8_t *bytes = malloc(len);
-    uint64_t offset = 0;
-
-    memset(bytes, 0x5a, len);
-    assert_int_equal(ext4_write(fs, ino, bytes, len, &offset, true), len);
-    free(bytes);
-}
-
-/* e2fsck finds nothing wrong with it. */
-static void assert_clean(void)
-{
-    char path[] = "/tmp/test-ext4-XXXXXX", command[128];
-
-    int fd = mkstemp(path);
-    assert_true(fd >= 0 && close(fd) == 0);
-    simdisk_save(&sim, path);
-    snprintf(command, sizeof(command), "PATH=$PATH:/usr/sbin:/sbin e2fsck -fn %s >&2", path);
-    int status = system(command);
-    unlink(path);
-    assert_int_equal(status, 0);
-}
 
 static void what_is_no_file_system_is_refused(void **state)
 {
@@ -459,8 +336,6 @@ static void a_full_disk_says_so_and_takes_more_when_there_is_room(void **state)
     assert_int_equal(ext4_create(fs, EXT4_ROOT, "b", 1, S_IFDIR, NULL, &other), 0);
     unmount();
 }
-
-#define EXT4_TEST(name) cmocka_unit_test_teardown(name, teardown)
 
 int main(void)
 {
