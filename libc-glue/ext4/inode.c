@@ -6,12 +6,25 @@
 #include <string.h>
 #include <time.h>
 
-#define CHANGES 8 /* blocks that a change of an inode may change */
+#define CHANGES          8 /* blocks that a change of an inode may change */
+#define EXTENT_DEPTH_MAX 5 /* more of them hold no more: 2^32 blocks */
+
+/* libext2fs takes memory for each level that an extent tree says it has. */
+static bool is_too_deep(const union inode *inode)
+{
+    const struct ext3_extent_header *header =
+        (const struct ext3_extent_header *)inode->small.i_block;
+
+    return inode->small.i_flags & EXT4_EXTENTS_FL && header->eh_depth > EXTENT_DEPTH_MAX;
+}
 
 int inode_read(struct ext4 *fs, uint32_t ino, union inode *inode)
 {
     memset(inode, 0, sizeof(*inode));
-    return fs_errno(ext2fs_read_inode_full(fs->fs, ino, &inode->small, sizeof(*inode)));
+    errcode_t code = ext2fs_read_inode_full(fs->fs, ino, &inode->small, sizeof(*inode));
+    if (code)
+        return fs_errno(code);
+    return is_too_deep(inode) ? -EIO : 0;
 }
 
 int inode_write(struct ext4 *fs, uint32_t ino, union inode *inode)

@@ -113,8 +113,9 @@ int map_allocate(struct ext4 *fs, uint32_t ino, union inode *inode, uint64_t blo
     return code ? tx_failed(fs, "allocating a block", code) : 0;
 }
 
-/* Where the last extent begins, or its last STEP_BLOCKS do. */
-static errcode_t find_last(struct ext4 *fs, uint32_t ino, union inode *inode, uint64_t *first)
+/* The last extent: its first block, and the one behind it. */
+static errcode_t find_last_extent(struct ext4 *fs, uint32_t ino, union inode *inode,
+                                  uint64_t *first, uint64_t *end)
 {
     ext2_extent_handle_t handle;
     struct ext2fs_extent extent;
@@ -126,45 +127,90 @@ static errcode_t find_last(struct ext4 *fs, uint32_t ino, union inode *inode, ui
     if (!code)
         code = ext2fs_extent_get(handle, EXT2_EXTENT_LAST_LEAF, &extent);
     ext2fs_extent_free(handle);
-    if (code)
-        return code;
-    *first =
-        extent.e_len > STEP_BLOCKS ? extent.e_lblk + extent.e_len - STEP_BLOCKS : extent.e_lblk;
+    if (code == EXT2_ET_NO_CURRENT_NODE || code == EXT2_ET_EXTENT_NO_NEXT)
+        return 0; /* there is none */
+    *first = extent.e_lblk;
+    *end = extent.e_lblk + extent.e_len;
+    return code;
+}
+
+/* The last entry of a block of block numbers that is not a hole, or the first one. */
+static int find_last_number(struct ext4 *fs, uint32_t number, unsigned *last, uint32_t *found)
+{
+    unsigned n = fs->fs->blocksize / sizeof(uint32_t);
+    const uint32_t *numbers = (const uint32_t *)fs->scratch;
+
+    int error = io_read(fs, (uint64_t)number * fs->fs->blocksize, fs->scratch, fs->fs->blocksize);
+    while (!error && --n && !numbers[n])
+        ;
+    *last = n;
+    *found = error ? 0 : numbers[n];
+    return error;
+}
+
+/* The same in a tree of block numbers: those of its last block of numbers. */
+static errcode_t find_last_block(struct ext4 *fs, const union inode *inode, uint64_t *first,
+                                 uint64_t *end)
+{
+    uint64_t n = fs->fs->blocksize / sizeof(uint32_t), reach = n * n * n;
+    uint64_t base = EXT2_NDIR_BLOCKS + n + n * n;
+    unsigned level = EXT2_TIND_BLOCK, last;
+
+    while (level >= EXT2_IND_BLOCK && !inode->small.i_block[level]) {
+        reach /= n;
+        base -= reach;
+        level--;
+    }
+    *first = level < EXT2_IND_BLOCK ? 0 : base;
+    *end = level < EXT2_IND_BLOCK ? EXT2_NDIR_BLOCKS : base + reach;
+    uint32_t number = inode->small.i_block[level];
+    for (; level > EXT2_IND_BLOCK && number; level--) {
+        int error = find_last_number(fs, number, &last, &number);
+        if (error)
+            return -error;
+        reach /= n;
+        *first += last * reach;
+        *end = *first + reach;
+    }
     return 0;
 }
 
-/*
- * A file with few blocks goes at once. Of others the end is taken off: an extent or a part of one,
- * or, in a tree of block numbers, some more of its length.
- */
+/* Where the next step begins: at the last extent, or block of numbers, or a part of it. */
+static errcode_t find_step(struct ext4 *fs, uint32_t ino, union inode *inode, uint64_t before,
+                           uint64_t *first)
+{
+    uint64_t end = 0;
+    errcode_t code = 0;
+
+    *first = 0;
+    if (ext2fs_get_stat_i_blocks(fs->fs, &inode->small) / (fs->fs->blocksize / 512) > STEP_BLOCKS)
+        code = has_extents(inode) ? find_last_extent(fs, ino, inode, first, &end)
+                                  : find_last_block(fs, inode, first, &end);
+    if (end > before)
+        end = before;
+    if (end > STEP_BLOCKS && *first < end - STEP_BLOCKS)
+        *first = end - STEP_BLOCKS;
+    return code;
+}
+
+/* A file with few blocks goes at once; of others the end is taken off, again and again. */
 int map_free(struct ext4 *fs, uint32_t ino, union inode *inode, uint64_t from)
 {
-    uint64_t end = (inode_size(inode) + fs->fs->blocksize - 1) / fs->fs->blocksize;
-    uint64_t reach = from + STEP_BLOCKS;
+    uint64_t before = UINT64_MAX, first;
 
-    /* Trees of block numbers are freed from their possible end on, where larger steps do. */
-    while (!has_extents(inode) && end < UINT32_MAX / 2 && end < reach)
-        end = reach;
     for (;;) {
-        uint64_t first = from;
-        errcode_t code = 0;
-        uint64_t n_blocks =
-            ext2fs_get_stat_i_blocks(fs->fs, &inode->small) / (fs->fs->blocksize / 512);
-        if (n_blocks > STEP_BLOCKS && has_extents(inode))
-            code = find_last(fs, ino, inode, &first);
-        else if (n_blocks > STEP_BLOCKS && end > from + STEP_BLOCKS)
-            first = end - STEP_BLOCKS;
-        if (first < from || code == EXT2_ET_NO_CURRENT_NODE || code == EXT2_ET_EXTENT_NO_NEXT) {
+        errcode_t code = find_step(fs, ino, inode, before, &first);
+        if (first < from)
             first = from;
-            code = 0;
-        }
+        if (!code && first >= before)
+            code = EXT2_ET_EXTENT_CYCLE; /* it was freed before */
         if (!code)
             code = ext2fs_punch(fs->fs, ino, &inode->small, NULL, first, ~0ULL);
         if (code)
             return tx_failed(fs, "freeing blocks", code);
         if (first == from)
             return 0;
-        end = first;
+        before = first;
         int error = tx_more(fs, STEP_CHANGES);
         if (error)
             return error;

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* File systems that are damaged where only a fuzzer would look: nothing takes for ever. */
+#include "mounted.h"
+
+/* ASan's, which gcc has no header for. */
+int __sanitizer_install_malloc_and_free_hooks(void (*allocated)(const volatile void *, size_t),
+                                              void (*freed)(const volatile void *));
+
+#define I_SIZE_HIGH 0x6c /* in an inode; as the superblock's fields are */
+#define I_BLOCKS    0x1c
+#define I_BLOCK     0x28
+#define INODE_BYTES 256
+#define EH_DEPTH    6
+#define S_INODES    0x28  /* in a group */
+#define BG_TABLE    0x08  /* the block of a group's inodes, in its descriptor */
+#define REQUESTS    20000 /* many more than any of these needs */
+#define ALLOC_MAX   (1u << 20)
+
+static size_t largest;
+
+static void allocated(const volatile void *memory, size_t size)
+{
+    (void)memory;
+    if (size > largest)
+        largest = size;
+}
+
+static void freed(const volatile void *memory)
+{
+    (void)memory;
+}
+
+static uint8_t *inode_of(uint32_t ino)
+{
+    uint32_t table;
+
+    assert_true(ino <= get32(S_INODES));
+    memcpy(&table, sim.bytes + SUPER + 1024 + BG_TABLE, sizeof(table));
+    return sim.bytes + (size_t)table * 1024 + (size_t)(ino - 1) * INODE_BYTES;
+}
+
+static void put32(uint8_t *at, uint32_t value)
+{
+    memcpy(at, &value, sizeof(value));
+}
+
+static uint32_t make_with_file(const char *options, size_t len)
+{
+    make(options);
+    assert_mounted();
+    uint32_t ino = make_file("file");
+    fill(ino, len);
+    unmount();
+    return ino;
+}
+
+static void a_file_that_says_it_is_endless_is_freed_in_a_few_steps(void **state)
+{
+    (void)state;
+    uint8_t *inode = inode_of(make_with_file("-t ext2 -b 1024 -I 256", 2000000));
+
+    put32(inode + I_SIZE_HIGH, 0x7fffffff);
+    put32(inode + I_BLOCKS, 0xffffffff);
+    assert_mounted();
+    uint64_t before = sim.n_reads + sim.n_writes;
+    ext4_unlink(fs, EXT4_ROOT, "file", 4);
+    ext4_sync(fs);
+    assert_true(sim.n_reads + sim.n_writes - before < REQUESTS);
+    ext4_unmount(fs);
+    ext4_free(fs);
+}
+
+/* A file may have a hole of terabytes. */
+static void a_sparse_file_is_freed_in_a_few_steps(void **state)
+{
+    uint8_t bytes[1024] = {0};
+
+    (void)state;
+    make("-t ext3 -b 1024");
+    assert_mounted();
+    uint32_t ino = make_file("file");
+    fill(ino, 2000000);
+    for (unsigned shift = 22; shift < 34; shift++) {
+        uint64_t offset = 1ull << shift;
+        assert_int_equal(ext4_write(fs, ino, bytes, sizeof(bytes), &offset, false), 1024);
+    }
+    uint64_t before = sim.n_reads + sim.n_writes;
+    assert_int_equal(ext4_truncate(fs, ino, 3000000), 0);
+    assert_int_equal(ext4_truncate(fs, ino, 1000), 0);
+    assert_int_equal(ext4_unlink(fs, EXT4_ROOT, "file", 4), 0);
+    assert_true(sim.n_reads + sim.n_writes - before < REQUESTS);
+    unmount();
+    assert_clean();
+}
+
+static void a_tree_of_extents_that_is_too_deep_takes_no_memory(void **state)
+{
+    const uint16_t depth = 60000;
+    struct stat st;
+
+    (void)state;
+    uint32_t ino = make_with_file("-t ext4 -b 1024 -O ^metadata_csum", 10000);
+    memcpy(inode_of(ino) + I_BLOCK + EH_DEPTH, &depth, sizeof(depth));
+    assert_mounted();
+    largest = 0;
+    assert_true(__sanitizer_install_malloc_and_free_hooks(allocated, freed) > 0);
+    assert_int_equal(ext4_stat(fs, ino, &st), -EIO);
+    assert_int_equal(ext4_read(fs, ino, &st, 1, 0), -EIO);
+    assert_int_equal(ext4_unlink(fs, EXT4_ROOT, "file", 4), -EIO);
+    assert_true(largest < ALLOC_MAX);
+    unmount();
+}
+
+static void a_directory_longer_than_its_disk_is_an_error(void **state)
+{
+    struct ext4_entry entry;
+    uint64_t position = 0;
+    uint32_t ino;
+
+    (void)state;
+    make("-t ext4 -b 1024 -O ^metadata_csum");
+    assert_mounted();
+    unmount();
+    put32(inode_of(EXT4_ROOT) + I_SIZE_HIGH, 0xffff);
+    assert_mounted();
+    assert_int_equal(ext4_lookup(fs, EXT4_ROOT, "x", 1, &ino), -EIO);
+    assert_int_equal(ext4_readdir(fs, EXT4_ROOT, &position, &entry), -EIO);
+    unmount();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        EXT4_TEST(a_file_that_says_it_is_endless_is_freed_in_a_few_steps),
+        EXT4_TEST(a_sparse_file_is_freed_in_a_few_steps),
+        EXT4_TEST(a_tree_of_extents_that_is_too_deep_takes_no_memory),
+        EXT4_TEST(a_directory_longer_than_its_disk_is_an_error),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
