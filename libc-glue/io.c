@@ -76,16 +76,16 @@ SPRAT_API ssize_t write(int fd, const void *bytes, size_t len)
 
 SPRAT_API ssize_t pread(int fd, void *bytes, size_t len, off_t offset)
 {
-    struct file *file = file_hold(fd);
+    struct file *file = offset < 0 ? NULL : file_hold(fd);
     ssize_t result;
 
     if (!file)
-        return file_result(-EBADF);
+        return file_result(offset < 0 ? -EINVAL : -EBADF);
     if (!may_read(file))
         result = -EBADF;
     else if (!file->ops->pread)
         result = -ESPIPE;
-    else if (offset < 0 || len > PTRDIFF_MAX)
+    else if (len > PTRDIFF_MAX)
         result = -EINVAL;
     else
         result = file->ops->pread(file, bytes, len, offset);
@@ -95,16 +95,16 @@ SPRAT_API ssize_t pread(int fd, void *bytes, size_t len, off_t offset)
 
 SPRAT_API ssize_t pwrite(int fd, const void *bytes, size_t len, off_t offset)
 {
-    struct file *file = file_hold(fd);
+    struct file *file = offset < 0 ? NULL : file_hold(fd);
     ssize_t result;
 
     if (!file)
-        return file_result(-EBADF);
+        return file_result(offset < 0 ? -EINVAL : -EBADF);
     if (!may_write(file))
         result = -EBADF;
     else if (!file->ops->pwrite)
         result = -ESPIPE;
-    else if (offset < 0 || len > PTRDIFF_MAX)
+    else if (len > PTRDIFF_MAX)
         result = -EINVAL;
     else
         result = len ? file->ops->pwrite(file, bytes, len, offset) : 0;
@@ -114,12 +114,12 @@ SPRAT_API ssize_t pwrite(int fd, const void *bytes, size_t len, off_t offset)
 
 SPRAT_API int ftruncate(int fd, off_t size)
 {
-    struct file *file = file_hold(fd);
+    struct file *file = size < 0 ? NULL : file_hold(fd);
     int result;
 
     if (!file)
-        return (int)file_result(-EBADF);
-    if (!may_write(file) || !file->ops->truncate || size < 0)
+        return (int)file_result(size < 0 ? -EINVAL : -EBADF);
+    if (!may_write(file) || !file->ops->truncate)
         result = -EINVAL;
     else
         result = file->ops->truncate(file, size);

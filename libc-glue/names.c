@@ -59,7 +59,7 @@ SPRAT_API ssize_t readlink(const char *restrict path, char *restrict target, siz
     struct fs_node node;
 
     fs_lock();
-    ssize_t result = fs_resolve(path, false, &node);
+    ssize_t result = size ? fs_resolve(path, false, &node) : -EINVAL;
     if (!result)
         result =
             S_ISLNK(node.mode) ? node.fs->ops->readlink(node.fs, node.id, target, size) : -EINVAL;
@@ -100,30 +100,62 @@ SPRAT_API char *getcwd(char *path, size_t size)
 
 /* Changing names. */
 
+static mode_t mask; /* as umask() has set it */
+
+SPRAT_API mode_t umask(mode_t wanted)
+{
+    mode_t before = mask;
+
+    mask = wanted & 0777;
+    return before;
+}
+
+mode_t fs_masked(mode_t mode)
+{
+    return mode & ~mask;
+}
+
+/*
+ * Errors come in Linux' order: first what is wrong with the ways to the names, then with the names,
+ * then with what has them.
+ */
+
+/* A place for a name that is not there yet. */
+static int resolve_new(const char *path, bool is_dir, struct fs_place *place)
+{
+    struct fs_node node;
+    int error = fs_resolve_place(path, false, place);
+
+    if (error)
+        return error;
+    if (place->last != FS_NAME)
+        return -EEXIST;
+    error = fs_find(place, &node);
+    if (error != -ENOENT)
+        return error ? error : -EEXIST;
+    if (place->slash && !is_dir)
+        return -ENOENT;
+    return fs_changes(place->dir.fs) ? 0 : -EROFS;
+}
+
 /* @param target  of a symbolic link. */
 static int make(const char *path, mode_t mode, const char *target)
 {
     struct fs_place place;
-    struct fs_node node;
     uint64_t id;
 
     fs_lock();
-    int error =
-        fs_resolve(path, false, &node) == 0 ? -EEXIST : fs_resolve_place(path, false, &place);
-    const struct fs_changes *changes = error ? NULL : fs_changes(place.dir.fs);
-    if (!error && place.slash && !S_ISDIR(mode))
-        error = -ENOENT;
+    int error = resolve_new(path, S_ISDIR(mode), &place);
     if (!error)
-        error = changes ? changes->create(place.dir.fs, place.dir.id, place.name, place.len, mode,
-                                          target, &id)
-                        : -EROFS;
+        error = fs_changes(place.dir.fs)
+                    ->create(place.dir.fs, place.dir.id, place.name, place.len, mode, target, &id);
     fs_unlock();
     return (int)file_result(error);
 }
 
 SPRAT_API int mkdir(const char *path, mode_t mode)
 {
-    return make(path, S_IFDIR | (mode & 07777), NULL);
+    return make(path, S_IFDIR | fs_masked(mode & 07777), NULL);
 }
 
 SPRAT_API int symlink(const char *target, const char *path)
@@ -133,16 +165,10 @@ SPRAT_API int symlink(const char *target, const char *path)
     return make(path, S_IFLNK | 0777, target);
 }
 
-/* A place that has something, in a file system that can be changed. */
-static int resolve_change(const char *path, struct fs_place *place, struct fs_node *node)
+/* What a name says that is to go, once it is known that names can go there. */
+static int find_old(const struct fs_place *place, struct fs_node *node)
 {
-    int error = fs_resolve(path, false, node);
-
-    if (!error)
-        error = fs_resolve_place(path, false, place);
-    if (!error && !fs_changes(place->dir.fs))
-        error = -EROFS;
-    return error;
+    return fs_changes(place->dir.fs) ? fs_find(place, node) : -EROFS;
 }
 
 SPRAT_API int unlink(const char *path)
@@ -151,14 +177,22 @@ SPRAT_API int unlink(const char *path)
     struct fs_node node;
 
     fs_lock();
-    int error = resolve_change(path, &place, &node);
+    int error = fs_resolve_place(path, false, &place);
     if (!error)
-        error = S_ISDIR(node.mode)
-                    ? -EISDIR
-                    : fs_changes(place.dir.fs)
-                          ->unlink(place.dir.fs, place.dir.id, place.name, place.len);
+        error = place.last == FS_NAME ? find_old(&place, &node) : -EISDIR;
+    if (!error && S_ISDIR(node.mode))
+        error = -EISDIR;
+    if (!error && place.slash)
+        error = -ENOTDIR;
+    if (!error)
+        error = fs_changes(place.dir.fs)->unlink(place.dir.fs, place.dir.id, place.name, place.len);
     fs_unlock();
     return (int)file_result(error);
+}
+
+static bool is_mount_point(const struct fs_place *place)
+{
+    return fs_is_mount_point(&place->dir, place->name, place->len);
 }
 
 /* A directory that something is mounted in stays. */
@@ -171,14 +205,20 @@ static bool has_mounts(const struct fs_node *dir)
 
 SPRAT_API int rmdir(const char *path)
 {
+    static const int no_name[] = {
+        [FS_NAME] = 0, [FS_ROOT] = -EBUSY, [FS_DOT] = -EINVAL, [FS_DOT_DOT] = -ENOTEMPTY};
     struct fs_place place;
     struct fs_node node;
 
     fs_lock();
-    int error = resolve_change(path, &place, &node);
+    int error = fs_resolve_place(path, false, &place);
+    if (!error)
+        error = no_name[place.last];
+    if (!error)
+        error = find_old(&place, &node);
     if (!error && !S_ISDIR(node.mode))
         error = -ENOTDIR;
-    if (!error && has_mounts(&node))
+    if (!error && (is_mount_point(&place) || has_mounts(&node)))
         error = -EBUSY;
     if (!error)
         error = fs_changes(place.dir.fs)->rmdir(place.dir.fs, place.dir.id, place.name, place.len);
@@ -200,19 +240,35 @@ SPRAT_API int remove(const char *path)
     return remove_path(path);
 }
 
+/* Both ways lead to a name in one file system, and the first one has something. */
+static int check_rename(const struct fs_place *from, const struct fs_place *to)
+{
+    struct fs_node node;
+
+    if (from->dir.fs != to->dir.fs)
+        return -EXDEV;
+    if (from->last != FS_NAME || to->last != FS_NAME)
+        return -EBUSY;
+    int error = find_old(from, &node);
+    if (error)
+        return error;
+    if (to->len > FS_NAME_MAX)
+        return -ENAMETOOLONG;
+    if (!S_ISDIR(node.mode) && (from->slash || to->slash))
+        return -ENOTDIR;
+    return is_mount_point(from) || is_mount_point(to) || has_mounts(&node) ? -EBUSY : 0;
+}
+
 SPRAT_API int rename(const char *from, const char *to)
 {
     struct fs_place place, to_place;
-    struct fs_node node;
 
     fs_lock();
-    int error = resolve_change(from, &place, &node);
+    int error = fs_resolve_place(from, false, &place);
     if (!error)
         error = fs_resolve_place(to, false, &to_place);
-    if (!error && !S_ISDIR(node.mode) && (place.slash || to_place.slash))
-        error = -ENOTDIR;
-    if (!error && place.dir.fs != to_place.dir.fs)
-        error = -EXDEV;
+    if (!error)
+        error = check_rename(&place, &to_place);
     if (!error)
         error = fs_changes(place.dir.fs)
                     ->rename(place.dir.fs, place.dir.id, place.name, place.len, to_place.dir.id,
@@ -228,12 +284,10 @@ SPRAT_API int link(const char *from, const char *to)
 
     fs_lock();
     int error = fs_resolve(from, false, &node);
-    if (!error && !fs_changes(node.fs))
-        error = -EROFS;
     if (!error)
-        error = fs_resolve_place(to, false, &place);
-    if (!error && (node.fs != place.dir.fs || place.slash))
-        error = place.slash ? -ENOENT : -EXDEV;
+        error = resolve_new(to, false, &place);
+    if (!error && node.fs != place.dir.fs)
+        error = -EXDEV;
     if (!error)
         error = fs_changes(node.fs)->link(node.fs, place.dir.id, place.name, place.len, node.id);
     fs_unlock();
@@ -329,6 +383,8 @@ static int change_times(const char *path, int fd, bool follow, const struct time
                  (times[i].tv_nsec < 0 || times[i].tv_nsec >= 1000000000))
             return (int)file_result(-EINVAL);
     }
+    if (times[0].tv_nsec == UTIME_OMIT && times[1].tv_nsec == UTIME_OMIT)
+        return 0; /* as Linux: the path is not even looked at */
     fs_lock();
     int error = find_change(path, fd, follow, &node);
     if (!error)
@@ -381,10 +437,4 @@ SPRAT_API int truncate(const char *path, off_t size)
                     : fs_changes(node.fs)->truncate(node.fs, node.id, (uint64_t)size);
     fs_unlock();
     return (int)file_result(error);
-}
-
-SPRAT_API mode_t umask(mode_t mask)
-{
-    (void)mask; /* nobody else is here */
-    return 0;
 }

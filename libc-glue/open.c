@@ -209,28 +209,30 @@ int fs_open(const struct fs_node *node, int flags, struct file **file)
     return error;
 }
 
-/* What open() finds or makes. */
-static int find_or_create(const char *path, int flags, mode_t mode, struct fs_node *node)
+/* What open() makes, or finds in its place. */
+static int create(const char *path, int flags, mode_t mode, struct fs_node *node)
 {
+    bool exclusive = flags & O_EXCL;
     struct fs_place place;
-    bool follow = !(flags & O_NOFOLLOW) && !(flags & O_CREAT && flags & O_EXCL);
-    int error = fs_resolve(path, follow, node);
 
-    if (!error && flags & O_CREAT && flags & O_EXCL)
-        return -EEXIST;
-    if (error != -ENOENT || !(flags & O_CREAT))
-        return error;
-    error = fs_resolve_place(path, follow, &place);
+    int error = fs_resolve_place(path, !exclusive && !(flags & O_NOFOLLOW), &place);
     if (error)
         return error;
+    if (place.last != FS_NAME)
+        return exclusive ? -EEXIST : -EISDIR;
     if (place.slash)
         return -EISDIR;
+    error = fs_find(&place, node);
+    if (!error && exclusive)
+        return -EEXIST;
+    if (error != -ENOENT)
+        return !error && S_ISDIR(node->mode) ? -EISDIR : error;
     struct fs *fs = place.dir.fs;
     const struct fs_changes *changes = fs_changes(fs);
     if (!changes)
         return -EROFS;
-    error = changes->create(fs, place.dir.id, place.name, place.len, S_IFREG | (mode & 07777), NULL,
-                            &node->id);
+    error = changes->create(fs, place.dir.id, place.name, place.len,
+                            S_IFREG | fs_masked(mode & 07777), NULL, &node->id);
     node->fs = fs;
     node->mode = S_IFREG;
     return error;
@@ -242,7 +244,8 @@ static int open_path(const char *path, int flags, mode_t mode)
     struct file *file;
 
     fs_lock();
-    int error = find_or_create(path, flags, mode, &node);
+    int error = flags & O_CREAT ? create(path, flags, mode, &node)
+                                : fs_resolve(path, !(flags & O_NOFOLLOW), &node);
     if (!error)
         error = fs_open(&node, flags, &file);
     fs_unlock();

@@ -13,9 +13,9 @@
 
 #include "archive.h"
 
-#define LINKS_MAX 8   /* followed in one path */
-#define DEPTH_MAX 64  /* directories in one path */
-#define REST_MAX  512 /* bytes of what is left of a path behind a symbolic link */
+#define LINKS_MAX 40   /* followed in one path: as Linux */
+#define DEPTH_MAX 64   /* directories in one path */
+#define REST_MAX  4096 /* bytes of what is left of a path behind a symbolic link */
 
 struct mount {
     struct mount *next; /* the one before it */
@@ -103,10 +103,9 @@ static int root_node(struct fs_node *node)
 
 static int descend(const struct fs_node *dir, const char *name, size_t len, struct fs_node *node)
 {
-    const struct mount *mount = mount_at(dir, name, len);
-
     if (len > FS_NAME_MAX)
         return -ENAMETOOLONG;
+    const struct mount *mount = mount_at(dir, name, len);
     node->fs = mount ? mount->fs : dir->fs;
     node->id = mount ? mount->fs->root : 0;
     int error = mount ? 0 : dir->fs->ops->lookup(dir->fs, dir->id, name, len, &node->id);
@@ -118,29 +117,30 @@ struct walk {
     struct fs_node at[DEPTH_MAX]; /* from the root on: what ".." leads back to */
     unsigned depth;
     unsigned n_links;
-    const char *path;    /* what is left */
-    char rest[REST_MAX]; /* where it is, behind a symbolic link */
+    const char *path; /* what is left */
+    char *rest;       /* where it is, behind a symbolic link */
 };
 
 /* The walk stands at a symbolic link: what it says comes before what is left. */
 static int follow(struct walk *walk, const struct fs_node *link)
 {
-    char target[REST_MAX];
     size_t left = strlen(walk->path);
 
     if (++walk->n_links > LINKS_MAX)
         return -ELOOP;
-    ssize_t len = link->fs->ops->readlink(link->fs, link->id, target, sizeof(target));
-    if (len < 0)
-        return (int)len;
-    if (len == 0)
-        return -ENOENT;
-    if ((size_t)len + left >= sizeof(walk->rest))
-        return -ENAMETOOLONG;
-    memmove(walk->rest + len, walk->path, left + 1);
-    memcpy(walk->rest, target, (size_t)len);
-    walk->path = walk->rest;
-    if (walk->rest[0] == '/')
+    char *rest = malloc(REST_MAX);
+    if (!rest)
+        return -ENOMEM;
+    ssize_t len = link->fs->ops->readlink(link->fs, link->id, rest, REST_MAX);
+    if (len <= 0 || (size_t)len + left >= REST_MAX) {
+        free(rest);
+        return len < 0 ? (int)len : len ? -ENAMETOOLONG : -ENOENT;
+    }
+    memcpy(rest + len, walk->path, left + 1);
+    free(walk->rest);
+    walk->rest = rest;
+    walk->path = rest;
+    if (rest[0] == '/')
         walk->depth = 1;
     return 0;
 }
@@ -191,6 +191,13 @@ static int go(struct walk *walk, const char *name, ssize_t len, bool follow_it)
     return 0;
 }
 
+static void end_walk(struct walk *walk)
+{
+    if (walk)
+        free(walk->rest);
+    free(walk);
+}
+
 static struct walk *begin_walk(const char *path, int *error)
 {
     struct walk *walk = malloc(sizeof(*walk)); /* too large for small stacks */
@@ -204,6 +211,7 @@ static struct walk *begin_walk(const char *path, int *error)
     }
     walk->depth = 1;
     walk->n_links = 0;
+    walk->rest = NULL;
     walk->path = path;
     return walk;
 }
@@ -227,7 +235,7 @@ int fs_resolve(const char *path, bool follow_last, struct fs_node *node)
         if (error)
             break;
     }
-    free(walk);
+    end_walk(walk);
     return error;
 }
 
@@ -258,8 +266,8 @@ int fs_resolve_place(const char *path, bool follow_last, struct fs_place *place)
     while (walk) {
         ssize_t len = take_name(walk, &name, &slash);
         struct fs_node *here = &walk->at[walk->depth - 1];
-        if (!len) { /* the root itself */
-            error = -EBUSY;
+        if (!len) {
+            *place = (struct fs_place){.last = FS_ROOT, .dir = *here};
             break;
         }
         if (!is_last(walk)) {
@@ -268,27 +276,34 @@ int fs_resolve_place(const char *path, bool follow_last, struct fs_place *place)
                 break;
             continue;
         }
-        if (!S_ISDIR(here->mode))
-            error = -ENOTDIR;
-        else if (len > FS_NAME_MAX)
-            error = -ENAMETOOLONG;
-        else if (is_dots(name, len) || fs_is_mount_point(here, name, (size_t)len))
-            error = -EBUSY;
-        int followed = error || !follow_last ? error : follow_name(walk, name, (size_t)len);
-        if (followed > 0)
+        bool is_name = !is_dots(name, len);
+        error = S_ISDIR(here->mode) ? 0 : -ENOTDIR;
+        if (!error && is_name && follow_last && *walk->path != '/')
+            error = follow_name(walk, name, (size_t)len);
+        if (error > 0) {
+            error = 0;
             continue;
-        error = followed;
+        }
         if (error)
             break;
-        place->dir = *here;
-        place->len = (size_t)len;
-        place->slash = *walk->path == '/';
-        memcpy(place->name, name, (size_t)len);
-        place->name[len] = '\0';
+        *place = (struct fs_place){
+            .last = is_name    ? FS_NAME
+                    : len == 1 ? FS_DOT
+                               : FS_DOT_DOT,
+            .dir = *here,
+            .len = (size_t)len,
+            .slash = *walk->path == '/',
+        };
+        memcpy(place->name, name, len > FS_NAME_MAX ? FS_NAME_MAX : (size_t)len);
         break;
     }
-    free(walk);
+    end_walk(walk);
     return error;
+}
+
+int fs_find(const struct fs_place *place, struct fs_node *node)
+{
+    return descend(&place->dir, place->name, place->len, node);
 }
 
 int fs_mount(struct fs *fs, const char *path)
@@ -298,7 +313,11 @@ int fs_mount(struct fs *fs, const char *path)
 
     if (!error && path[strspn(path, "/")])
         error = fs_resolve_place(path, false, &place);
-    else if (!error && mount_at(&place.dir, "", 0))
+    if (!error && place.last != FS_NAME)
+        error = -EINVAL;
+    if (!error && place.len > FS_NAME_MAX)
+        error = -ENAMETOOLONG;
+    if (!error && mount_at(&place.dir, place.name, place.len))
         error = -EBUSY;
     if (error)
         return error;

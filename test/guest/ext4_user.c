@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * File systems as users stretch them: /data is on xvda, /more on xvdb. Files that are larger than
- * the disk, directories of thousands, names and links as long as can be.
+ * File systems as users stretch them: /data is on xvda, /data/more on xvdb. Files that are larger
+ * than the disk, directories of thousands, names and links as long as can be.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -158,16 +158,20 @@ static void two_disks_are_two(void)
     struct statvfs data, more;
     struct stat st, other;
 
-    int fd = open("/more/file", O_WRONLY | O_CREAT, 0600);
+    int fd = open("/data/more/file", O_WRONLY | O_CREAT, 0600);
     CHECK(fd >= 0 && write(fd, "more", 4) == 4 && close(fd) == 0);
     CHECK_FAILS(stat("/data/file", &st), ENOENT);
-    CHECK_FAILS(rename("/more/file", "/data/file"), EXDEV);
-    CHECK_FAILS(link("/more/file", "/data/file"), EXDEV);
-    CHECK(symlink("/more/file", "/data/file") == 0 && stat("/data/file", &st) == 0);
-    CHECK(stat("/more/file", &other) == 0 && st.st_ino == other.st_ino && st.st_size == 4);
+    CHECK_FAILS(rename("/data/more/file", "/data/file"), EXDEV);
+    CHECK_FAILS(link("/data/more/file", "/data/file"), EXDEV);
+    CHECK(symlink("/data/more/file", "/data/file") == 0 && stat("/data/file", &st) == 0);
+    CHECK(stat("/data/more/file", &other) == 0 && st.st_ino == other.st_ino && st.st_size == 4);
     CHECK(st.st_dev == other.st_dev && stat("/data", &other) == 0 && st.st_dev != other.st_dev);
     CHECK(statvfs("/data/file", &more) == 0 && statvfs("/data", &data) == 0);
     CHECK(more.f_blocks * more.f_frsize < data.f_blocks * data.f_frsize);
+    CHECK_FAILS(rmdir("/data/more"), EBUSY);
+    CHECK_FAILS(unlink("/data/more"), EISDIR);
+    CHECK_FAILS(rename("/data/more", "/data/less"), EBUSY);
+    CHECK_FAILS(mkdir("/data/more", 0755), EEXIST);
     sync();
 }
 

@@ -116,19 +116,24 @@ int fs_resolve(const char *path, bool follow_last, struct fs_node *node);
 
 /** Where a name is, or would be. */
 struct fs_place {
+    /** What the path ends with. "/" itself and the others are no names that can be changed. */
+    enum { FS_NAME, FS_ROOT, FS_DOT, FS_DOT_DOT } last;
     struct fs_node dir;
-    char name[FS_NAME_MAX + 1];
+    char name[FS_NAME_MAX + 1]; /**< as much of it as there is room for */
     size_t len;
     bool slash; /**< the path ends in one: it can only be a directory */
 };
 
 /**
- * Follow a path up to its last name.
+ * Follow a path up to its last name, which need not be there.
  *
- * @param follow_last  where that is a symbolic link, to the name that it stands for.
- * @return as fs_resolve(); -EBUSY for "/", "." and "..", or a mount point.
+ * @param follow_last  where that is a symbolic link, without a slash behind it, to the name that it
+ *                     stands for.
+ * @return as fs_resolve().
  */
 int fs_resolve_place(const char *path, bool follow_last, struct fs_place *place);
+/** What has the name. @return 0, -ENOENT, -ENAMETOOLONG, or an error of the file system's. */
+int fs_find(const struct fs_place *place, struct fs_node *node);
 
 /** Open a node by its flags of <fcntl.h>; no more names are followed. */
 int fs_open(const struct fs_node *node, int flags, struct file **file);
@@ -138,6 +143,9 @@ bool fs_node_of(struct file *file, struct fs_node *node);
 int fs_stat(const struct fs_node *node, struct stat *st);
 /** What can change the file system, or NULL. */
 const struct fs_changes *fs_changes(const struct fs *fs);
+
+/** Without the rights that umask() takes away. */
+mode_t fs_masked(mode_t mode);
 
 /** The mount points in a directory, in some order. @return false when there are no more. */
 bool fs_mount_point(const struct fs_node *dir, unsigned n, struct fs_entry *entry);
