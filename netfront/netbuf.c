@@ -10,12 +10,18 @@
 
 #include "queue.h"
 
-#define KEPT_MAX 128 /* pages: 512 KiB at most, when that many were in use at once */
+#define KEPT_MIN 128 /* pages: 512 KiB at most, when that many were in use at once */
 
 static struct {
     struct netbuf *first;
-    unsigned n;
-} kept;
+    unsigned n, max;
+} kept = {.max = KEPT_MIN};
+
+void netbuf_keep(unsigned n)
+{
+    if (n > kept.max)
+        kept.max = n;
+}
 
 static struct netbuf *make(void)
 {
@@ -64,7 +70,7 @@ static void free_piece(struct netbuf *buf)
 {
     if (buf->release) {
         buf->release(buf);
-    } else if (kept.n < KEPT_MAX) {
+    } else if (kept.n < kept.max) {
         buf->packet = kept.first;
         kept.first = buf;
         kept.n++;

@@ -24,6 +24,8 @@ static_assert(sizeof(struct block) % MEM_ALIGNMENT == 0, "what is behind it is a
 static_assert(sizeof(struct block) + sizeof(struct pbuf) + HEADERS + OPTIONS + MEMORY_CHUNK <=
                   NETBUF_BYTES,
               "a chunk and all that belongs to it fit a page");
+static_assert(sizeof(struct block) + sizeof(struct pbuf) + MEMORY_PAGE == NETBUF_BYTES,
+              "a page of data and what describes it are a page");
 
 void *net_malloc(size_t size)
 {

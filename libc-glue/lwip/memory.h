@@ -13,6 +13,9 @@
  */
 #define MEMORY_CHUNK 3968
 
+/** The same of a page without headers: the second and further ones of a segment. */
+#define MEMORY_PAGE 4064
+
 /** The buffer whose page a pbuf and its data are in. @return NULL: the data is elsewhere. */
 struct netbuf *memory_buffer_of(const struct pbuf *p);
 

@@ -10,6 +10,7 @@
 
 #include <sprat/clock.h>
 #include <sprat/cpu.h>
+#include <sprat/netbuf.h>
 #include <sprat/page.h>
 #include <sprat/thread.h>
 
@@ -150,6 +151,7 @@ static void run(void *arg)
         received |= deliver_loopback();
         net_timers_run();
         source_changed();
+        tcp_socket_send_held();
         /* What a timer sent may wait for an address, and that for another timer. */
         if (interface_flush_all() || received)
             net_timers_start();
@@ -171,6 +173,7 @@ static void choose_windows(void)
         bytes = WINDOW_MAX;
     if (bytes > NET_WINDOW_MIN)
         net_more_window = net_more_send_buffer = (unsigned)bytes - NET_WINDOW_MIN;
+    netbuf_keep((unsigned)(bytes / PAGE_BYTES)); /* of a window, they all come back at once */
 }
 
 __attribute__((constructor)) void net_start(void)

@@ -91,6 +91,11 @@ void net_drop(enum net_drop what);
 /** Each turn of the network thread: make room when memory is short; tell what was dropped. */
 void net_look_after_memory(void);
 
+/* tcp_socket.c */
+
+/** The program waits: send what was held for what it might have written next. */
+void tcp_socket_send_held(void);
+
 /* inspect.c */
 
 /** May lwIP see this frame, whose headers are in its first piece? */

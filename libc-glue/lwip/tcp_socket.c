@@ -11,15 +11,16 @@
 #include <sprat/compiler.h>
 #include <sprat/thread.h>
 
+#include "bulk.h"
 #include "memory.h"
 #include "net.h"
 #include "socket.h"
 
-#define BULK_MIN     2048 /* bytes: what is written at once fills whole pages (memory.h) */
-#define OVERSIZE_FEW 255  /* bytes: otherwise, room for a little more behind what is written */
+#define OVERSIZE_FEW 255 /* bytes: room for a little more behind what is written */
 #define MEMORY_RETRY_NS                                                                            \
     50000000u /* when there is no memory, and no acknowledgement will free some */
 #define QUEUED_WINDOWS 3
+#define HELD_FLIGHTS   2 /* segments in flight: another follows soon, or an acknowledgement */
 #define QUEUED_MIN     16384
 #define RECVED_MAX     0xffffu /* what tcp_recved() takes */
 
@@ -324,6 +325,37 @@ static void fill_segments(const struct socket *socket, bool fill)
 }
 
 /*
+ * Where much is in flight already, the end of what a program writes in bulk waits until the program
+ * does: what it writes next may make a large segment of it. Then the network thread sends it.
+ */
+static struct socket *held;
+
+static bool may_hold(const struct socket *socket)
+{
+    const struct tcp_pcb *pcb = socket->tcp.pcb;
+
+    return socket->tcp.state == TCP_CONNECTED && pcb && !socket->tcp.nodelay &&
+           pcb->snd_nxt - pcb->lastack >= HELD_FLIGHTS * (u32_t)pcb->mss;
+}
+
+void tcp_socket_send_held(void)
+{
+    struct socket *socket = held;
+
+    held = NULL;
+    if (socket && socket->tcp.state == TCP_CONNECTED && socket->tcp.pcb)
+        tcp_output(socket->tcp.pcb);
+}
+
+static void hold(struct socket *socket)
+{
+    if (held && held != socket)
+        tcp_socket_send_held();
+    held = socket;
+    net_kick();
+}
+
+/*
  * Send what is worth it. Nagle's rule: a segment that is not full waits while data is in flight.
  * (It waits until the next acknowledgement of any of it, at most: lwIP then sends what there is.)
  */
@@ -377,53 +409,20 @@ static int wait_for_memory(struct socket *socket, int flags)
     return 0;
 }
 
-static struct tcp_seg *last_unsent(const struct tcp_pcb *pcb)
-{
-    struct tcp_seg *seg = pcb->unsent;
-
-    while (seg && seg->next)
-        seg = seg->next;
-    return seg;
-}
-
-/* So much that the last page, or the last segment, is filled, or a new page. lwIP does the same sum
- * for segments: a page that would be split between two could not be used to its end. */
-static size_t bulk_limit(const struct tcp_pcb *pcb)
-{
-    const struct tcp_seg *last = last_unsent(pcb);
-
-    if (pcb->unsent_oversize)
-        return pcb->unsent_oversize;
-    if (!last)
-        return MEMORY_CHUNK;
-    size_t half = pcb->snd_wnd_max / 2, max = half && half < pcb->mss ? half : pcb->mss;
-    size_t used = last->len + LWIP_TCP_OPT_LENGTH(last->flags);
-    return used < max && max - used < MEMORY_CHUNK ? max - used : MEMORY_CHUNK;
-}
-
 /* Copy up to n bytes to the end of what is to be sent. @return how many, or -errno. */
 static ssize_t write_some(struct socket *socket, const char *from, size_t n, bool bulk, bool last)
 {
     struct tcp_pcb *pcb = socket->tcp.pcb;
-    u8_t flags = TCP_WRITE_FLAG_COPY;
-    size_t room = room_of(pcb), limit = bulk ? bulk_limit(pcb) : MEMORY_CHUNK;
+    size_t room = room_of(pcb);
 
     n = n < room ? n : room;
-    n = n < limit ? n : limit;
-    if (bulk || !last)
-        flags |= TCP_WRITE_FLAG_MORE;
-    net_more_oversize = bulk ? (unsigned)(MEMORY_CHUNK - n) : OVERSIZE_FEW;
-    err_t result = tcp_write(pcb, from, (u16_t)n, flags);
+    if (bulk)
+        return bulk_write(pcb, from, n);
+    net_more_oversize = OVERSIZE_FEW;
+    err_t result =
+        tcp_write(pcb, from, (u16_t)n,
+                  last ? TCP_WRITE_FLAG_COPY : TCP_WRITE_FLAG_COPY | TCP_WRITE_FLAG_MORE);
     return result == ERR_OK ? (ssize_t)n : socket_errno(result);
-}
-
-/* What was written in bulk said that more would follow. */
-static void end_bulk(const struct tcp_pcb *pcb)
-{
-    struct tcp_seg *seg = last_unsent(pcb);
-
-    if (seg)
-        TCPH_SET_FLAG(seg->tcphdr, TCP_PSH);
 }
 
 static ssize_t tcp_socket_send(struct socket *socket, const struct msghdr *message, int flags,
@@ -436,6 +435,8 @@ static ssize_t tcp_socket_send(struct socket *socket, const struct msghdr *messa
 
     (void)to;
     (void)port;
+    if (held == socket)
+        held = NULL;
     for (size_t i = 0; i < message->msg_iovlen && !error; i++) {
         const struct iovec *iov = &message->msg_iov[i];
         for (size_t at = 0; at < iov->iov_len;) {
@@ -460,13 +461,17 @@ static ssize_t tcp_socket_send(struct socket *socket, const struct msghdr *messa
             at += (size_t)n;
             done += (size_t)n;
             if (bulk && done == total)
-                end_bulk(socket->tcp.pcb);
+                bulk_end(socket->tcp.pcb);
             if (socket->tcp.pcb->unsent && socket->tcp.pcb->unsent->next)
                 tcp_output(socket->tcp.pcb);
         }
     }
-    fill_segments(socket, false);
+    bool holds = bulk && !error && may_hold(socket);
+    fill_segments(socket, holds);
     push(socket, flags);
+    fill_segments(socket, false);
+    if (holds)
+        hold(socket);
     return done ? (ssize_t)done : error;
 }
 
@@ -612,6 +617,8 @@ static void tcp_socket_close(struct socket *socket)
 {
     struct tcp_pcb *pcb = socket->tcp.pcb;
 
+    if (held == socket)
+        held = NULL;
     while (socket->tcp.state == TCP_LISTENING && socket->tcp.accepted) {
         struct socket *never = socket->tcp.accepted;
         socket->tcp.accepted = never->tcp.accepted_next;

@@ -87,6 +87,11 @@ int fake_stack_send_to(int fd, const char *address, uint16_t port)
     return told((int)sendto(fd, "", 1, 0, (struct sockaddr *)&to, sizeof(to)));
 }
 
+int fake_stack_send(int fd, const void *bytes, size_t len)
+{
+    return told((int)send(fd, bytes, len, 0));
+}
+
 int fake_stack_error(int fd)
 {
     int error = 0;

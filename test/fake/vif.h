@@ -23,7 +23,8 @@ struct fake_vif {
     unsigned room; /**< slots: packets that need more are not taken */
     /** Called for each packet that is sent, with its bytes in one piece. */
     void (*sent)(const struct netbuf *packet, const uint8_t *frame, size_t len);
-    unsigned n_bufs; /**< buffers that are not freed */
+    unsigned n_bufs;   /**< buffers that are not freed */
+    unsigned bufs_max; /**< no more are allocated; 0: as many as are wanted */
 };
 extern struct fake_vif fake_vif;
 

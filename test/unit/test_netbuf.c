@@ -9,9 +9,9 @@
 #include "machine.h"
 #include "port.h"
 
-#define KEPT_MAX 128
+#define KEPT_MIN 128
 
-static struct netbuf *bufs[KEPT_MAX + 20];
+static struct netbuf *bufs[KEPT_MIN + 20];
 
 static int setup(void **state)
 {
@@ -69,15 +69,29 @@ static void all_pieces_are_freed(void **state)
     assert_null(netbuf_alloc());
 }
 
+static void use_and_free(int n)
+{
+    for (int i = 0; i < n; i++)
+        assert_non_null(bufs[i] = netbuf_alloc());
+    for (int i = 0; i < n; i++)
+        netbuf_free(bufs[i]);
+}
+
 static void no_more_than_128_are_kept(void **state)
 {
     (void)state;
-    for (int i = 0; i < KEPT_MAX + 20; i++)
-        assert_non_null(bufs[i] = netbuf_alloc());
-    for (int i = 0; i < KEPT_MAX + 20; i++)
-        netbuf_free(bufs[i]);
-    assert_int_equal(fake_n_pages(), KEPT_MAX);
-    assert_int_equal(fake_n_blocks(), KEPT_MAX);
+    use_and_free(KEPT_MIN + 20);
+    assert_int_equal(fake_n_pages(), KEPT_MIN);
+    assert_int_equal(fake_n_blocks(), KEPT_MIN);
+}
+
+static void more_are_kept_for_who_asks(void **state)
+{
+    (void)state;
+    netbuf_keep(KEPT_MIN + 10);
+    netbuf_keep(1); /* another one, who needs fewer */
+    use_and_free(KEPT_MIN + 20);
+    assert_int_equal(fake_n_pages(), KEPT_MIN + 10);
 }
 
 static void without_memory_there_is_none_and_nothing_is_lost(void **state)
@@ -122,6 +136,7 @@ int main(void)
         cmocka_unit_test_setup(a_buffer_used_again_is_like_new, setup),
         cmocka_unit_test_setup(all_pieces_are_freed, setup),
         cmocka_unit_test_setup(no_more_than_128_are_kept, setup),
+        cmocka_unit_test_setup(more_are_kept_for_who_asks, setup),
         cmocka_unit_test_setup(without_memory_there_is_none_and_nothing_is_lost, setup),
         cmocka_unit_test_setup(a_page_of_somebody_elses_is_given_back_to_him, setup),
     };

@@ -25,10 +25,10 @@
 enum { ETHERNET = 14, SOURCE = ETHERNET + 8, TO = SOURCE + 16, NEXT = TO + 16, TARGET = NEXT + 8 };
 enum { TCP = 6, UDP = 17, ICMP6 = 58, SOLICITATION = 135, ADVERTISEMENT = 136 };
 
-static const uint8_t none[16], peer[16] = {0xfe, 0x80, [15] = 9},
-                               own[16] = {0xfe, 0x80, [8] = 0x02, 0x16, 0x3e, 0xff,
-                                          0xfe, 0x01, 0x02, 0x03},
-                               all_nodes[16] = {0xff, 0x02, [15] = 1};
+static const uint8_t none[16],
+    peer[16] = {0xfe, 0x80, [15] = 9},
+    own[16] = {0xfe, 0x80, [8] = 0x02, 0x16, 0x3e, 0xff, 0xfe, 0x01, 0x02, 0x03},
+    all_nodes[16] = {0xff, 0x02, [15] = 1};
 
 static unsigned n_own_asked, n_peer_asked, n_sent; /* packets of TCP or UDP */
 
@@ -49,8 +49,8 @@ static uint16_t sum_of(const uint8_t *at, size_t n, uint32_t sum)
 /* Somebody on the link says that an address is his. */
 static void advertise(const uint8_t target[16], const uint8_t to[16])
 {
-    uint8_t frame[TARGET + 24] = {0x33, 0x33, 0, 0, 0, 1, 0x00, 0x16, 0x3e, 0, 0, 9, 0x86, 0xdd,
-                                  0x60, 0,    0, 0, 0, 32, ICMP6, 255};
+    uint8_t frame[TARGET + 24] = {0x33, 0x33, 0,    0,    0, 1, 0x00, 0x16, 0x3e, 0,     0,
+                                  9,    0x86, 0xdd, 0x60, 0, 0, 0,    0,    32,   ICMP6, 255};
     uint8_t *icmp = frame + NEXT;
 
     memcpy(frame + SOURCE, target, 16);

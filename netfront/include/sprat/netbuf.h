@@ -59,6 +59,9 @@ SPRAT_API unsigned netbuf_kept(void);
 /** Give back a packet, all of its pieces. */
 SPRAT_API void netbuf_free(struct netbuf *packet);
 
+/** Keep up to so many buffers for the next packets, more than the 128 that always may be kept. */
+SPRAT_API void netbuf_keep(unsigned n);
+
 /** Bytes that fit in front of and behind the data of a piece. */
 static inline uint32_t netbuf_headroom(const struct netbuf *piece)
 {
