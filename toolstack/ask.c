@@ -55,21 +55,6 @@ void ask_open(const char *path, bool show_json, double timeout_s)
         ask_die("no spratd at %s (%s); start spratd first", path, strerror(errno));
 }
 
-static void send_request(struct json_out *out)
-{
-    json_close(out, '}');
-    json_end_line(out);
-    if (out->failed)
-        ask_die("no memory");
-    for (size_t sent = 0; sent < out->len;) {
-        ssize_t n = send(connection.fd, out->text + sent, out->len - sent, MSG_NOSIGNAL);
-        if (n < 0)
-            ask_die("spratd closed the connection: %s", strerror(errno));
-        sent += (size_t)n;
-    }
-    out->len = 0;
-}
-
 /* The next answer; the caller frees it. */
 static struct json *receive(void)
 {
@@ -122,6 +107,33 @@ static bool succeeded(const struct json *answer)
     if (*console)
         fprintf(stderr, "Its console says:\n%s\n", console);
     return false;
+}
+
+/* spratd has closed the connection: it may have said why. */
+static _Noreturn void die_of_refusal(void)
+{
+    struct json *answer = receive();
+
+    succeeded(answer);
+    json_free(answer);
+    exit(1);
+}
+
+static void send_request(struct json_out *out)
+{
+    json_close(out, '}');
+    json_end_line(out);
+    if (out->failed)
+        ask_die("no memory");
+    for (size_t sent = 0; sent < out->len;) {
+        ssize_t n = send(connection.fd, out->text + sent, out->len - sent, MSG_NOSIGNAL);
+        if (n < 0 && errno == EPIPE)
+            die_of_refusal();
+        if (n < 0)
+            ask_die("cannot ask spratd: %s", strerror(errno));
+        sent += (size_t)n;
+    }
+    out->len = 0;
 }
 
 struct json *ask(struct json_out *out)

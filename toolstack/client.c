@@ -20,9 +20,13 @@
 #define LINE_MAX_   65536     /* a request; a configuration file has a few hundred bytes */
 #define ANSWERS_MAX (8 << 20) /* bytes that a client may leave unread */
 
+#define SILENT_NS 1000000000ull /* who has said nothing for so long gives way when all is taken */
+#define REST_NS   200000000ull  /* before another try, when nobody can even be refused */
+
 struct client {
     int fd;
-    uint32_t number;
+    uint32_t number;   /* its place, and above it a count: what epoll says of a former one is old */
+    uint64_t moved_ns; /* when bytes last came, or went */
     char *in;
     size_t n_in, n_searched;
     char *out;
@@ -44,8 +48,11 @@ struct wait {
 static struct {
     int listener;
     int spare; /* given up to refuse a client when no other descriptor is left */
+    bool complained;
+    uint64_t rest_ns; /* until then connections wait in the kernel; 0: they are taken */
     char path[108];
     struct client *clients[CLIENTS_MAX];
+    uint32_t n_accepted;
     struct wait *waits;
 } state = {.listener = -1, .spare = -1};
 
@@ -79,55 +86,6 @@ int client_listen(struct host *host, const char *path, struct fail *fail)
     return 0;
 }
 
-static void refuse(int fd)
-{
-    static const char busy[] = "{\"ok\":false,\"error\":\"too many clients\"}\n";
-    ssize_t n = send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL);
-
-    (void)n;
-    close(fd);
-}
-
-/* Out of descriptors, the connection would stay in the queue and wake us for ever. */
-static void refuse_with_spare(void)
-{
-    if (state.spare < 0)
-        return;
-    close(state.spare);
-    int fd = accept4(state.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd >= 0)
-        refuse(fd);
-    state.spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
-
-void client_accept(struct host *host)
-{
-    struct fail fail;
-    uint32_t number = 0;
-    int fd = accept4(state.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-    if (fd < 0) {
-        if (errno == EMFILE || errno == ENFILE)
-            refuse_with_spare();
-        return;
-    }
-    while (number < CLIENTS_MAX && state.clients[number])
-        number++;
-    struct client *client = number < CLIENTS_MAX ? calloc(1, sizeof(*client)) : NULL;
-    if (client)
-        client->in = malloc(LINE_MAX_);
-    if (!client || !client->in || host_poll(host, fd, SOURCE_CLIENT, number, EPOLLIN, &fail) < 0) {
-        if (client)
-            free(client->in);
-        free(client);
-        refuse(fd);
-        return;
-    }
-    client->fd = fd;
-    client->number = number;
-    state.clients[number] = client;
-}
-
 static void wait_free(struct wait *wait)
 {
     wait->client->n_waits--;
@@ -147,11 +105,131 @@ static void client_free(struct client *client)
             at = &wait->next;
         }
     }
-    state.clients[client->number] = NULL;
+    state.clients[client->number % CLIENTS_MAX] = NULL;
     close(client->fd);
     free(client->in);
     free(client->out);
     free(client);
+}
+
+static void refuse(int fd, const char *why)
+{
+    struct json_out out = {0};
+
+    command_refuse(&out, NULL, why);
+    json_end_line(&out);
+    if (!out.failed) {
+        ssize_t n = send(fd, out.text, out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        (void)n;
+    }
+    free(out.text);
+    close(fd);
+}
+
+/* @return whether it could be done. */
+static bool refuse_with_spare(void)
+{
+    if (state.spare < 0)
+        return false;
+    close(state.spare);
+    int fd = accept4(state.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0)
+        refuse(fd, "the launcher has no descriptor left for another client");
+    state.spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return fd >= 0;
+}
+
+static void listen_again(struct host *host, bool yes)
+{
+    struct epoll_event event = {.events = yes ? EPOLLIN : 0,
+                                .data.u64 = (uint64_t)SOURCE_LISTEN << 32};
+
+    epoll_ctl(host->epoll, EPOLL_CTL_MOD, state.listener, &event);
+    if (yes && state.spare < 0)
+        state.spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/*
+ * A connection cannot be taken. Left in the queue it would wake us for ever: it is refused, or,
+ * when another process was quicker to take the machine's last descriptor, left alone for a while.
+ */
+static void cannot_accept(struct host *host, int error)
+{
+    if (error == EAGAIN || error == EINTR || error == ECONNABORTED)
+        return;
+    if (!state.complained)
+        fprintf(stderr, "spratd: a client cannot be served: %s\n", strerror(error));
+    state.complained = true;
+    if (refuse_with_spare())
+        return;
+    state.rest_ns = host_now_ns() + REST_NS;
+    listen_again(host, false);
+}
+
+/* Whether all that it asked is answered, and it has said nothing for a while. */
+static bool is_silent(const struct client *client, uint64_t now_ns)
+{
+    return client->n_waits == 0 && client->n_searched == client->n_in &&
+           now_ns - client->moved_ns >= SILENT_NS;
+}
+
+static struct client *most_silent(void)
+{
+    uint64_t now_ns = host_now_ns();
+    struct client *found = NULL;
+
+    for (uint32_t place = 0; place < CLIENTS_MAX; place++) {
+        struct client *client = state.clients[place];
+        if (is_silent(client, now_ns) && (!found || client->moved_ns < found->moved_ns))
+            found = client;
+    }
+    return found;
+}
+
+/* A place for another client. @return CLIENTS_MAX: there is none. */
+static uint32_t find_place(void)
+{
+    for (uint32_t place = 0; place < CLIENTS_MAX; place++)
+        if (!state.clients[place])
+            return place;
+    struct client *silent = most_silent();
+    if (!silent)
+        return CLIENTS_MAX;
+    uint32_t place = silent->number % CLIENTS_MAX;
+    client_free(silent);
+    return place;
+}
+
+void client_accept(struct host *host)
+{
+    struct fail fail;
+    int fd = accept4(state.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    if (fd < 0) {
+        cannot_accept(host, errno);
+        return;
+    }
+    state.complained = false;
+    uint32_t place = find_place();
+    if (place == CLIENTS_MAX) {
+        refuse(fd, "too many clients, and each waits for something");
+        return;
+    }
+    struct client *client = calloc(1, sizeof(*client));
+    uint32_t number = state.n_accepted++ * CLIENTS_MAX + place;
+    if (client)
+        client->in = malloc(LINE_MAX_);
+    if (!client || !client->in || host_poll(host, fd, SOURCE_CLIENT, number, EPOLLIN, &fail) < 0) {
+        if (client)
+            free(client->in);
+        free(client);
+        refuse(fd, "the launcher has no memory for another client");
+        return;
+    }
+    client->fd = fd;
+    client->number = number;
+    client->moved_ns = host_now_ns();
+    state.clients[place] = client;
 }
 
 static void client_write(struct host *host, struct client *client)
@@ -162,6 +240,7 @@ static void client_write(struct host *host, struct client *client)
             client->broken = true;
         if (n <= 0)
             break;
+        client->moved_ns = host_now_ns();
         memmove(client->out, client->out + n, client->n_out - (size_t)n);
         client->n_out -= (size_t)n;
     }
@@ -174,20 +253,22 @@ static void client_write(struct host *host, struct client *client)
 
 void client_ready(struct host *host, uint32_t number, uint32_t events)
 {
-    struct client *client = number < CLIENTS_MAX ? state.clients[number] : NULL;
+    struct client *client = state.clients[number % CLIENTS_MAX];
 
     (void)host;
-    if (!client)
+    if (!client || client->number != number)
         return;
     if (events & EPOLLIN && client->n_in < LINE_MAX_) {
         ssize_t n =
             recv(client->fd, client->in + client->n_in, LINE_MAX_ - client->n_in, MSG_DONTWAIT);
-        if (n > 0)
+        if (n > 0) {
             client->n_in += (size_t)n;
-        else if (n == 0)
+            client->moved_ns = host_now_ns();
+        } else if (n == 0) {
             client->ended = true;
-        else if (errno != EAGAIN && errno != EINTR)
+        } else if (errno != EAGAIN && errno != EINTR) {
             client->broken = true;
+        }
     } else if (events & (EPOLLERR | EPOLLHUP)) {
         client->broken = true;
     }
@@ -222,8 +303,8 @@ bool client_work(struct host *host)
 {
     bool more = false;
 
-    for (uint32_t number = 0; number < CLIENTS_MAX; number++) {
-        struct client *client = state.clients[number];
+    for (uint32_t place = 0; place < CLIENTS_MAX; place++) {
+        struct client *client = state.clients[place];
         if (!client)
             continue;
         bool served = !client->broken && client->n_out < ANSWERS_MAX && serve_line(host, client);
@@ -287,6 +368,8 @@ int client_wait(struct client *client, struct guest *guest, const char *text, ui
 /* @param trouble  NULL: what was waited for has come. */
 static void answer_wait(struct wait *wait, const char *trouble)
 {
+    if (wait->text && !trouble)
+        wait->guest->ready = true;
     json_put_bool(&wait->answer, "ok", !trouble);
     json_put_number(&wait->answer, "wait_ns", (int64_t)(host_now_ns() - wait->since_ns));
     if (trouble) {
@@ -332,9 +415,16 @@ void client_guest_ended(struct guest *guest, const char *how)
     }
 }
 
-uint64_t client_deadlines(uint64_t now_ns)
+uint64_t client_deadlines(struct host *host, uint64_t now_ns)
 {
     uint64_t next_ns = UINT64_MAX;
+
+    if (state.rest_ns && state.rest_ns <= now_ns) {
+        state.rest_ns = 0;
+        listen_again(host, true);
+    }
+    if (state.rest_ns)
+        next_ns = state.rest_ns;
 
     for (struct wait **at = &state.waits; *at;) {
         struct wait *wait = *at;
@@ -353,10 +443,10 @@ uint64_t client_deadlines(uint64_t now_ns)
 
 void client_close_all(struct host *host)
 {
-    for (uint32_t number = 0; number < CLIENTS_MAX; number++) {
-        if (state.clients[number]) {
-            client_write(host, state.clients[number]);
-            client_free(state.clients[number]);
+    for (uint32_t place = 0; place < CLIENTS_MAX; place++) {
+        if (state.clients[place]) {
+            client_write(host, state.clients[place]);
+            client_free(state.clients[place]);
         }
     }
     if (state.listener >= 0) {
@@ -366,4 +456,5 @@ void client_close_all(struct host *host)
     if (state.spare >= 0)
         close(state.spare);
     state.listener = state.spare = -1;
+    state.rest_ns = 0;
 }

@@ -53,7 +53,7 @@ void client_guest_wrote(struct guest *guest);
 /** A guest has ended. @param how in a word or two. */
 void client_guest_ended(struct guest *guest, const char *how);
 
-/** Answer those whose deadline has passed. @return the next deadline, or UINT64_MAX. */
-uint64_t client_deadlines(uint64_t now_ns);
+/** Do what is due: answer those whose deadline has passed. @return when more is, or UINT64_MAX. */
+uint64_t client_deadlines(struct host *host, uint64_t now_ns);
 
 #endif

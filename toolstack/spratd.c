@@ -198,14 +198,17 @@ static bool work_for_busy(void)
 /* The descriptor gives the numbers of channels with events; writing them back unmasks them. */
 static void take_events(void)
 {
+    static bool complained;
     evtchn_port_t ports[EVENTS_MAX];
     int fd = xenevtchn_fd(host.hyper.events);
     ssize_t n = read(fd, ports, sizeof(ports));
 
     if (n <= 0)
         return;
-    if (write(fd, ports, (size_t)n) != n)
+    if (write(fd, ports, (size_t)n) != n && !complained) {
         fprintf(stderr, "spratd: cannot unmask event channels: %s\n", strerror(errno));
+        complained = true;
+    }
     for (size_t i = 0; i < (size_t)n / sizeof(*ports); i++) {
         struct guest *guest = ports[i] < host.n_ports ? host.by_port[ports[i]] : NULL;
         if (!guest)
@@ -273,7 +276,7 @@ static int serve(struct fail *fail)
 
     while (!stop && !command_stopped()) {
         uint64_t now_ns = host_now_ns();
-        uint64_t due_ns = client_deadlines(now_ns), life_ns = life_work(&host, now_ns);
+        uint64_t due_ns = client_deadlines(&host, now_ns), life_ns = life_work(&host, now_ns);
         if (life_ns < due_ns)
             due_ns = life_ns;
         int n = epoll_wait(host.epoll, events, EVENTS_MAX, more ? 0 : wait_ms(due_ns));

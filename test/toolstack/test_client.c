@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Tests of client.c, the daemon's socket, when it runs out of descriptors. */
+/* Tests of client.c, the daemon's socket: bad clients, too many of them, no descriptor left. */
 #include "check.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -12,7 +13,10 @@
 #include "client.h"
 #include "command.h"
 #include "console.h"
+#include "guest.h"
 #include "host.h"
+
+#define PLACES 256 /* for clients */
 
 static struct host host;
 static struct fail fail;
@@ -27,9 +31,11 @@ int host_poll(struct host *at, int fd, enum host_source source, uint32_t number,
     return epoll_ctl(at->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? fail_errno(why, "epoll") : 0;
 }
 
+static uint64_t now_ns = 5000000000;
+
 uint64_t host_now_ns(void)
 {
-    return 0;
+    return now_ns;
 }
 
 bool console_has(const struct console *console, const char *text)
@@ -39,58 +45,328 @@ bool console_has(const struct console *console, const char *text)
     return false;
 }
 
+static struct guest guest;
+
+/* "wait" waits for a guest, "?" has a short answer, any other one that no socket's buffer holds. */
 void command_serve(struct host *at, struct client *client, const char *line, size_t len)
 {
+    static char large[1 << 20];
+    struct json_out out = {0};
+
     (void)at;
-    (void)client;
-    (void)line;
-    (void)len;
+    memset(large, 'x', sizeof(large) - 1);
+    json_open(&out, NULL, '{');
+    if (len == 4 && memcmp(line, "wait", 4) == 0) {
+        assert_int_equal(client_wait(client, &guest, "up", UINT64_MAX, &out, &fail), 0);
+        return;
+    }
+    json_put_string(&out, "answer", len > 1 ? large : "short");
+    json_close(&out, '}');
+    client_send(client, &out);
+    free(out.text);
 }
 
 void command_refuse(struct json_out *out, const char *id, const char *why)
 {
-    (void)out;
     (void)id;
-    (void)why;
+    json_open(out, NULL, '{');
+    json_put_string(out, "error", why);
+    json_close(out, '}');
+}
+
+static struct sockaddr_un listen_here(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/sprat-client-%d", (int)getpid());
+    host.epoll = epoll_create1(EPOLL_CLOEXEC);
+    assert_int_equal(client_listen(&host, address.sun_path, &fail), 0);
+    return address;
+}
+
+static void stop(void)
+{
+    client_close_all(&host);
+    close(host.epoll);
+}
+
+static int connect_to(const struct sockaddr_un *address)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    assert_int_equal(connect(fd, (const struct sockaddr *)address, sizeof(*address)), 0);
+    return fd;
+}
+
+/* As the daemon does, until nothing is left to do. */
+static void serve(void)
+{
+    struct epoll_event event;
+    bool more = true;
+
+    for (int turns = 0; turns < 1000; turns++) {
+        if (epoll_wait(host.epoll, &event, 1, 0) == 1) {
+            if (event.data.u64 >> 32 == SOURCE_LISTEN)
+                client_accept(&host);
+            else
+                client_ready(&host, (uint32_t)event.data.u64, event.events);
+        } else if (!more) {
+            return;
+        }
+        more = client_work(&host);
+    }
+    fail_msg("the daemon spins");
+}
+
+static void assert_served(const struct sockaddr_un *address)
+{
+    char answer[100] = "";
+    int fd = connect_to(address);
+
+    assert_int_equal(send(fd, "?\n", 2, MSG_NOSIGNAL), 2);
+    serve();
+    assert_true(recv(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT) > 0);
+    assert_has(answer, "short");
+    close(fd);
+    serve();
+}
+
+static void half_a_request_hurts_nobody(void **state)
+{
+    struct sockaddr_un address = listen_here();
+    int fd = connect_to(&address);
+
+    (void)state;
+    assert_int_equal(send(fd, "{\"op\"", 5, MSG_NOSIGNAL), 5);
+    serve();
+    assert_served(&address);
+    close(fd);
+    serve();
+    stop();
+}
+
+static void who_leaves_amid_an_answer_hurts_nobody(void **state)
+{
+    struct sockaddr_un address = listen_here();
+    char some[100];
+    int fd = connect_to(&address);
+
+    (void)state;
+    assert_int_equal(send(fd, "large\n", 6, MSG_NOSIGNAL), 6);
+    serve();
+    assert_int_equal(recv(fd, some, sizeof(some), MSG_DONTWAIT), sizeof(some));
+    assert_served(&address);
+    close(fd);
+    serve();
+    assert_served(&address);
+    stop();
+}
+
+static void a_line_without_end_is_refused(void **state)
+{
+    struct sockaddr_un address = listen_here();
+    static char line[65536];
+    char answer[200] = "";
+    int fd = connect_to(&address);
+
+    (void)state;
+    memset(line, '[', sizeof(line));
+    for (size_t sent = 0; sent < sizeof(line); serve()) {
+        ssize_t n = send(fd, line + sent, sizeof(line) - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        assert_true(n > 0);
+        sent += (size_t)n;
+    }
+    assert_true(recv(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT) > 0);
+    assert_has(answer, "at most 65536 bytes");
+    assert_int_equal(recv(fd, answer, sizeof(answer), MSG_DONTWAIT), 0);
+    close(fd);
+    assert_served(&address);
+    stop();
+}
+
+/* All places are taken by clients that each have said `text`. */
+static void take_all_places(const struct sockaddr_un *address, int fds[PLACES], const char *text)
+{
+    for (int i = 0; i < PLACES; i++) {
+        fds[i] = connect_to(address);
+        assert_int_equal(send(fds[i], text, strlen(text), MSG_NOSIGNAL), strlen(text));
+        serve();
+    }
+}
+
+static void give_places_back(int fds[PLACES])
+{
+    for (int i = 0; i < PLACES; i++)
+        close(fds[i]);
+    serve();
+}
+
+static void assert_refused(const struct sockaddr_un *address, const char *why)
+{
+    char answer[100] = "";
+    int fd = connect_to(address);
+
+    serve();
+    assert_true(recv(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT) > 0);
+    assert_has(answer, why);
+    close(fd);
+}
+
+static void the_most_silent_client_gives_way(void **state)
+{
+    struct sockaddr_un address = listen_here();
+    static int fds[PLACES];
+    char answer[100];
+
+    (void)state;
+    take_all_places(&address, fds, "{");
+    assert_refused(&address, "too many clients"); /* each may be about to say more */
+    now_ns += 1000000000;
+    assert_int_equal(send(fds[0], "\n", 1, MSG_NOSIGNAL), 1);
+    serve();
+    now_ns += 1000000000;
+    assert_served(&address);
+    assert_true(recv(fds[0], answer, sizeof(answer), MSG_DONTWAIT) > 0);
+    assert_int_equal(send(fds[0], "?", 1, MSG_NOSIGNAL), 1);  /* it is still there */
+    assert_int_equal(send(fds[1], "?", 1, MSG_NOSIGNAL), -1); /* the next one is not */
+    give_places_back(fds);
+    stop();
+}
+
+static void a_client_that_waits_keeps_its_place(void **state)
+{
+    struct sockaddr_un address = listen_here();
+    static int fds[PLACES];
+
+    (void)state;
+    take_all_places(&address, fds, "wait\n");
+    now_ns += 2000000000;
+    assert_refused(&address, "too many clients");
+    give_places_back(fds);
+    assert_served(&address);
+    stop();
+}
+
+static void a_request_that_is_not_served_yet_keeps_its_client(void **state)
+{
+    struct sockaddr_un address = listen_here();
+    static int fds[PLACES];
+    struct epoll_event event;
+
+    (void)state;
+    take_all_places(&address, fds, "wait\n");
+    close(fds[0]);
+    serve();
+    fds[0] = connect_to(&address);
+    serve();
+    assert_int_equal(send(fds[0], "?\n", 2, MSG_NOSIGNAL), 2);
+    assert_int_equal(epoll_wait(host.epoll, &event, 1, 0), 1);
+    client_ready(&host, (uint32_t)event.data.u64, event.events);
+    now_ns += 2000000000;
+    int fd = connect_to(&address);
+    client_accept(&host);
+    close(fd);
+    serve();
+    char answer[100] = "";
+    assert_true(recv(fds[0], answer, sizeof(answer) - 1, MSG_DONTWAIT) > 0);
+    assert_has(answer, "short");
+    give_places_back(fds);
+    stop();
+}
+
+static void what_epoll_says_of_a_former_client_is_not_for_the_next_one(void **state)
+{
+    struct sockaddr_un address = listen_here();
+    struct epoll_event event;
+    int fd = connect_to(&address);
+
+    (void)state;
+    serve();
+    close(fd);
+    assert_int_equal(epoll_wait(host.epoll, &event, 1, 0), 1);
+    client_ready(&host, (uint32_t)event.data.u64, event.events);
+    client_work(&host);
+    fd = connect_to(&address);
+    serve();
+    client_ready(&host, (uint32_t)event.data.u64, EPOLLHUP);
+    client_work(&host);
+    assert_int_equal(send(fd, "?\n", 2, MSG_NOSIGNAL), 2);
+    close(fd);
+    stop();
+}
+
+/* Leave the process without a descriptor from `first` on. @return what is to be restored. */
+static struct rlimit limit_descriptors(rlim_t first)
+{
+    struct rlimit old, low;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    low = old;
+    low.rlim_cur = first;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    return old;
 }
 
 static void a_client_without_a_descriptor_is_told_and_wakes_nobody(void **state)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct rlimit old, low;
+    struct sockaddr_un address = listen_here();
     struct epoll_event event;
     char answer[100] = "";
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct rlimit old = limit_descriptors((rlim_t)fd + 1);
 
     (void)state;
-    snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/sprat-client-%d", (int)getpid());
-    host.epoll = epoll_create1(EPOLL_CLOEXEC);
-    assert_int_equal(client_listen(&host, address.sun_path, &fail), 0);
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
-    low = old;
-    low.rlim_cur = (rlim_t)fd + 1;
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
     for (int round = 0; round < 3; round++) {
         assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
         assert_int_equal(epoll_wait(host.epoll, &event, 1, 0), 1);
         client_accept(&host);
         assert_int_equal(epoll_wait(host.epoll, &event, 1, 0), 0);
         assert_true(recv(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT) > 0);
-        assert_has(answer, "too many clients");
+        assert_has(answer, "no descriptor");
         close(fd);
         fd = socket(AF_UNIX, SOCK_STREAM, 0);
         assert_true(fd >= 0);
     }
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
     close(fd);
-    client_close_all(&host);
-    close(host.epoll);
+    stop();
+}
+
+static void when_even_the_spare_descriptor_is_taken_connections_wait(void **state)
+{
+    struct sockaddr_un address = listen_here();
+    struct epoll_event event;
+    int fd = connect_to(&address);
+    struct rlimit old = limit_descriptors(0); /* as if others took each one that is given back */
+
+    (void)state;
+    assert_int_equal(epoll_wait(host.epoll, &event, 1, 0), 1);
+    client_accept(&host);
+    assert_int_equal(epoll_wait(host.epoll, &event, 1, 0), 0);
+    uint64_t due_ns = client_deadlines(&host, now_ns);
+    assert_true(due_ns > now_ns && due_ns < now_ns + 1000000000);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    now_ns = due_ns;
+    assert_true(client_deadlines(&host, now_ns) == UINT64_MAX);
+    serve();
+    assert_int_equal(send(fd, "?\n", 2, MSG_NOSIGNAL), 2);
+    assert_served(&address);
+    close(fd);
+    stop();
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(half_a_request_hurts_nobody),
+        cmocka_unit_test(who_leaves_amid_an_answer_hurts_nobody),
+        cmocka_unit_test(a_line_without_end_is_refused),
+        cmocka_unit_test(the_most_silent_client_gives_way),
+        cmocka_unit_test(a_client_that_waits_keeps_its_place),
+        cmocka_unit_test(a_request_that_is_not_served_yet_keeps_its_client),
+        cmocka_unit_test(what_epoll_says_of_a_former_client_is_not_for_the_next_one),
         cmocka_unit_test(a_client_without_a_descriptor_is_told_and_wakes_nobody),
+        cmocka_unit_test(when_even_the_spare_descriptor_is_taken_connections_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
