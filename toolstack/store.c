@@ -3,186 +3,32 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <xen/io/xs_wire.h>
 
-#define SOCKET_PATH "/run/xenstored/socket"
-#define TIMEOUT_MS  30000 /* a busy xenstored answers within a second; then it is dead */
-#define PATH_MAX_   XENSTORE_ABS_PATH_MAX
+#include "store_line.h"
 
-/* A growing run of bytes. */
-struct bytes {
-    char *data;
-    size_t len, size;
-};
+#define PATH_MAX_ XENSTORE_ABS_PATH_MAX
 
-struct request {
-    uint32_t type;
-    bool absent_is_fine;
-    store_answered *answered; /* takes the answer, whatever it is; or NULL */
-    void *context;
-    char about[64]; /* for messages */
-};
-
-struct event_node {
-    struct store_event event;
-    struct event_node *next;
-};
-
-struct store {
-    int fd;
-    struct bytes out, in;
-    struct request *requests; /* sent or to be sent, not answered yet */
-    size_t n_requests, requests_size, n_answered;
-    int error; /* of the batch */
-    struct fail fail;
-    char *answer; /* the last one's payload, with a NUL */
-    size_t answer_len;
-    struct event_node *first_event, **last_event;
-    bool dead;
-};
-
-static const char *type_name(uint32_t type)
+static struct store_request *add(struct store *store, uint32_t type, const char *about,
+                                 const void *payload, size_t len)
 {
-    static const char *const names[] = {
-        [XS_READ] = "read",           [XS_WRITE] = "write",      [XS_MKDIR] = "mkdir",
-        [XS_RM] = "remove",           [XS_SET_PERMS] = "permit", [XS_WATCH] = "watch",
-        [XS_INTRODUCE] = "introduce", [XS_RELEASE] = "release",  [XS_DIRECTORY] = "list",
-        [XS_UNWATCH] = "unwatch",
-    };
-    return type < sizeof(names) / sizeof(*names) && names[type] ? names[type] : "request";
-}
-
-static void note_error(struct store *store, const struct request *request, int error)
-{
-    if (store->error)
-        return;
-    store->error = fail_set(&store->fail, error, "xenstore: %s %s: %s",
-                            request ? type_name(request->type) : "request",
-                            request ? request->about : "", strerror(error));
-}
-
-static bool bytes_add(struct bytes *bytes, const void *data, size_t len)
-{
-    if (bytes->size - bytes->len < len) {
-        size_t size = bytes->size ? bytes->size : 4096;
-        while (size - bytes->len < len)
-            size *= 2;
-        char *grown = realloc(bytes->data, size);
-        if (!grown)
-            return false;
-        bytes->data = grown;
-        bytes->size = size;
-    }
-    memcpy(bytes->data + bytes->len, data, len);
-    bytes->len += len;
-    return true;
-}
-
-int store_open(struct store **result, struct fail *fail)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = SOCKET_PATH};
-    struct store *store = calloc(1, sizeof(*store));
-
-    if (!store)
-        return fail_set(fail, ENOMEM, "no memory");
-    store->last_event = &store->first_event;
-    store->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (store->fd < 0 ||
-        connect(store->fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
-        int error = fail_errno(fail, "cannot connect to xenstored at " SOCKET_PATH);
-        store_close(store);
-        return error;
-    }
-    *result = store;
-    return 0;
-}
-
-void store_event_free(struct store_event *event)
-{
-    free(event->path); /* the token is part of it */
-}
-
-void store_close(struct store *store)
-{
-    struct store_event event;
-
-    if (!store)
-        return;
-    while (store_next_event(store, &event))
-        store_event_free(&event);
-    if (store->fd >= 0)
-        close(store->fd);
-    free(store->out.data);
-    free(store->in.data);
-    free(store->requests);
-    free(store->answer);
-    free(store);
-}
-
-int store_fd(const struct store *store)
-{
-    return store->fd;
-}
-
-/* Asking */
-
-static struct request *add_tx(struct store *store, uint32_t type, uint32_t tx, const char *about,
-                              const void *payload, size_t len)
-{
-    struct xsd_sockmsg header = {.type = type, .tx_id = tx, .len = (uint32_t)len};
-
-    if (store->n_requests == store->requests_size) {
-        size_t size = store->requests_size ? store->requests_size * 2 : 64;
-        struct request *grown = reallocarray(store->requests, size, sizeof(*grown));
-        if (!grown) {
-            note_error(store, NULL, ENOMEM);
-            return NULL;
-        }
-        store->requests = grown;
-        store->requests_size = size;
-    }
-    struct request *request = &store->requests[store->n_requests];
-    *request = (struct request){.type = type};
-    snprintf(request->about, sizeof(request->about), "%s", about);
-    size_t before = store->out.len;
-    if (len > XENSTORE_PAYLOAD_MAX) {
-        note_error(store, request, E2BIG);
-        return NULL;
-    }
-    if (!bytes_add(&store->out, &header, sizeof(header)) || !bytes_add(&store->out, payload, len)) {
-        store->out.len = before;
-        note_error(store, request, ENOMEM);
-        return NULL;
-    }
-    store->n_requests++;
-    return request;
-}
-
-static struct request *add(struct store *store, uint32_t type, const char *about,
-                           const void *payload, size_t len)
-{
-    return add_tx(store, type, 0, about, payload, len);
+    return store_line_add(store, type, 0, about, payload, len);
 }
 
 /* A request whose payload is a path with its NUL, and something behind it. */
-static struct request *add_about(struct store *store, uint32_t type, const void *rest,
-                                 size_t rest_len, const char *path, va_list args)
+static struct store_request *add_about(struct store *store, uint32_t type, const void *rest,
+                                       size_t rest_len, const char *path, va_list args)
 {
     char payload[PATH_MAX_ + XENSTORE_PAYLOAD_MAX];
     int len = vsnprintf(payload, PATH_MAX_, path, args);
 
     if (len < 0 || len >= PATH_MAX_ || rest_len > XENSTORE_PAYLOAD_MAX) {
-        note_error(store, NULL, ENAMETOOLONG);
+        store_line_fail(store, ENAMETOOLONG);
         return NULL;
     }
     if (rest_len)
@@ -213,7 +59,7 @@ void store_remove(struct store *store, const char *path, ...)
     va_list args;
 
     va_start(args, path);
-    struct request *request = add_about(store, XS_RM, NULL, 0, path, args);
+    struct store_request *request = add_about(store, XS_RM, NULL, 0, path, args);
     va_end(args);
     if (request)
         request->absent_is_fine = true;
@@ -226,7 +72,7 @@ void store_permit(struct store *store, const char *permissions, const char *path
 
     size_t len = strlen(permissions) + 1;
     if (len > sizeof(list)) {
-        note_error(store, NULL, E2BIG);
+        store_line_fail(store, E2BIG);
         return;
     }
     memcpy(list, permissions, len);
@@ -238,14 +84,14 @@ void store_permit(struct store *store, const char *permissions, const char *path
     va_end(args);
 }
 
-static struct request *add_watch(struct store *store, uint32_t type, const char *path,
-                                 const char *token)
+static struct store_request *add_watch(struct store *store, uint32_t type, const char *path,
+                                       const char *token)
 {
     char payload[512];
     size_t path_len = strlen(path) + 1, token_len = strlen(token) + 1;
 
     if (path_len + token_len > sizeof(payload)) {
-        note_error(store, NULL, ENAMETOOLONG);
+        store_line_fail(store, ENAMETOOLONG);
         return NULL;
     }
     memcpy(payload, path, path_len);
@@ -260,7 +106,7 @@ void store_watch(struct store *store, const char *path, const char *token)
 
 void store_unwatch(struct store *store, const char *path, const char *token)
 {
-    struct request *request = add_watch(store, XS_UNWATCH, path, token);
+    struct store_request *request = add_watch(store, XS_UNWATCH, path, token);
 
     if (request)
         request->absent_is_fine = true;
@@ -278,164 +124,10 @@ void store_release(struct store *store, uint32_t domid)
 {
     char payload[16];
     int len = sprintf(payload, "%" PRIu32, domid);
-    struct request *request = add(store, XS_RELEASE, payload, payload, (size_t)len + 1);
+    struct store_request *request = add(store, XS_RELEASE, payload, payload, (size_t)len + 1);
 
     if (request)
         request->absent_is_fine = true;
-}
-
-/* Being answered */
-
-static int errno_of(const char *name)
-{
-    for (size_t i = 0; i < sizeof(xsd_errors) / sizeof(*xsd_errors); i++)
-        if (strcmp(xsd_errors[i].errstring, name) == 0)
-            return xsd_errors[i].errnum;
-    return EIO;
-}
-
-static void take_event(struct store *store, const char *payload, size_t len)
-{
-    const char *token = memchr(payload, '\0', len);
-    struct event_node *node = malloc(sizeof(*node));
-    char *copy = malloc(len + 1);
-
-    if (!token || !node || !copy) {
-        free(node);
-        free(copy);
-        return;
-    }
-    memcpy(copy, payload, len);
-    copy[len] = '\0';
-    size_t path_len = strlen(copy);
-    *node = (struct event_node){
-        .event = {copy, path_len < len ? copy + path_len + 1 : copy + path_len}};
-    *store->last_event = node;
-    store->last_event = &node->next;
-}
-
-static void take_answer(struct store *store, uint32_t type, const char *payload, size_t len)
-{
-    if (store->n_answered >= store->n_requests) {
-        note_error(store, NULL, EPROTO);
-        return;
-    }
-    const struct request *request = &store->requests[store->n_answered++];
-    free(store->answer);
-    store->answer = malloc(len + 1);
-    store->answer_len = len;
-    if (!store->answer) {
-        if (request->answered)
-            request->answered(request->context, -ENOMEM, NULL, 0);
-        else
-            note_error(store, request, ENOMEM);
-        return;
-    }
-    memcpy(store->answer, payload, len);
-    store->answer[len] = '\0';
-    int error = type == XS_ERROR ? errno_of(store->answer) : type != request->type ? EPROTO : 0;
-    bool absent = error == ENOENT || (request->type == XS_RELEASE && error == EINVAL);
-    if (request->answered)
-        request->answered(request->context, -error, store->answer, len);
-    else if (error && !(absent && request->absent_is_fine))
-        note_error(store, request, error);
-}
-
-static void take_messages(struct store *store)
-{
-    size_t at = 0;
-
-    while (store->in.len - at >= sizeof(struct xsd_sockmsg)) {
-        struct xsd_sockmsg header;
-        memcpy(&header, store->in.data + at, sizeof(header));
-        if (header.len > XENSTORE_PAYLOAD_MAX) {
-            store->dead = true;
-            return;
-        }
-        if (store->in.len - at - sizeof(header) < header.len)
-            break;
-        const char *payload = store->in.data + at + sizeof(header);
-        if (header.type == XS_WATCH_EVENT)
-            take_event(store, payload, header.len);
-        else
-            take_answer(store, header.type, payload, header.len);
-        at += sizeof(header) + header.len;
-    }
-    memmove(store->in.data, store->in.data + at, store->in.len - at);
-    store->in.len -= at;
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
-
-static int lost(struct store *store, int error, struct fail *fail)
-{
-    store->dead = true;
-    store->n_requests = store->n_answered = 0; /* whoever waits for an answer may go */
-    return fail_set(fail, error, "xenstored %s",
-                    error == ETIMEDOUT ? "has not answered for 30 s"
-                                       : "closed the connection: is it alive?");
-}
-
-int store_receive(struct store *store, struct fail *fail)
-{
-    char data[16384];
-
-    for (;;) {
-        ssize_t n = recv(store->fd, data, sizeof(data), MSG_DONTWAIT);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-            return 0;
-        if (n <= 0)
-            return lost(store, EPIPE, fail);
-        if (!bytes_add(&store->in, data, (size_t)n))
-            return lost(store, ENOMEM, fail);
-        take_messages(store);
-        if (store->dead)
-            return lost(store, EPIPE, fail);
-        if ((size_t)n < sizeof(data))
-            return 0;
-    }
-}
-
-int store_flush(struct store *store, struct fail *fail)
-{
-    int64_t deadline_ms = now_ms() + TIMEOUT_MS;
-    size_t sent = 0;
-
-    if (store->dead)
-        return lost(store, EPIPE, fail);
-    while (store->n_answered < store->n_requests) {
-        if (sent < store->out.len) {
-            ssize_t n = send(store->fd, store->out.data + sent, store->out.len - sent,
-                             MSG_DONTWAIT | MSG_NOSIGNAL);
-            if (n > 0)
-                sent += (size_t)n;
-            else if (n < 0 && errno != EAGAIN && errno != EINTR)
-                return lost(store, EPIPE, fail);
-        }
-        struct pollfd poll_fd = {.fd = store->fd,
-                                 .events = (short)(POLLIN | (sent < store->out.len ? POLLOUT : 0))};
-        int64_t left_ms = deadline_ms - now_ms();
-        if (left_ms <= 0)
-            return lost(store, ETIMEDOUT, fail);
-        if (poll(&poll_fd, 1, (int)left_ms) > 0 && poll_fd.revents & ~POLLOUT) {
-            int error = store_receive(store, fail);
-            if (error)
-                return error;
-        }
-    }
-    store->out.len = 0;
-    store->n_requests = store->n_answered = 0;
-    int error = store->error;
-    if (error)
-        *fail = store->fail;
-    store->error = 0;
-    return error;
 }
 
 /* One question, answered. */
@@ -450,11 +142,11 @@ static int ask(struct store *store, uint32_t type, const char *path, struct fail
 
 int store_read(struct store *store, const char *path, char **value, struct fail *fail)
 {
+    size_t len;
     int error = ask(store, XS_READ, path, fail);
 
     if (!error) {
-        *value = store->answer;
-        store->answer = NULL;
+        *value = store_line_take_answer(store, &len);
     }
     return error;
 }
@@ -462,17 +154,20 @@ int store_read(struct store *store, const char *path, char **value, struct fail 
 int store_list(struct store *store, const char *path, char ***names, struct fail *fail)
 {
     int error = ask(store, XS_DIRECTORY, path, fail);
-    size_t n = 0;
+    size_t n = 0, len;
 
     if (error)
         return error;
-    for (size_t i = 0; i < store->answer_len; i++)
-        n += store->answer[i] == '\0';
-    char **list = malloc((n + 1) * sizeof(*list) + store->answer_len + 1);
-    if (!list)
+    char *answer = store_line_take_answer(store, &len);
+    for (size_t i = 0; i < len; i++)
+        n += answer[i] == '\0';
+    char **list = malloc((n + 1) * sizeof(*list) + len + 1);
+    if (!list) {
+        free(answer);
         return fail_set(fail, ENOMEM, "no memory");
-    char *text = (char *)(list + n + 1);
-    memcpy(text, store->answer, store->answer_len + 1);
+    }
+    char *text = memcpy(list + n + 1, answer, len + 1);
+    free(answer);
     for (size_t i = 0; i < n; i++) {
         list[i] = text;
         text += strlen(text) + 1;
@@ -485,7 +180,7 @@ int store_list(struct store *store, const char *path, char ***names, struct fail
 void store_pass_on(struct store *store, uint32_t type, uint32_t tx, const void *payload, size_t len,
                    store_answered *answered, void *context)
 {
-    struct request *request = add_tx(store, type, tx, "for a guest", payload, len);
+    struct store_request *request = store_line_add(store, type, tx, "for a guest", payload, len);
 
     if (!request) {
         answered(context, -ENOMEM, NULL, 0);
@@ -493,18 +188,4 @@ void store_pass_on(struct store *store, uint32_t type, uint32_t tx, const void *
     }
     request->answered = answered;
     request->context = context;
-}
-
-bool store_next_event(struct store *store, struct store_event *event)
-{
-    struct event_node *node = store->first_event;
-
-    if (!node)
-        return false;
-    *event = node->event;
-    store->first_event = node->next;
-    if (!node->next)
-        store->last_event = &store->first_event;
-    free(node);
-    return true;
 }
