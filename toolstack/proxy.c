@@ -16,8 +16,8 @@
 
 #define DEPTH_MAX    5 /* below its own folder: device/vif/0/queue-0/tx-ring-ref */
 #define DEVICES      "device/"
-#define DEVICE_DEPTH 4 /* device/vif/0/state: the device itself is not the guest's to make */
-#define VALUE_MAX    1024
+#define DEVICE_DEPTH 4    /* device/vif/0/state: the device itself is not the guest's to make */
+#define VALUE_MAX    2048 /* xenstored's own limit for a guest */
 
 /* What xenstored was asked for a guest in this turn of its; the answers come together. */
 struct asked {
@@ -67,6 +67,23 @@ static bool may_have(struct proxy *proxy, const char *path)
         return false;
     state->nodes[state->n_nodes] = strdup(path);
     return state->nodes[state->n_nodes] && ++state->n_nodes;
+}
+
+/* What has gone, with all below it, counts no more. */
+static void forget(struct proxy *proxy, const char *path)
+{
+    struct proxy_state *state = proxy->more;
+    size_t len = strlen(path);
+
+    for (unsigned i = 0; state && i < state->n_nodes;) {
+        char *node = state->nodes[i];
+        if (strncmp(node, path, len) == 0 && (node[len] == '/' || node[len] == '\0')) {
+            free(node);
+            state->nodes[i] = state->nodes[--state->n_nodes];
+        } else {
+            i++;
+        }
+    }
 }
 
 /* The numbers are those of the launcher's own connection: a guest may use only those it was given.
@@ -170,6 +187,17 @@ static bool serve_backend(struct proxy *proxy, struct host *host, const struct x
     return false;
 }
 
+/* As xenstored has it. Source: Xen's docs/misc/xenstore.txt. */
+static bool is_path(const char *path)
+{
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-/_@";
+    size_t len = strlen(path);
+
+    return len && path[strspn(path, allowed)] == '\0' && !strstr(path, "//") &&
+           (len == 1 || path[len - 1] != '/');
+}
+
 static int serve_path(struct proxy *proxy, struct host *host, const struct xsd_sockmsg *request,
                       const char *path, size_t len)
 {
@@ -177,6 +205,8 @@ static int serve_path(struct proxy *proxy, struct host *host, const struct xsd_s
     size_t path_len = strlen(path) + 1;
     bool writes = request->type == XS_WRITE || request->type == XS_MKDIR || request->type == XS_RM;
 
+    if (!is_path(path))
+        return EINVAL;
     if (writes ? !own || !may_write(own) : !own && !proxy_is_backend(proxy, path))
         return EACCES;
     if (request->type == XS_WRITE && len - path_len > VALUE_MAX)
@@ -188,6 +218,8 @@ static int serve_path(struct proxy *proxy, struct host *host, const struct xsd_s
         return 0;
     if (writes && request->type != XS_RM && !may_have(proxy, own))
         return ENOSPC;
+    if (request->type == XS_RM && !request->tx_id) /* a transaction may yet be dropped */
+        forget(proxy, own);
     return pass_on(proxy, host, request, path, path + path_len, len - path_len);
 }
 

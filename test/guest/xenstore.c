@@ -152,6 +152,20 @@ static void a_watch_tells_of_each_change_below_it(void)
     CHECK(n_events == 2);
 }
 
+static void a_guest_that_has_too_many_nodes_is_told(void)
+{
+    char path[64];
+    int error = 0, n = 0;
+
+    for (; error == 0 && n < 2000; n++) {
+        snprintf(path, sizeof(path), FOLDER "/q/%d", n);
+        error = xenstore_write(XENSTORE_NO_TX, path, "");
+    }
+    CHECK(error == -ENOSPC && n > 50);
+    CHECK(xenstore_remove(XENSTORE_NO_TX, FOLDER "/q") == 0);
+    CHECK(xenstore_write(XENSTORE_NO_TX, FOLDER "/q/again", "") == 0);
+}
+
 int main(void)
 {
     RUN(a_value_that_was_written_is_read_back);
@@ -163,6 +177,7 @@ int main(void)
     RUN(what_a_transaction_wrote_is_seen_when_it_ends_well);
     RUN(a_transaction_that_was_crossed_must_be_done_again);
     RUN(a_watch_tells_of_each_change_below_it);
+    RUN(a_guest_that_has_too_many_nodes_is_told);
     printf("all passed\n");
     return EXIT_SUCCESS;
 }

@@ -165,7 +165,7 @@ static void what_is_not_the_guests_is_refused(void **state)
     assert_answer(XS_ERROR, "EACCES");
     ASK(XS_WRITE, "console/tty\0/etc/shadow");
     assert_answer(XS_ERROR, "EACCES");
-    ASK(XS_RM, "\0");
+    ASK(XS_RM, "/local/domain/7\0");
     assert_answer(XS_ERROR, "EACCES");
     ASK(XS_WRITE, "database\0x");
     assert_answer(XS_ERROR, "EACCES");
@@ -381,8 +381,62 @@ static void nodes_are_counted(void **state)
     assert_answer(XS_ERROR, "ENOSPC");
     ASK(XS_WRITE, "data/127\0w");
     assert_answer(XS_WRITE, "OK");
+    passed.reply = "4711";
+    ASK(XS_TRANSACTION_START, "\0");
+    assert_answer(XS_TRANSACTION_START, "4711");
+    passed.reply = "OK";
+    ask(XS_RM, 4711, "data/127", 9); /* the transaction may yet be dropped */
+    assert_answer(XS_RM, "OK");
+    ASK(XS_WRITE, "data/128\0v");
+    assert_answer(XS_ERROR, "ENOSPC");
+    ASK(XS_RM, "data/12\0");
+    assert_answer(XS_RM, "OK");
+    ASK(XS_WRITE, "data/128\0v");
+    assert_answer(XS_ERROR, "ENOSPC");
+    ASK(XS_RM, "data/127\0");
+    assert_answer(XS_RM, "OK");
+    ASK(XS_WRITE, "data/128/a\0v");
+    assert_answer(XS_WRITE, "OK");
+    ASK(XS_RM, "data/128\0");
+    assert_answer(XS_RM, "OK");
+    ASK(XS_WRITE, "data/129\0v");
+    assert_answer(XS_WRITE, "OK");
     ASK(XS_WRITE, "data/a/b/c/d/e\0v");
     assert_answer(XS_ERROR, "EACCES");
+}
+
+static void a_path_is_one_or_refused(void **state)
+{
+    static const char *const wrong[] = {"", "//data", "data//a", "data/", "data/a b", "data/\xff"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        ask(XS_READ, 0, wrong[i], strlen(wrong[i]) + 1);
+        assert_answer(XS_ERROR, "EINVAL");
+    }
+    ASK(XS_READ, "data/A-z_0@/9\0");
+    assert_answer(XS_READ, "OK");
+}
+
+static void a_value_is_no_longer_than_xenstored_allows(void **state)
+{
+    static char payload[5 + 2049] = "data";
+
+    (void)state;
+    memset(payload + 5, 'v', 2049);
+    for (size_t len = 5 + 2048; len <= sizeof(payload); len++) {
+        struct xsd_sockmsg header = {XS_WRITE, 42, 0, (uint32_t)len};
+        put(&header, sizeof(header));
+        for (size_t at = 0, some; at < len; at += some) {
+            some = len - at < 512 ? len - at : 512; /* the ring has 1024 */
+            put(payload + at, some);
+            proxy_work(&proxy, &host);
+        }
+        if (len < sizeof(payload))
+            assert_answer(XS_WRITE, "OK");
+        else
+            assert_answer(XS_ERROR, "E2BIG");
+    }
 }
 
 static void only_its_own_transactions_can_be_used(void **state)
@@ -418,7 +472,8 @@ static void a_request_longer_than_the_ring_comes_in_parts(void **state)
     assert_int_equal(passed.n, 0);
     put(payload + 1000, 100);
     proxy_work(&proxy, &host);
-    assert_answer(XS_ERROR, "E2BIG"); /* 1093 bytes of value */
+    assert_answer(XS_WRITE, "OK");
+    assert_int_equal(passed.len, sizeof("/local/domain/7/") - 1 + sizeof(payload));
     ASK(XS_READ, "name\0");
     assert_answer(XS_READ, "OK"); /* what follows is read as it is */
 }
@@ -485,6 +540,8 @@ int main(void)
         TEST(watches_are_counted),
         TEST(a_stash_that_the_guest_spoiled_is_no_harm),
         TEST(nodes_are_counted),
+        TEST(a_path_is_one_or_refused),
+        TEST(a_value_is_no_longer_than_xenstored_allows),
         TEST(only_its_own_transactions_can_be_used),
         TEST(a_request_longer_than_the_ring_comes_in_parts),
         TEST(a_ring_that_makes_no_sense_is_left_alone),
