@@ -19,6 +19,8 @@
 #define ROOM_BYTES     3840 /* with its path, below xenstore's 4096 bytes a message */
 #define ROOM_DOMAINS   512  /* of up to 6 bytes each */
 
+#define HEARD_ALONE_MAX 64 /* guests; more watches than these have cost more than they spare */
+
 static void forget_foreign(struct host *host)
 {
     for (size_t i = 0; i < host->n_foreign; i++)
@@ -155,6 +157,8 @@ static void hear_no_more(struct host *host, struct guest *guest)
     char path[64];
 
     if (guest->heard == HEARD_ALONE) {
+        host->n_heard_alone--;
+        vif_unwatch(host, guest->domid, guest->n_vifs);
         shutdown_path(guest, path);
         store_unwatch(host->store, path, HOST_TOKEN_CHANGED);
     } else if (guest->heard == HEARD_WITH_OTHERS && --host->n_heard == 0) {
@@ -165,16 +169,15 @@ static void hear_no_more(struct host *host, struct guest *guest)
 
 void host_hear(struct host *host, struct guest *guest)
 {
-    enum guest_heard heard = guest->introduced ? HEARD_NOT
-                             : guest->n_vifs   ? HEARD_ALONE
-                                               : HEARD_WITH_OTHERS;
     char path[64];
 
-    if (guest->heard == heard)
+    if (guest->introduced)
         return;
-    hear_no_more(host, guest);
-    guest->heard = heard;
-    if (heard == HEARD_ALONE) {
+    bool alone = guest->n_vifs && host->n_heard_alone < HEARD_ALONE_MAX;
+    guest->heard = alone ? HEARD_ALONE : HEARD_WITH_OTHERS;
+    if (alone) {
+        host->n_heard_alone++;
+        vif_watch(host, guest->domid, guest->n_vifs);
         shutdown_path(guest, path);
         store_write(host->store, "", "%s", path); /* or xenstored would not tell its removal */
         store_watch(host->store, path, HOST_TOKEN_CHANGED);
@@ -225,8 +228,7 @@ static char *name_of(struct host *host, uint32_t domid)
     return store_read(host->store, path, &name, &fail) == 0 ? name : NULL;
 }
 
-/* Read the names of all domains that others have made. */
-static int learn_foreign(struct host *host, struct fail *fail)
+int host_learn_foreign(struct host *host, struct fail *fail)
 {
     enum { BATCH = 512 };
     static xc_domaininfo_t infos[BATCH];
@@ -272,7 +274,7 @@ int host_check_name(struct host *host, const char *name, struct fail *fail)
         return fail_set(fail, EEXIST, "there is a guest %s already: domain %u", name, guest->domid);
     /* Before it counts against us: a domain that was there may have gone. */
     if (host->domains_appeared || find_foreign(host, name)) {
-        int error = learn_foreign(host, fail);
+        int error = host_learn_foreign(host, fail);
         if (error)
             return error;
     }

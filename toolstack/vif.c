@@ -195,8 +195,6 @@ int vif_plug(struct host *host, uint32_t domid, bool introduced, const struct co
     int error = 0;
     for (unsigned i = 0; i < n_vifs && !error; i++)
         error = write_nodes(host, domid, i, introduced, &vifs[i], fail);
-    if (!introduced)
-        vif_watch(host, domid, n_vifs);
     if (!error)
         error = store_flush(host->store, fail);
     uint64_t deadline_ns = host_now_ns() + APPEAR_NS;

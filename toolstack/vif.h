@@ -20,8 +20,7 @@ struct host;
 /**
  * Make a guest's interfaces, before it runs.
  *
- * @param introduced  xenstored serves the guest, and must let it at the nodes. Else the launcher
- *                    does, and is told by xenstored about the backends.
+ * @param introduced  xenstored serves the guest, and must let it at the nodes.
  * @return 0 or -errno: no such bridge, a full one (1024 ports), no netback. vif_unplug() undoes
  *         what was done. Waits up to 5 s for the kernel.
  */
