@@ -13,7 +13,8 @@ boot.csv has a line for each guest, in ns: its creation as the toolstack sees it
 by phase), until it is in main, the whole command, until its first packet, its destruction.
 samples.csv has the memory after each so many guests; environment.txt what host it was; table.txt
 what is printed. The times are the host's own: compare them within one run only. A toolstack that
-fails is left there, the run goes on with the next one, and ends with its error.
+fails is left there, the run goes on with the next one, and ends with its error. What was measured
+is written as soon as one toolstack is through: a run that was interrupted goes on with --resume.
 """
 
 import ipaddress
@@ -23,9 +24,10 @@ import pathlib
 import re
 import time
 
-from spratlib import bench_boot_report, bench_host, fleet, guest_cfg, lab, lab_cli, paths, run
+from spratlib import bench_boot_report, bench_host, guest_cfg, lab, lab_cli, paths, run
 from spratlib import toolstack
 from spratlib.errors import SpratError, UsageError
+from spratlib.launcher import Launcher
 
 TOOLSTACKS = ("xl", "sprat", "sprat-pool")
 # What guests of these are told, and what they say when ready; of others --cmdline, --ready.
@@ -36,7 +38,10 @@ FIRST_ADDRESS = ipaddress.ip_address("10.0.0.2")
 POOL_MAX = 1000
 BLOCK = 25  # guests between two samples of memory
 READY_S = 60
+PLACE = "/tmp/sprat-bench"  # in dom0's memory: a lab reads the build folder through QEMU
 BRIDGE_GUESTS_MAX = 1023
+# What must be the same in all parts of a run.
+HOST = ("release", "nr_cpus", "xen_version", "xen_commandline", "xenstored", "model name")
 LOOK_US = 20000  # between two looks into a console's log
 
 
@@ -56,6 +61,8 @@ def add_arguments(parser):
     parser.add_argument("--lab", metavar="NAME", default=os.environ.get("SPRAT_LAB") or None,
                         help="the lab to use (default: $SPRAT_LAB)")
     parser.add_argument("--output", metavar="DIR", help="default: bench/boot in the build folder")
+    parser.add_argument("--resume", action="store_true",
+                        help="keep what is there of a run on the same host, measure the rest")
     parser.set_defaults(act=main)
 
 
@@ -72,14 +79,18 @@ def main(args):
     need = max(image.memory_mib for image in images) + 1
     options = lab.Options(memory=1024 + args.guests * need * 5 // 4, smp=1)
     report = bench_boot_report.Report()
+    if args.resume:
+        report.read(output)
     with toolstack.choose(args.lab, options, lab_cli.report) as tools:
         bench = Bench(tools, report)
-        (output / "environment.txt").write_text(bench.environment())
+        note_environment(output / "environment.txt", bench.environment(), bool(report.all))
         for image in images:
             for name in chosen:
                 count = args.guests
                 if name == "xl" and args.xl_guests:
                     count = min(count, args.xl_guests)
+                if report.has(name, image.stem, count):
+                    continue
                 lab_cli.report(f"{image.stem}: {count} guests by {name}")
                 bench.measure(image, name, count)
                 report.write(output)  # what there is, should the next one be interrupted
@@ -91,6 +102,16 @@ def main(args):
     return 0
 
 
+def note_environment(path, text, resumed):
+    """Write what the host is like. SpratError when the run began on another one."""
+    def of_host(lines):
+        return sorted(line for line in lines.splitlines() if line.startswith(HOST))
+
+    if resumed and path.exists() and of_host(path.read_text()) != of_host(text):
+        raise SpratError(f"{path} tells of another host: measure all of it anew, without --resume")
+    path.write_text(text)
+
+
 class Image:
     """What guests are made of, and how they are told apart."""
 
@@ -100,8 +121,11 @@ class Image:
         text = guest.cfg.read_text()
         self.speaks = self.stem not in SILENT and "bridge=" in text
         self.bridges = sorted(set(re.findall(r"bridge=([A-Za-z0-9_.-]+)", text)))
-        self.text = "\n".join(line for line in text.splitlines()
-                              if not line.startswith(("extra", "name", "uuid")))  # fmt: skip
+        self.kernel = guest.kernel
+        lines = [line for line in text.splitlines()
+                 if not line.startswith(("extra", "name", "uuid", "kernel"))]  # fmt: skip
+        lines.append(f'kernel = "{PLACE}/{guest.kernel.name}"')
+        self.text = "\n".join(lines)
         cmdline, ready = IMAGES.get(self.stem, ("", ""))
         self._cmdline = cmdline if args.cmdline is None else args.cmdline
         self.ready = args.ready or ready
@@ -119,10 +143,11 @@ class Bench:
 
     def __init__(self, tools, report):
         self.tools, self.report = tools, report
-        self.launcher = fleet.Launcher(tools)
-        self.ctl = f"{paths.build_folder()}/toolstack/spratctl"
+        self.launcher = Launcher(tools)
+        self.ctl = f"{PLACE}/spratctl"
         self.timed = tools.program("timed.c")
-        self.cfg = paths.build_folder() / "bench" / "boot-guest.cfg"  # where a lab sees it
+        self.cfg = f"{PLACE}/guest.cfg"
+        self._seen = paths.build_folder() / "bench" / "boot-guest.cfg"  # where a lab sees it
 
     def shell(self, command):
         """Run a shell command in dom0; return its output. SpratError when it fails."""
@@ -145,8 +170,11 @@ class Bench:
         for bridge in image.bridges:
             make = f"ip link add {bridge} type bridge && ip link set {bridge} up"
             self.shell(f"ip link show {bridge} >/dev/null 2>&1 || {{ {make}; }}")
-        self.cfg.parent.mkdir(exist_ok=True)
-        self.cfg.write_text(image.text + '\nname = "bench"\n')
+        self._seen.parent.mkdir(exist_ok=True)
+        self._seen.write_text(image.text + '\nname = "bench"\n')
+        programs = paths.build_folder() / "toolstack"
+        self.shell(f"mkdir -p {PLACE}; cp {programs}/spratctl {image.kernel} {PLACE};"
+                   f" cp {self._seen} {self.cfg}")  # fmt: skip
         if name == "sprat-pool":
             self.fill_pool(min(count, POOL_MAX))
         create, destroy = (

@@ -6,12 +6,14 @@ import dataclasses
 import shutil
 import statistics
 
-from spratlib import lab_cli
+from spratlib import bench_host, lab_cli
 from spratlib.bench_middlebox_plots import gnuplot
+from spratlib.errors import SpratError
 
 PHASES = ("domain", "build", "console", "store", "vif", "start")
 COLUMNS = ("toolstack", "image", "number", "create_ns", "main_ns", "command_ns", "packet_ns",
            "destroy_ns", *(f"{phase}_ns" for phase in PHASES))  # fmt: skip
+SAMPLES = ("toolstack", "image", "guests", "all_destroyed_s")
 MEMORY = ("xen_free_kib", "dom0_available_kib", "xenstored_kib", "launcher_kib")
 CHECKPOINTS = (1, 10, 100, 300, 500, 1000, 3000)
 WINDOW = 0.8  # the guests around a checkpoint: from here to it
@@ -80,9 +82,45 @@ class Report:
         self.errors = []
 
     def series(self, toolstack, image):
-        """Begin a series."""
+        """Begin a series, instead of what there is of it."""
+        self.all = [one for one in self.all
+                    if (one.toolstack, one.image) != (toolstack, image)]  # fmt: skip
         self.all.append(Series(toolstack, image))
         return self.all[-1]
+
+    def has(self, toolstack, image, count):
+        """Whether so many guests were measured."""
+        return any((series.toolstack, series.image, len(series.rows)) == (toolstack, image, count)
+                   for series in self.all)  # fmt: skip
+
+    def read(self, folder):
+        """Take over what an earlier run has written, as far as it is whole."""
+        try:
+            with open(folder / "boot.csv", newline="") as rows, \
+                 open(folder / "samples.csv", newline="") as samples:  # fmt: skip
+                self._take(list(csv.DictReader(rows)), list(csv.DictReader(samples)))
+        except FileNotFoundError:
+            return
+        except (ValueError, KeyError, TypeError) as error:
+            raise SpratError(f"{folder} has no run to go on with: {error}") from error
+
+    def _take(self, rows, samples):
+        for line in samples:
+            if not self.has_series(line["toolstack"], line["image"]):
+                self.series(line["toolstack"], line["image"])
+            series = self.all[-1]
+            series.destroyed_s = float(line["all_destroyed_s"])
+            memory = {key: int(line[key]) for key in MEMORY}
+            series.samples.append((int(line["guests"]), bench_host.Sample(**memory)))
+        for series in self.all:
+            for line in rows:
+                if (line["toolstack"], line["image"]) == (series.toolstack, series.image):
+                    phases = {key: int(line[f"{key}_ns"]) for key in PHASES if line[f"{key}_ns"]}
+                    series.rows.append(Row(*(int(line[key] or 0) for key in COLUMNS[2:8]), phases))
+
+    def has_series(self, toolstack, image):
+        """Whether it was begun."""
+        return any((series.toolstack, series.image) == (toolstack, image) for series in self.all)
 
     def text(self):
         """The tables."""
@@ -101,10 +139,10 @@ class Report:
                     table.writerow([series.toolstack, series.image, *values, *phases])
         with open(folder / "samples.csv", "w", newline="") as file:
             table = csv.writer(file)
-            table.writerow(("toolstack", "image", "guests", *MEMORY))
+            table.writerow((*SAMPLES, *MEMORY))
             for series in self.all:
                 for guests, sample in series.samples:
-                    table.writerow([series.toolstack, series.image, guests,
+                    table.writerow([series.toolstack, series.image, guests, series.destroyed_s,
                                     *(getattr(sample, key) for key in MEMORY)])  # fmt: skip
 
 

@@ -12,8 +12,9 @@ seconds; dom0's without guests is measured before.
 import os
 import time
 
-from spratlib import bench_host, fleet, guest_cfg, lab, lab_cli, run, toolstack
+from spratlib import bench_host, guest_cfg, lab, lab_cli, run, toolstack
 from spratlib.errors import SpratError
+from spratlib.launcher import Launcher
 
 OVERHEAD_MAX_KIB = 200  # of one more guest, beside its own memory
 IDLE_MAX_NS = 10_000  # a guest: one wake-up, which something outside may cause
@@ -49,7 +50,7 @@ def main(args):
     need_mib = args.guests * (own_kib + OVERHEAD_MAX_KIB) * 11 // 10 // 1024
     options = lab.Options(memory=LAB_OVERHEAD_MIB + need_mib, smp=1)
     with toolstack.choose(args.lab, options, lab_cli.report) as tools:
-        launcher = fleet.Launcher(tools)
+        launcher = Launcher(tools)
         started = launcher.start()
         create(launcher, guest, args, 1, "warm")
         launcher.ask("destroy --all")

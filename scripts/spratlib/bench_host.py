@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a host with many guests has and uses at one moment."""
+"""What a host with many guests has left, and what serves them takes, at one moment."""
 
 import dataclasses
 import json
@@ -10,16 +10,12 @@ from spratlib.errors import SpratError
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """Memory in KiB, CPU time in ns since the host's start."""
+    """Memory in KiB."""
 
     xen_free_kib: int
     dom0_available_kib: int
     xenstored_kib: int
     launcher_kib: int
-    dom0_cpu_ns: int
-    guests_cpu_ns: int
-    nodes: int  # of xenstore
-    descriptors: int  # the launcher's
 
     def __sub__(self, other):
         pairs = zip(dataclasses.astuple(self), dataclasses.astuple(other))
@@ -36,17 +32,14 @@ def shell(launcher, command):
 
 
 def sample(launcher):
-    """Return a Sample of the host that fleet.Launcher `launcher` is on."""
+    """Return a Sample of the host that launcher.Launcher `launcher` is on."""
     text = shell(
         launcher,
-        "spratd=$(pidof spratd); xenstore-ls -f | wc -l; ls /proc/$spratd/fd | wc -l;"
-        " grep MemAvailable /proc/meminfo | tr -dc 0-9; echo;"
-        " for p in $(pidof xenstored || pidof oxenstored) $spratd; do"
+        "grep MemAvailable /proc/meminfo | tr -dc 0-9; echo;"
+        " for p in $(pidof xenstored || pidof oxenstored) $(pidof spratd); do"
         " grep VmRSS /proc/$p/status | tr -dc 0-9; echo; done;"
         f" {paths.build_folder()}/toolstack/spratctl --json stats",
     )
-    *numbers, stats = text.split()[:5] + [text.strip().rsplit("\n", 1)[1]]
-    nodes, descriptors, available, xenstored, own = map(int, numbers)
-    stats = json.loads(stats)
-    return Sample(stats["xen_free_kib"], available, xenstored, own, stats["dom0_cpu_ns"],
-                  stats["guests_cpu_ns"], nodes, descriptors)  # fmt: skip
+    *numbers, stats = text.strip().split("\n")
+    available, xenstored, own = map(int, numbers)
+    return Sample(json.loads(stats)["xen_free_kib"], available, xenstored, own)
