@@ -197,8 +197,7 @@ static int serve_shutdown(struct request *request, struct fail *fail)
     int error = take_guest(request, &guest, fail);
 
     if (!error)
-        error = guest_request(request->host, guest,
-                              json_get_bool(request->json, "reboot", false) ? "reboot" : "poweroff",
+        error = guest_request(request->host, guest, json_get_bool(request->json, "reboot", false),
                               fail);
     return error;
 }
@@ -220,7 +219,6 @@ static int serve_list(struct request *request, struct fail *fail)
     struct host *host = request->host;
     char uuid[37];
 
-    (void)fail;
     json_open(&request->out, "guests", '[');
     for (uint32_t domid = 0; domid < HOST_DOMAINS; domid++) {
         const struct guest *guest = host->by_domid[domid];
@@ -234,12 +232,19 @@ static int serve_list(struct request *request, struct fail *fail)
         json_put_string(&request->out, "state", states[guest->state]);
         json_put_number(&request->out, "memory_mib", guest->memory_mib);
         json_put_number(&request->out, "restarts", guest->n_restarts);
+        json_put_number(&request->out, "config_crc", guest->config_crc);
+        json_put_bool(&request->out, "ready", guest->ready);
         json_put_number(&request->out, "console_bytes", (int64_t)guest->console.n_output);
         json_close(&request->out, '}');
     }
     life_report(&request->out);
     json_close(&request->out, ']');
-    return 0;
+    json_open(&request->out, "others", '[');
+    int error = host_learn_foreign(host, fail);
+    for (size_t i = 0; !error && i < host->n_foreign; i++)
+        json_put_string(&request->out, NULL, host->foreign[i].name);
+    json_close(&request->out, ']');
+    return error;
 }
 
 static int serve_pool(struct request *request, struct fail *fail)

@@ -10,15 +10,21 @@
  *   shutdown  name, [reboot]                                       (when it was asked)
  *   wait      name, ready or "end": true, [timeout_s]              wait_ns
  *   log       name                                                 console (the last of it)
- *   list                                                           guests [...]
+ *   list                                                           guests [...], others [names]
  *   pool      config, file, size, [low]                            (it is filled when idle)
  *   fits      config, file                                         count
  *   stats                                                          counts, pools, free memory,
  *                                                                  CPU times
  *   stop      [destroy]                                            (guests stay, or are destroyed)
  *
- * With "ready", the answer comes when that text is on the guest's console. Names of guests that
- * wait to be restarted may be destroyed too.
+ * With "ready", the answer comes when that text is on the guest's console. A guest that was asked
+ * to shut down is not restarted. Guests that wait to be restarted may be destroyed too.
+ *
+ * Each of the guests that are listed has name, uuid, state (running, ended: kept after its end,
+ * waiting: to be restarted) and restarts (in a row, each soon after the start before). Those with a
+ * domain have domid, memory_mib, console_bytes, config_crc (CRC-32 of the configuration's text) and
+ * ready: a text that was waited for has come, or was lost with an earlier launcher. One that waits
+ * has trouble: why the last try failed. "others" are domains that the launcher did not make.
  */
 #ifndef SPRAT_TOOLSTACK_COMMAND_H
 #define SPRAT_TOOLSTACK_COMMAND_H

@@ -36,7 +36,10 @@ int console_make_terminal(struct console *console, struct fail *fail)
      */
     console->terminal = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     if (console->terminal < 0)
-        return fail_errno(fail, "no terminal for the console (see /proc/sys/kernel/pty/max)");
+        return fail_errno(fail, errno == ENOSPC
+                                    ? "no terminal for the console: /proc/sys/kernel/pty/max is "
+                                      "reached; raise it, or start spratd with --no-terminals"
+                                    : "no terminal for the console");
     if (grantpt(console->terminal) < 0 || unlockpt(console->terminal) < 0 ||
         tcgetattr(console->terminal, &termios) < 0) {
         int error = fail_errno(fail, "cannot set up the console's terminal");
@@ -89,6 +92,20 @@ static void keep(struct console *console, const char *bytes, size_t len)
     }
     memcpy(console->log + console->log_len, bytes, len);
     console->log_len += len;
+}
+
+bool console_recall(struct console *console)
+{
+    const struct xencons_interface *ring = console->ring;
+    XENCONS_RING_IDX end = ring->out_cons;
+    bool all = end <= sizeof(ring->out);
+    char bytes[sizeof(ring->out)];
+    size_t len = all ? end : sizeof(bytes);
+
+    for (size_t i = 0; i < len; i++)
+        bytes[i] = ring->out[MASK_XENCONS_IDX(end - (XENCONS_RING_IDX)(len - i), ring->out)];
+    keep(console, bytes, len);
+    return all;
 }
 
 bool console_drain(struct console *console, struct hyper *hyper)

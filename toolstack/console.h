@@ -47,6 +47,13 @@ int console_make_terminal(struct console *console, struct fail *fail);
 /** @return 0, or -errno when it has none. */
 int console_terminal_name(const struct console *console, char *name, size_t size);
 
+/**
+ * Keep what a launcher before this one has taken from the ring: the last 2 KiB are still there.
+ *
+ * @return whether that is all that the guest ever said.
+ */
+bool console_recall(struct console *console);
+
 /** Stop serving. */
 void console_close(struct console *console, struct hyper *hyper);
 

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
+#include "crc32.h"
 #include "host.h"
 #include "record.h"
 #include "store.h"
@@ -99,7 +100,8 @@ static int make_domain(struct host *host, struct guest *guest, const struct conf
     if (error)
         return error;
     if (xc_domain_create(control, &domid, &create) < 0)
-        return fail_errno(fail, "Xen makes no domain");
+        return errno == ENOMEM ? fail_set(fail, ENOMEM, "Xen is out of memory: it makes no domain")
+                               : fail_errno(fail, "Xen makes no domain");
     uint64_t max_kib = (uint64_t)config->memory_mib * 1024 + MAXMEM_SLACK_KIB;
     if (xc_domain_max_vcpus(control, domid, 1) < 0 ||
         xc_domain_setmaxmem(control, domid, max_kib) < 0 ||
@@ -322,6 +324,7 @@ static int take_identity(struct guest *guest, const struct config *config, const
     guest->on_crash = config->on_crash;
     guest->text = strdup(text);
     guest->file = strdup(file);
+    guest->config_crc = crc32_of(text, strlen(text));
     if (!guest->text || !guest->file)
         return fail_set(fail, ENOMEM, "no memory for another guest");
     return config->uuid_given ? 0 : make_uuid(guest->uuid, fail);
@@ -392,8 +395,6 @@ int guest_destroy(struct host *host, struct guest *guest, bool announce, struct 
         host->n_introduced++;
         introduced = true;
     }
-    if (guest->n_vifs && !guest->introduced)
-        vif_unwatch(host, guest->domid, guest->n_vifs);
     store_remove(host->store, "/local/domain/%" PRIu32, guest->domid);
     if (guest->n_vifs)
         vif_unplug(host, guest->domid);
@@ -434,15 +435,17 @@ int guest_adopt(struct host *host, struct guest *guest, struct fail *fail)
         guest_free(guest);
         return error;
     }
+    /* Of one whose first words are lost nobody can tell any more; it has said much since. */
+    guest->ready = !console_recall(&guest->console);
     host_name(host, guest);
     host_hear(host, guest);
-    if (guest->n_vifs && !guest->introduced)
-        vif_watch(host, guest->domid, guest->n_vifs);
     return 0;
 }
 
-int guest_request(struct host *host, struct guest *guest, const char *request, struct fail *fail)
+int guest_request(struct host *host, struct guest *guest, bool reboot, struct fail *fail)
 {
-    store_write(host->store, request, "/local/domain/%" PRIu32 "/control/shutdown", guest->domid);
+    guest->asked_to_end = !reboot;
+    store_write(host->store, reboot ? "reboot" : "poweroff",
+                "/local/domain/%" PRIu32 "/control/shutdown", guest->domid);
     return store_flush(host->store, fail);
 }

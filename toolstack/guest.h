@@ -36,7 +36,7 @@ enum guest_state {
  * How xenstored tells of changes that concern a guest whose xenstore is served here. It goes
  * through all watches with each change, so guests that have few changes share one, about all
  * domains. With an interface there are a hundred changes, of which two concern the launcher: that
- * guest has watches of its own.
+ * guest has watches of its own, unless too many have.
  */
 enum guest_heard { HEARD_NOT, HEARD_WITH_OTHERS, HEARD_ALONE };
 
@@ -56,7 +56,10 @@ struct guest {
     char name[CONFIG_NAME_MAX];
     struct guest *next_name;
     uint8_t uuid[16];
-    char *text, *file; /* the configuration it was made from, and its name */
+    char *text, *file;   /* the configuration it was made from, and its name */
+    uint32_t config_crc; /* of the text, which a record may be too short for */
+    bool asked_to_end;   /* then its end is no failure: it is not restarted */
+    bool ready;          /* a text that somebody waited for has come */
     enum config_action on_poweroff, on_reboot, on_crash;
     unsigned n_restarts; /* in a row, each soon after the one before */
     uint64_t started_ns;
@@ -114,7 +117,7 @@ int guest_destroy(struct host *host, struct guest *guest, bool announce, struct 
  */
 int guest_adopt(struct host *host, struct guest *guest, struct fail *fail);
 
-/** Ask a guest to end. @param request "poweroff" or "reboot". @return 0 or -errno. */
-int guest_request(struct host *host, struct guest *guest, const char *request, struct fail *fail);
+/** Ask a guest to end, or to reboot. @return 0 or -errno. */
+int guest_request(struct host *host, struct guest *guest, bool reboot, struct fail *fail);
 
 #endif

@@ -49,11 +49,12 @@ struct host {
     unsigned n_guests;            /* that have a domain, shells too */
     struct host_foreign *foreign; /* domains that others made */
     size_t n_foreign;
-    unsigned n_heard;      /* of them, those that are HEARD_WITH_OTHERS */
-    unsigned n_listed;     /* domains in xenstore since host_make_room() */
-    unsigned n_introduced; /* by us, and xenstored's event about it has not come yet */
-    bool domains_appeared; /* since foreign[] was brought up to date */
-    bool domains_ended;    /* look which of ours have */
+    unsigned n_heard;       /* of them, those that are HEARD_WITH_OTHERS */
+    unsigned n_heard_alone; /* and those that are HEARD_ALONE */
+    unsigned n_listed;      /* domains in xenstore since host_make_room() */
+    unsigned n_introduced;  /* by us, and xenstored's event about it has not come yet */
+    bool domains_appeared;  /* since foreign[] was brought up to date */
+    bool domains_ended;     /* look which of ours have */
 };
 
 /** Open all handles, watch for domains that come and go. @return 0 or -errno. */
@@ -83,6 +84,9 @@ struct guest *host_find(struct host *host, const char *name);
 
 /** Have xenstored tell what a guest should know: it runs, or will. Requests wait in the store. */
 void host_hear(struct host *host, struct guest *guest);
+
+/** Bring the list of domains that others made up to date. @return 0 or -errno. */
+int host_learn_foreign(struct host *host, struct fail *fail);
 
 /** @return 0, or -EEXIST: a domain, ours or not, has this name. */
 int host_check_name(struct host *host, const char *name, struct fail *fail);

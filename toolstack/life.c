@@ -40,7 +40,8 @@ struct restart {
     char name[CONFIG_NAME_MAX];
     uint8_t uuid[16];
     char *text, *file;
-    unsigned n_restarts;
+    unsigned n_restarts, n_tries; /* tries that failed, of this restart */
+    char *trouble;                /* why the last one did, or NULL */
     uint64_t due_ns;
 };
 
@@ -81,9 +82,25 @@ int life_create(struct host *host, const struct config *config, const char *text
 
 static void restart_free(struct restart *restart)
 {
+    free(restart->trouble);
     free(restart->text);
     free(restart->file);
     free(restart);
+}
+
+/* How long what has failed so many times before is held back. */
+static uint64_t delay_after(unsigned n_before)
+{
+    uint64_t delay_ns = DELAY_FIRST_NS << (n_before < 10 ? n_before : 10);
+
+    return delay_ns > DELAY_MAX_NS ? DELAY_MAX_NS : delay_ns;
+}
+
+static void restart_add(struct restart *restart, uint64_t due_ns)
+{
+    restart->due_ns = due_ns;
+    restart->next = restarts;
+    restarts = restart;
 }
 
 static void plan_restart(struct guest *guest)
@@ -99,9 +116,7 @@ static void plan_restart(struct guest *guest)
     }
     if (now_ns - guest->started_ns < SOON_NS) {
         restart->n_restarts = guest->n_restarts + 1;
-        delay_ns = DELAY_FIRST_NS << (guest->n_restarts < 10 ? guest->n_restarts : 10);
-        if (delay_ns > DELAY_MAX_NS)
-            delay_ns = DELAY_MAX_NS;
+        delay_ns = delay_after(guest->n_restarts);
         fprintf(stderr, "spratd: %s ended soon after its start, %u times now: restart in %.1f s\n",
                 guest->name, restart->n_restarts, (double)delay_ns / 1e9);
     }
@@ -110,9 +125,7 @@ static void plan_restart(struct guest *guest)
     restart->text = guest->text;
     restart->file = guest->file;
     guest->text = guest->file = NULL;
-    restart->due_ns = now_ns + delay_ns;
-    restart->next = restarts;
-    restarts = restart;
+    restart_add(restart, now_ns + delay_ns);
 }
 
 static void end(struct host *host, struct guest *guest, enum config_action action, bool is_shutdown,
@@ -128,7 +141,7 @@ static void end(struct host *host, struct guest *guest, enum config_action actio
         guest->state = GUEST_ENDED;
         return;
     }
-    if (action == ACTION_RESTART && guest->state == GUEST_RUNNING)
+    if (action == ACTION_RESTART && guest->state == GUEST_RUNNING && !guest->asked_to_end)
         plan_restart(guest);
     /* One that another destroys is dying: xenstored could not be told its page any more. */
     if (guest_destroy(host, guest, is_shutdown, &fail) < 0)
@@ -164,6 +177,7 @@ void life_look(struct host *host)
 {
     enum { BATCH = 256 };
     static xc_domaininfo_t infos[BATCH];
+    static bool complained;
     uint32_t next = 1;
     int n;
 
@@ -173,9 +187,12 @@ void life_look(struct host *host)
     do {
         n = xc_domain_getinfolist(host->hyper.control, next, BATCH, infos);
         if (n < 0) {
-            fprintf(stderr, "spratd: cannot list the domains: %s\n", strerror(errno));
+            if (!complained)
+                fprintf(stderr, "spratd: cannot list the domains: %s\n", strerror(errno));
+            complained = true;
             return;
         }
+        complained = false;
         for (int i = 0; i <= n; i++) {
             /* Those between two that Xen lists, and behind the last one, are gone. */
             uint32_t domid = i < n ? infos[i].domain : HOST_DOMAINS;
@@ -194,6 +211,19 @@ void life_look(struct host *host)
     } while (n == BATCH);
 }
 
+/* It could not be done, and is tried again. Told once, as long as the reason is the same. */
+static void restart_later(struct restart *restart, const char *trouble)
+{
+    uint64_t delay_ns = delay_after(restart->n_tries++);
+
+    if (!restart->trouble || strcmp(restart->trouble, trouble) != 0) {
+        fprintf(stderr, "spratd: restart: %s; it is tried again\n", trouble);
+        free(restart->trouble);
+        restart->trouble = strdup(trouble);
+    }
+    restart_add(restart, host_now_ns() + delay_ns);
+}
+
 static void restart_now(struct host *host, struct restart *restart)
 {
     static struct config config;
@@ -208,10 +238,15 @@ static void restart_now(struct host *host, struct restart *restart)
         error =
             life_create(host, &config, restart->text, restart->file, false, &guest, NULL, &fail);
     }
+    if (error && error != -EEXIST) {
+        restart_later(restart, fail.text);
+        return;
+    }
     if (error)
-        fprintf(stderr, "spratd: restart: %s\n", fail.text);
+        fprintf(stderr, "spratd: no restart: %s\n", fail.text);
     else
         guest->n_restarts = restart->n_restarts;
+    restart_free(restart);
 }
 
 static void look_append(struct look *look, unsigned kind, uint64_t now_ns)
@@ -304,7 +339,6 @@ static uint64_t restart_due(struct host *host, uint64_t now_ns)
         if (restart->due_ns <= now_ns) {
             *at = restart->next;
             restart_now(host, restart);
-            restart_free(restart);
             at = &restarts; /* a restart may have changed the list */
             next_ns = UINT64_MAX;
             continue;
@@ -338,11 +372,17 @@ bool life_cancel(const char *name)
 
 void life_report(struct json_out *out)
 {
+    char uuid[37];
+
     for (struct restart *restart = restarts; restart; restart = restart->next) {
+        config_format_uuid(restart->uuid, uuid);
         json_open(out, NULL, '{');
         json_put_string(out, "name", restart->name);
+        json_put_string(out, "uuid", uuid);
         json_put_string(out, "state", "waiting");
         json_put_number(out, "restarts", restart->n_restarts);
+        if (restart->trouble)
+            json_put_string(out, "trouble", restart->trouble);
         json_close(out, '}');
     }
 }

@@ -17,9 +17,10 @@ struct pool {
     struct pool *next;
     struct config shape;
     bool filling;
+    bool stuck; /* until somebody wants a shell again */
     unsigned wanted, low, n_shells, n_taken, n_missed;
     struct guest *shells[POOL_MAX];
-    char trouble[256]; /* why it cannot be filled, or empty */
+    char trouble[256]; /* why it could not be filled, or empty */
 };
 
 static struct pool *pools;
@@ -61,6 +62,7 @@ int pool_set(const struct config *config, unsigned size, unsigned low, struct fa
     pool->wanted = size;
     pool->low = low;
     pool->filling = pool->n_shells < low;
+    pool->stuck = false;
     pool->trouble[0] = '\0';
     return 0;
 }
@@ -85,7 +87,7 @@ struct guest *pool_take(struct host *host, const struct config *config)
     while (pool->n_shells && pool->shells[pool->n_shells - 1]->image != image)
         drop_newest(host, pool);
     image_put(image);
-    pool->trouble[0] = '\0';
+    pool->stuck = false;
     if (!pool->n_shells) {
         pool->n_missed++;
         return NULL;
@@ -108,10 +110,13 @@ static void add_shell(struct host *host, struct pool *pool)
         }
     }
     if (error) {
+        if (strncmp(pool->trouble, fail.text, sizeof(pool->trouble) - 1) != 0)
+            fprintf(stderr, "spratd: pool of %s: %s\n", pool->shape.kernel, fail.text);
         snprintf(pool->trouble, sizeof(pool->trouble), "%.255s", fail.text);
-        fprintf(stderr, "spratd: pool of %s: %s\n", pool->shape.kernel, fail.text);
+        pool->stuck = true;
         return;
     }
+    pool->trouble[0] = '\0';
     pool->shells[pool->n_shells++] = shell;
     life_sweep(); /* nothing else tells when somebody destroys it */
 }
@@ -124,7 +129,7 @@ bool pool_work(struct host *host)
             pool->filling = true;
         else if (pool->n_shells >= pool->wanted)
             pool->filling = false;
-        if (pool->filling && pool->wanted && !pool->trouble[0]) {
+        if (pool->filling && pool->wanted && !pool->stuck) {
             add_shell(host, pool);
             return true;
         }

@@ -14,16 +14,20 @@
 
 #define RECORD_MAX 3800 /* with its path, below xenstore's 4096 bytes a message */
 
-/* "1 INTRODUCED STORE-MFN STORE-PORT CONSOLE-MFN CONSOLE-PORT START-INFO-MFN NAME FILE\n", then
- * the text. */
-#define FORMAT "1 %d %" PRIu64 " %" PRIu32 " %" PRIu64 " %" PRIu32 " %" PRIu64 " %s %s\n%s"
+/*
+ * "2 INTRODUCED STORE-MFN STORE-PORT CONSOLE-MFN CONSOLE-PORT START-INFO-MFN CONFIG-CRC NAME FILE",
+ * and on the next lines the configuration's text.
+ */
+#define FORMAT                                                                                     \
+    "2 %d %" PRIu64 " %" PRIu32 " %" PRIu64 " %" PRIu32 " %" PRIu64 " %" PRIu32 " %s %s\n%s"
 
 void record_write(struct host *host, struct guest *guest)
 {
     char record[RECORD_MAX];
-    int len = snprintf(record, sizeof(record), FORMAT, guest->introduced, guest->store_mfn,
-                       guest->store_port, guest->console_mfn, guest->console_port,
-                       guest->start_info_mfn, guest->name, guest->file, guest->text);
+    int len =
+        snprintf(record, sizeof(record), FORMAT, guest->introduced, guest->store_mfn,
+                 guest->store_port, guest->console_mfn, guest->console_port, guest->start_info_mfn,
+                 guest->config_crc, guest->name, guest->file, guest->text);
 
     /* A configuration full of comments: the guest can be taken over, and not restarted. */
     if (len >= (int)sizeof(record))
@@ -63,18 +67,19 @@ static bool take_text(const char **at, char end, char *text, size_t size)
 /* Read a record's first line. @return the configuration behind it, or NULL: it is no record. */
 static const char *read_record(const char *at, struct guest *guest, char *file, size_t file_size)
 {
-    uint64_t version, introduced, store_port, console_port;
+    uint64_t version, introduced, store_port, console_port, config_crc;
 
-    if (!take_number(&at, &version) || version != 1 || !take_number(&at, &introduced) ||
+    if (!take_number(&at, &version) || version != 2 || !take_number(&at, &introduced) ||
         !take_number(&at, &guest->store_mfn) || !take_number(&at, &store_port) ||
         !take_number(&at, &guest->console_mfn) || !take_number(&at, &console_port) ||
-        !take_number(&at, &guest->start_info_mfn) ||
+        !take_number(&at, &guest->start_info_mfn) || !take_number(&at, &config_crc) ||
         !take_text(&at, ' ', guest->name, sizeof(guest->name)) || !*guest->name ||
         !take_text(&at, '\n', file, file_size))
         return NULL;
     guest->introduced = introduced != 0;
     guest->store_port = (uint32_t)store_port;
     guest->console_port = (uint32_t)console_port;
+    guest->config_crc = (uint32_t)config_crc;
     return at;
 }
 

@@ -2,16 +2,19 @@
 """A fleet's plan: names, addresses and bridges of many guests from one cfg, and the files for them.
 
 A fleet is a folder: plan.json says how it was made, and one NAME.cfg for each guest is what counts;
-a person may read it, change it, and give it to `xl create`.
+a person may read it, change it, and give it to `xl create`. images/ has the fleet's own copies of
+what its guests are made of: a new build changes no fleet, and the old image is there to go back to.
 """
 
 import dataclasses
 import hashlib
 import ipaddress
 import json
+import os
 import re
 import string
 import uuid
+import zlib
 from xml.sax import saxutils
 
 from spratlib import guest_cfg
@@ -22,12 +25,14 @@ BRIDGE_GUESTS_MAX = 1023  # a Linux bridge has 1024 ports; one is for the way ou
 NAME_MAX = 63
 UUIDS = uuid.UUID("6f1d8a5e-2f0b-5b7e-9d55-0f5c7ad1a0b1")  # any, once and for all
 PLAN_FILE = "plan.json"
+IMAGES = "images"
 HEADER = "# Made by `sprat fleet plan`. Start it by hand:  xl create {name}.cfg\n"
 
 
 @dataclasses.dataclass
 class Plan:
-    """What `fleet plan` was told. Memory in MiB; networks and bridges may be empty."""
+    """What `fleet plan` was told. Memory in MiB; networks and bridges may be empty. `base` is the
+    cfg's text, with the fleet's own copy of the image in it."""
 
     cfg: str
     count: int
@@ -39,6 +44,8 @@ class Plan:
     pool: str = ""
     cpus: str = ""
     cmdline: str | None = None
+    restart: bool = False
+    base: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +64,11 @@ class Guest:
         """What placeholders stand for."""
         return {"fleet": fleet, "n": self.number, "name": self.name, "uuid": self.uuid,
                 "mac": self.mac, "bridge": self.bridge, "ip4": self.ip4, "ip6": self.ip6}
+
+
+def uuid_of(fleet, name):
+    """The UUID of a fleet's guest: it tells which guests are this fleet's."""
+    return str(uuid.uuid5(UUIDS, f"{fleet}/{name}"))
 
 
 def mac_of(fleet, number):
@@ -114,14 +126,14 @@ def guests_of(fleet, plan):
             raise UsageError(f"--name gives '{name}' twice; put {{n}} into it")
         names.add(name)
         guests.append(Guest(
-            number, name, str(uuid.uuid5(UUIDS, f"{fleet}/{name}")), mac_of(fleet, number),
+            number, name, uuid_of(fleet, name), mac_of(fleet, number),
             plan.bridges[(number - 1) % len(plan.bridges)] if plan.bridges else "",
             address_of(plan.net4, number), address_of(plan.net6, number),
         ))  # fmt: skip
     return guests
 
 
-def cfg_text(fleet, plan, guest, base):
+def cfg_text(fleet, plan, guest):
     """Return the text of a guest's cfg: the image's own, and what is this guest's."""
     settings = {"name": guest.name, "uuid": guest.uuid}
     if plan.memory:
@@ -131,13 +143,15 @@ def cfg_text(fleet, plan, guest, base):
             settings[key] = getattr(plan, key)
     if plan.cmdline is not None:
         settings["extra"] = fill(plan.cmdline, guest.values(fleet), "--cmdline")
+    if plan.restart:
+        settings |= {"on_poweroff": "restart", "on_crash": "restart"}
     if plan.bridges:
         parts = [f"mac={guest.mac}", f"bridge={guest.bridge}"]
         addresses = " ".join(a.split("/")[0] for a in (guest.ip4, guest.ip6) if a)
         if addresses:
             parts.append(f"ip={addresses}")
         settings["vif"] = [",".join(parts)]
-    lines = [line for line in base.splitlines()
+    lines = [line for line in plan.base.splitlines()
              if not line.startswith(("# SPDX", "# Made by", "# Start it"))
              and not re.match(rf"\s*({'|'.join(settings)})\s*=", line)]  # fmt: skip
     own = []
@@ -179,33 +193,71 @@ def libvirt_text(text):
     )
 
 
-def write(folder, plan, libvirt=False):
+def with_image(folder, plan):
+    """Return the plan with its cfg's text in `base`, and a copy of its image in the folder."""
+    cfg = guest_cfg.find(plan.cfg)
+    try:
+        text = cfg.read_text()
+        named = guest_cfg.parse(text).get("kernel")
+        if not isinstance(named, str) or not named:
+            raise SpratError(f"{cfg} has no kernel")
+        kernel = cfg.parent / named  # an absolute path stays as it is
+        content = kernel.read_bytes()
+        copy = folder / IMAGES / f"{kernel.stem}-{zlib.crc32(content):08x}{kernel.suffix}"
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if not copy.exists():
+            put(copy, content)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpratError(f"{plan.cfg} cannot be made a fleet of: {error}") from error
+    lines = [line for line in text.splitlines() if not re.match(r"\s*kernel\s*=", line)]
+    base = "\n".join([f"kernel = {guest_cfg.quote(str(copy))}", *lines]) + "\n"
+    return dataclasses.replace(plan, cfg=str(cfg), base=base)
+
+
+def put(path, content):
+    """Write a file so that it is there as a whole, or as it was."""
+    new = path.with_name(path.name + ".new")
+    new.write_bytes(content.encode() if isinstance(content, str) else content)
+    os.replace(new, path)
+
+
+def write(folder, plan, libvirt=False, keep=False):
     """Write a fleet's files into `folder`; files of guests that are no longer planned go.
 
+    @param keep  leave the cfg files that are there as they are: a person may have changed them
     Raises SpratError when another fleet beside it has the same addresses or names.
     """
-    fleet = folder.name
-    guests = guests_of(fleet, plan)
-    refuse_clashes(folder, guests)
+    guests = check(folder, plan)
     try:
-        base = guest_cfg.find(plan.cfg).read_text()
-        folder.mkdir(parents=True, exist_ok=True)
         wanted = {PLAN_FILE}
         for guest in guests:
-            text = cfg_text(fleet, plan, guest, base)
-            files = {f"{guest.name}.cfg": text}
+            cfg, xml = (folder / f"{guest.name}{suffix}" for suffix in (".cfg", ".xml"))
+            wanted |= {cfg.name, xml.name} if libvirt else {cfg.name}
+            if not (keep and cfg.exists()):
+                put(cfg, cfg_text(folder.name, plan, guest))
             if libvirt:
-                files[f"{guest.name}.xml"] = libvirt_text(text)
-            for name, content in files.items():
-                (folder / name).write_text(content)
-                wanted.add(name)
+                put(xml, libvirt_text(cfg.read_text()))
+        write_plan(folder, plan)
         for path in folder.iterdir():
-            if path.name not in wanted and path.suffix in (".cfg", ".xml"):
+            if path.name not in wanted and path.suffix in (".cfg", ".xml", ".new"):
                 path.unlink()
-        (folder / PLAN_FILE).write_text(json.dumps(dataclasses.asdict(plan), indent=1) + "\n")
     except OSError as error:
         raise SpratError(f"cannot write the fleet: {error}") from error
     return guests
+
+
+def write_plan(folder, plan):
+    """Write the plan itself."""
+    put(folder / PLAN_FILE, json.dumps(dataclasses.asdict(plan), indent=1) + "\n")
+
+
+def forget_images(folder):
+    """Remove the images that no cfg of the fleet has any more."""
+    texts = [path.read_text() for path in folder.glob("*.cfg")]
+    texts.append(read(folder).base)
+    for path in (folder / IMAGES).iterdir():
+        if not any(str(path) in text for text in texts):
+            path.unlink()
 
 
 def read(folder):
@@ -220,15 +272,39 @@ def read(folder):
         raise SpratError(f"{folder / PLAN_FILE} cannot be read: {error}") from error
 
 
-def refuse_clashes(folder, guests):
+def check(folder, plan):
+    """Return the plan's guests. Raises SpratError when they cannot be in `folder`."""
+    guests = guests_of(folder.name, plan)
+    refuse_clashes(folder, plan, guests)
+    return guests
+
+
+def address_ranges(plan):
+    """Return the first and last address of each network that the plan's guests have."""
+    return [tuple(ipaddress.ip_interface(address_of(net, number)).ip for number in (1, plan.count))
+            for net in (plan.net4, plan.net6) if net]  # fmt: skip
+
+
+def share_addresses(one, other):
+    """Whether two plans have an address in common, on a bridge that both are at."""
+    return not set(one.bridges).isdisjoint(other.bridges) and any(
+        a[0].version == b[0].version and a[0] <= b[1] and b[0] <= a[1]
+        for a in address_ranges(one) for b in address_ranges(other)
+    )  # fmt: skip
+
+
+def refuse_clashes(folder, plan, guests):
     """Raise SpratError if a fleet beside `folder` has a name, or an address, of these guests."""
     names = {guest.name for guest in guests}
     for other in sorted(folder.parent.glob(f"*/{PLAN_FILE}")):
         if other.parent == folder:
             continue
+        fleet = f"the fleet {other.parent.name}"
         for path in other.parent.glob("*.cfg"):
             if path.stem in names:
-                raise SpratError(f"the fleet {other.parent.name} has a guest {path.stem} too")
+                raise SpratError(f"{fleet} has a guest {path.stem} too")
         theirs, ours = (mac_of(name, 0)[:11] for name in (other.parent.name, folder.name))
         if theirs == ours:
-            raise SpratError(f"the fleet {other.parent.name} has the same MAC addresses: rename it")
+            raise SpratError(f"{fleet} has the same MAC addresses: rename it")
+        if share_addresses(plan, read(other.parent)):
+            raise SpratError(f"{fleet} has some of these IP addresses, on the same bridge")

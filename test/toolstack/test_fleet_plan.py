@@ -7,7 +7,7 @@ import tempfile
 import unittest
 from xml.etree import ElementTree
 
-from spratlib import fleet_plan
+from spratlib import fleet_plan, guest_cfg
 from spratlib.errors import SpratError, UsageError
 
 BASE = """# SPDX-License-Identifier: BSD-2-Clause
@@ -22,7 +22,7 @@ on_crash = "preserve"
 
 
 def plan(**fields):
-    return fleet_plan.Plan(**{"cfg": "hello", "count": 3, **fields})
+    return fleet_plan.Plan(**{"cfg": "hello", "count": 3, "base": BASE, **fields})
 
 
 class PlanTest(unittest.TestCase):
@@ -66,7 +66,7 @@ class PlanTest(unittest.TestCase):
         wanted = plan(memory=2, cpus="2-3", bridges=("br0",), net4="10.0.0.0/24", net6="fd00::/64",
                       cmdline='--name {name} "{ip4}"')  # fmt: skip
         guest = fleet_plan.guests_of("web", wanted)[1]
-        text = fleet_plan.cfg_text("web", wanted, guest, BASE)
+        text = fleet_plan.cfg_text("web", wanted, guest)
         self.assertIn('name = "web-2"\n', text)
         self.assertIn("memory = 2\n", text)
         self.assertIn(r'extra = "--name web-2 \"10.0.0.3/24\""', text)
@@ -74,27 +74,65 @@ class PlanTest(unittest.TestCase):
         self.assertIn('on_crash = "preserve"', text)
         self.assertEqual(text.count("name ="), 1)
         self.assertNotIn('"old"', text)
+        text = fleet_plan.cfg_text("web", plan(restart=True), guest)
+        self.assertIn('on_poweroff = "restart"\non_crash = "restart"\n', text)
+        self.assertNotIn('"preserve"', text)
 
     def test_libvirt_gets_the_same_guest(self):
         wanted = plan(bridges=("br0",), cmdline="<&>")
         guest = fleet_plan.guests_of("web", wanted)[0]
-        text = fleet_plan.cfg_text("web", wanted, guest, BASE)
+        text = fleet_plan.cfg_text("web", wanted, guest)
         domain = ElementTree.fromstring(fleet_plan.libvirt_text(text))
         self.assertEqual(domain.findtext("name"), "web-1")
         self.assertEqual(domain.findtext("os/cmdline"), "<&>")
         self.assertEqual(domain.find("devices/interface/mac").get("address"), guest.mac)
 
+    def beside(self, **others):
+        """Write fleets beside one another; return their folders' parent."""
+        parent = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        for name, fields in others.items():
+            (parent / name).mkdir()
+            fleet_plan.write(parent / name, plan(**fields))
+        return parent
+
     def test_fleets_beside_one_another_do_not_clash(self):
-        with tempfile.TemporaryDirectory() as name:
-            parent = pathlib.Path(name)
-            base = parent / "hello.cfg"
-            base.write_text(BASE)
-            fleet_plan.write(parent / "web", plan(cfg=str(base), name="x{n}"))
-            with self.assertRaisesRegex(SpratError, "fleet web has a guest x1 too"):
-                fleet_plan.write(parent / "db", plan(cfg=str(base), name="x{n}"))
-            fleet_plan.write(parent / "web", plan(cfg=str(base), name="x{n}", count=1))
-            self.assertEqual(len(list((parent / "web").glob("*.cfg"))), 1)
-            self.assertEqual(fleet_plan.read(parent / "web").count, 1)
+        net = {"bridges": ("br0", "br1"), "net4": "10.0.0.0/16", "count": 10}
+        parent = self.beside(web={"name": "x{n}"}, net=net)
+        for reason, fields in (
+            ("fleet web has a guest x1 too", {"name": "x{n}"}),
+            ("fleet net has some of these IP addresses",
+             {"bridges": ("br1",), "net4": "10.0.0.0/24"}),
+        ):  # fmt: skip
+            with self.assertRaisesRegex(SpratError, reason):
+                fleet_plan.check(parent / "db", plan(**fields))
+        fleet_plan.check(parent / "db", plan(bridges=("br2",), net4="10.0.0.0/24"))
+        fleet_plan.check(parent / "db", plan(bridges=("br1",), net4="10.1.0.0/24"))
+
+    def test_a_smaller_plan_takes_files_away_and_keeps_those_a_person_changed(self):
+        parent = self.beside(web={})
+        own = parent / "web/web-1.cfg"
+        own.write_text("mine")
+        fleet_plan.write(parent / "web", plan(count=2), libvirt=False, keep=True)
+        self.assertEqual({path.name for path in (parent / "web").iterdir()},
+                         {"web-1.cfg", "web-2.cfg", "plan.json"})  # fmt: skip
+        self.assertEqual(own.read_text(), "mine")
+        self.assertEqual(fleet_plan.read(parent / "web").count, 2)
+
+    def test_a_fleet_has_its_own_copy_of_its_image(self):
+        parent = self.beside(web={})
+        folder, cfg = parent / "web", parent / "hello.cfg"
+        cfg.write_text(BASE.replace("/b/hello.xen", "hello.xen"))
+        with self.assertRaisesRegex(SpratError, "hello.xen"):
+            fleet_plan.with_image(folder, plan(cfg=str(cfg)))
+        for content in ("old", "new"):
+            (parent / "hello.xen").write_text(content)
+            made = fleet_plan.with_image(folder, plan(cfg=str(cfg)))
+            fleet_plan.write(folder, made)
+            kernel = pathlib.Path(guest_cfg.parse((folder / "web-1.cfg").read_text())["kernel"])
+            self.assertEqual(kernel.read_text(), content)
+        self.assertEqual(len(list(kernel.parent.iterdir())), 2)
+        fleet_plan.forget_images(folder)
+        self.assertEqual(list(kernel.parent.iterdir()), [kernel])
 
 
 if __name__ == "__main__":
