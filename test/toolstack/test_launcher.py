@@ -1,99 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The launcher in a lab: guests made and ended by it, xl on them, and its own sudden end."""
 
-import json
-import pathlib
-import re
-import sys
-import time
+import shutil
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lab"))
-
-import support
+from launcher_case import READY, LauncherCase
 from spratlib import paths
 
-READY = "from Sprat"
-SOON_S = 20
 FLEET = 40
-STEADY = 5  # looks that see the same
 
 
-class LauncherTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.lab = support.use_any_lab()
-        build = paths.build_folder()
-        cls.programs = build / "toolstack"
-        cls.folder = support.scratch_folder()
-        cls.text = (build / "examples/hello.cfg").read_text()
-        cls.cfg = cls.write("hello", extra="stay")
-
-    @classmethod
-    def write(cls, name, **settings):
-        """Write a configuration like hello's with other settings; return its path."""
-        text = cls.text
-        for key, value in settings.items():
-            text = re.sub(rf"(?m)^{key} = .*$", "", text) + f'{key} = "{value}"\n'
-        path = cls.folder / f"{name}.cfg"
-        path.write_text(text)
-        return str(path)
-
-    def setUp(self):
-        self.start()
-
-    def tearDown(self):
-        self.dom0(f"{self.programs}/spratctl stop --destroy")
-        self.assertEqual(self.guests(), [])
-        own = "grep -E '^/local/domain/([1-9]|0/backend/vif/)' || true"
-        self.assertEqual(self.dom0(f"xenstore-ls -f /local/domain | {own}"), "")
-
-    def dom0(self, command):
-        """Run a shell command in dom0; return its output."""
-        return self.lab.output_of(["sh", "-c", command], timeout_s=60)
-
-    def start(self, options=""):
-        """Start the daemon; return when it takes requests."""
-        self.dom0(
-            f"f=/tmp/launcher.ready; rm -f $f; mkfifo $f; {self.programs}/spratd {options}"
-            " --ready-fd 7 7>$f </dev/null >/tmp/launcher.log 2>&1 & "
-            "read line </tmp/launcher.ready"
-        )
-
-    def ctl(self, *words):
-        """Ask the daemon; return its answers."""
-        quoted = " ".join(f"'{word}'" for word in words)
-        output = self.dom0(f"{self.programs}/spratctl --json {quoted} || true")
-        return [json.loads(line) for line in output.splitlines()]
-
-    def create(self, cfg, *words):
-        """Create guests, each seen in main; return the answers."""
-        answers = self.ctl("create", "--ready", READY, *words, cfg)
-        for answer in answers:
-            self.assertTrue(answer["ok"], answer)
-        return [answer for answer in answers if "domid" in answer]
-
-    def guests(self):
-        """Return the names that xl lists."""
-        return [line.split()[0] for line in self.dom0("xl list").splitlines()[2:]]
-
-    def assert_soon(self, condition):
-        end = time.monotonic() + SOON_S
-        while not condition():
-            self.assertLess(time.monotonic(), end, "it does not come to pass")
-
-    def free_kib(self):
-        """Return Xen's free memory in KiB."""
-        return self.ctl("stats")[0]["xen_free_kib"]
-
-    def settled_free_kib(self):
-        """Return it once it stands still: Xen frees the last of a guest when no CPU can use it."""
-        last, same = self.free_kib(), 0
-        while same < STEADY:
-            now = self.free_kib()
-            last, same = now, same + 1 if now == last else 0
-        return last
-
+class LauncherTest(LauncherCase):
     def test_xl_works_on_its_guests(self):
         self.create(self.cfg, "--name", "one")
         self.create(self.cfg, "--name", "two")
@@ -132,6 +49,7 @@ class LauncherTest(unittest.TestCase):
         self.assertEqual(len(self.guests()), 4)
         self.start()
         self.assertEqual(self.guests(), ["stays"])
+        self.assertIn(READY, self.ctl("log", "stays")[0]["console"])  # it was said to the first one
         self.dom0("xl shutdown stays")  # its watch on control/shutdown is still served
         self.assert_soon(lambda: self.guests() == [])
 
@@ -141,6 +59,21 @@ class LauncherTest(unittest.TestCase):
             lambda: any(guest["restarts"] >= 3 for guest in self.ctl("list")[0]["guests"])
         )
         self.assertTrue(self.ctl("destroy", "loop")[0]["ok"])
+
+    def test_a_restart_that_fails_is_tried_again_unless_the_guest_was_asked_to_end(self):
+        image = self.folder / "image.xen"
+        build = paths.build_folder() / "examples/hello.xen"
+        shutil.copyfile(build, image)
+        cfg = self.write("again", extra="stay", on_poweroff="restart", kernel=str(image))
+        first = self.create(cfg, "--name", "again")[0]["domid"]
+        image.write_bytes(b"damaged")
+        self.dom0("xl shutdown again")
+        self.assert_soon(lambda: "no ELF" in str(self.ctl("list")[0]["guests"][0].get("trouble")))
+        shutil.copyfile(build, image)
+        self.assert_soon(lambda: self.ctl("list")[0]["guests"][0].get("domid", first) != first)
+        self.assertEqual(self.dom0("grep -c 'it is tried again' /tmp/launcher.log").strip(), "1")
+        self.ctl("shutdown", "again")
+        self.assert_soon(lambda: self.ctl("list")[0]["guests"] == [])
 
     def write_net(self, bridge):
         """Write a configuration with an interface on a bridge; return its path."""
