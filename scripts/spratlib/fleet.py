@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Many guests from one image: plan them, start them, keep them, replace them.
 
-  sprat fleet plan web --cfg hello --count 100 --cmdline "stay --name {name}"
-  sprat fleet up web --ready "from Sprat"
+  sprat fleet plan web --cfg hello --count 100 --cmdline "stay {n}" --ready "from Sprat"
+  sprat fleet up web
   sprat fleet status web
   sprat fleet scale web 150
-  sprat fleet replace web --cfg hello2 --parallel 5 --ready "from Sprat"
+  sprat fleet replace web --cfg hello2 --parallel 5
   sprat fleet down web
+  sprat fleet remove web
 
 A fleet is a folder under fleet/ in the build folder, one cfg for each guest. Which guests run, and
 of which cfg, is always asked of Xen and xenstore: a command that was interrupted is simply given
@@ -18,6 +19,7 @@ import dataclasses
 import fcntl
 import os
 import re
+import shutil
 
 from spratlib import fleet_guests, fleet_plan, fleet_replace, lab, lab_cli, paths, toolstack
 from spratlib.errors import SpratError, UsageError
@@ -51,6 +53,8 @@ def add_arguments(parser):
                       help="instead of the cfg's; {n} {name} {ip4} {ip6} {mac} {uuid} {bridge}")
     plan.add_argument("--restart", action="store_true",
                       help="start a guest again that fails, ever slower if it fails at once")
+    plan.add_argument("--ready", default="", metavar="TEXT",
+                      help="a guest is up when its console has this")
     plan.add_argument("--libvirt", action="store_true", help="write libvirt's XML as well")
 
     up = action("up", up_fleet, "start those that do not run")
@@ -63,16 +67,19 @@ def add_arguments(parser):
                       help="undo a replace that was interrupted: all guests as before it")
     down = action("down", down_fleet, "end them, the last one first")
     for sub in (up, scale, replace):
-        sub.add_argument("--ready", metavar="TEXT", help="a guest is up when its console has this")
+        sub.add_argument("--ready", metavar="TEXT", help="instead of what the plan says")
     for sub in (up, scale, replace, down):
         sub.add_argument("--timeout", type=lab_cli.positive, default=30, metavar="S",
                          help="for one guest (default: %(default)s)")
         sub.add_argument("--parallel", type=lab_cli.positive, default=16, metavar="K",
                          help="so many at a time (default: %(default)s)")
     down.add_argument("--now", action="store_true", help="do not ask them first")
+    remove = action("remove", remove_fleet, "forget it: its plan and its files; no guest may run")
+    listing = actions.add_parser("list", help="which fleets there are")
+    listing.set_defaults(act=list_fleets, fleet="any")
     status = action("status", show_status, "which guests run (exit code 1: not all)")
     status.add_argument("--all", action="store_true", help="name all that are not as planned")
-    for sub in (up, scale, replace, down, status):
+    for sub in (up, scale, replace, down, remove, status):
         sub.add_argument("--lab", metavar="NAME", default=os.environ.get("SPRAT_LAB") or None,
                          help="the lab to use (default: $SPRAT_LAB)")
 
@@ -198,6 +205,22 @@ def replace_fleet(fleet):
     if fleet.args.back:
         return fleet_replace.back(fleet)
     return fleet_replace.forward(fleet, fleet.args.cfg)
+
+
+@with_fleet
+def remove_fleet(fleet):
+    state = fleet.look()
+    if state.ours:
+        raise SpratError(f"{len(state.ours)} of its guests are there; first: sprat fleet down")
+    shutil.rmtree(fleet.folder)
+    return 0
+
+
+def list_fleets(_args):
+    for path in sorted(folder_of("any").parent.glob(f"*/{fleet_plan.PLAN_FILE}")):
+        plan = fleet_plan.read(path.parent)
+        print(f"{path.parent.name:40} {plan.count:6} guests of {plan.cfg}")
+    return 0
 
 
 def status_of(fleet):

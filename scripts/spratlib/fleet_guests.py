@@ -53,6 +53,7 @@ class Fleet:
         self.plan = fleet_plan.read(folder)
         self.launcher = launcher
         self.args = args
+        self.ready = getattr(args, "ready", None) or self.plan.ready
 
     def names(self):
         """Return the planned names, in order."""
@@ -102,8 +103,8 @@ class Fleet:
 
     def _words(self):
         words = f"--parallel {self.args.parallel} --timeout {self.args.timeout}"
-        if self.args.ready:
-            words += f" --ready {guest_cfg.quote_word(self.args.ready)}"
+        if self.ready:
+            words += f" --ready {guest_cfg.quote_word(self.ready)}"
         return words
 
     def start(self, names, n_before=0):
@@ -130,7 +131,7 @@ class Fleet:
         names = [name for name in self.names()
                  if state.ours.get(name, {}).get("state") == "running"
                  and not state.ours[name]["ready"]]  # fmt: skip
-        if not names or not self.args.ready:
+        if not names or not self.ready:
             return []
         answers = self.launcher.ask(f"wait {self._words()}", names)
         return [answer for answer in answers if not answer["ok"]]

@@ -15,9 +15,8 @@ import re
 import string
 import uuid
 import zlib
-from xml.sax import saxutils
 
-from spratlib import guest_cfg
+from spratlib import fleet_libvirt, guest_cfg
 from spratlib.errors import SpratError, UsageError
 
 GUESTS_MAX = 32000  # Xen has 32752 domains
@@ -31,8 +30,8 @@ HEADER = "# Made by `sprat fleet plan`. Start it by hand:  xl create {name}.cfg\
 
 @dataclasses.dataclass
 class Plan:
-    """What `fleet plan` was told. Memory in MiB; networks and bridges may be empty. `base` is the
-    cfg's text, with the fleet's own copy of the image in it."""
+    """What `fleet plan` was told. Memory in MiB; networks and bridges may be empty. `ready` is
+    what a guest says when it is. `base` is the cfg's text, with the fleet's own image in it."""
 
     cfg: str
     count: int
@@ -45,6 +44,7 @@ class Plan:
     cpus: str = ""
     cmdline: str | None = None
     restart: bool = False
+    ready: str = ""
     base: str = ""
 
 
@@ -164,35 +164,6 @@ def cfg_text(fleet, plan, guest):
     return HEADER.format(name=guest.name) + "\n".join([*own, *lines]).rstrip() + "\n"
 
 
-def libvirt_text(text):
-    """Return a guest's cfg as libvirt's domain XML (driver xen)."""
-    settings = guest_cfg.parse(text)
-
-    def tag(name, value, attributes=""):
-        return f"<{name}{attributes}>{saxutils.escape(str(value))}</{name}>"
-
-    actions = "".join(f"  {tag(key, settings.get(key, default))}\n" for key, default in (
-        ("on_poweroff", "destroy"), ("on_reboot", "restart"), ("on_crash", "destroy")))  # fmt: skip
-    devices = ""
-    for vif in re.findall(r'^vif = \[ "([^"]*)" \]$', text, re.MULTILINE):
-        parts = dict(part.split("=", 1) for part in vif.split(","))
-        addresses = "".join(f"<ip address={saxutils.quoteattr(a)}/>"
-                            for a in parts.get("ip", "").split())  # fmt: skip
-        devices += (f"    <interface type='bridge'><mac address='{parts['mac']}'/>"
-                    f"<source bridge={saxutils.quoteattr(parts['bridge'])}/>{addresses}"
-                    "</interface>\n")  # fmt: skip
-    cpus = f" cpuset={saxutils.quoteattr(str(settings['cpus']))}" if "cpus" in settings else ""
-    return (
-        "<domain type='xen'>\n"
-        f"  {tag('name', settings['name'])}\n  {tag('uuid', settings['uuid'])}\n"
-        f"  {tag('memory', settings['memory'], attributes=' unit=' + chr(39) + 'MiB' + chr(39))}\n"
-        f"  {tag('vcpu', settings.get('vcpus', 1), cpus)}\n"
-        f"  <os><type arch='x86_64' machine='xenpv'>linux</type>"
-        f"{tag('kernel', settings['kernel'])}{tag('cmdline', settings.get('extra', ''))}</os>\n"
-        f"{actions}  <devices>\n{devices}    <console type='pty'/>\n  </devices>\n</domain>\n"
-    )
-
-
 def with_image(folder, plan):
     """Return the plan with its cfg's text in `base`, and a copy of its image in the folder."""
     cfg = guest_cfg.find(plan.cfg)
@@ -236,7 +207,7 @@ def write(folder, plan, libvirt=False, keep=False):
             if not (keep and cfg.exists()):
                 put(cfg, cfg_text(folder.name, plan, guest))
             if libvirt:
-                put(xml, libvirt_text(cfg.read_text()))
+                put(xml, fleet_libvirt.domain(cfg.read_text()))
         write_plan(folder, plan)
         for path in folder.iterdir():
             if path.name not in wanted and path.suffix in (".cfg", ".xml", ".new"):

@@ -33,8 +33,10 @@ def refuse_unfinished(folder):
 
 def forward(fleet, cfg):
     """Replace all guests that are not of the new cfg yet."""
-    old = fleet.plan
-    new = fleet_plan.with_image(fleet.folder, dataclasses.replace(old, cfg=cfg))
+    if not fleet.ready:
+        lab_cli.report("no --ready text: a new guest that does not work at once is not noticed")
+    new = dataclasses.replace(fleet.plan, cfg=cfg, ready=fleet.ready)
+    new = fleet_plan.with_image(fleet.folder, new)
     keep_before(fleet.folder)
     guests = fleet_plan.guests_of(fleet.folder.name, new)
     texts = {guest.name: fleet_plan.cfg_text(fleet.folder.name, new, guest) for guest in guests}
@@ -70,7 +72,7 @@ def is_done(fleet, state, name, text):
     path = fleet.folder / f"{name}.cfg"
     return (state.ours.get(name, {}).get("state") == "running"
             and path.exists() and path.read_text() == text and not state.is_stale(name)
-            and (state.ours[name]["ready"] or not fleet.args.ready))  # fmt: skip
+            and (state.ours[name]["ready"] or not fleet.ready))  # fmt: skip
 
 
 def swap(fleet, names, texts, now):
@@ -86,6 +88,7 @@ def undo(fleet, broken):
     """Roll back: give each guest that is of another cfg than before what it had. Those in `broken`
     are not asked to end. Return a sentence about it."""
     before = fleet.folder / BEFORE
+    fleet.ready = fleet_plan.read(before).ready
     texts = {path.stem: path.read_text() for path in before.glob("*.cfg")}
     state = fleet.look()
     names = [name for name in fleet.names() if name in texts and

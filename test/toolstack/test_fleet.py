@@ -17,7 +17,7 @@ from spratlib import paths
 
 COUNT = 4
 MANY = 60
-READY = ("--ready", "from Sprat", "--timeout", "120")
+SLOW = ("--timeout", "120")
 CTL = paths.build_folder() / "toolstack/spratctl"
 
 
@@ -49,8 +49,9 @@ class FleetTest(unittest.TestCase):
             self.assertEqual(done.returncode != 0, fails, said)
         return said
 
-    def plan(self, *words, count=COUNT, cfg="hello"):
-        self.fleet("plan", "--cfg", cfg, "--count", str(count), "--cmdline", "stay {n}", *words)
+    def plan(self, *words, count=COUNT):
+        self.fleet("plan", "--cfg", "hello", "--count", str(count), "--cmdline", "stay {n}",
+                   "--ready", "from Sprat", *words)  # fmt: skip
 
     def running(self):
         """Return {name: domain} of what Xen runs of this fleet, by its last part."""
@@ -84,14 +85,14 @@ class FleetTest(unittest.TestCase):
     def test_up_scale_and_down(self):
         self.plan()
         self.assertIn(f"0 of {COUNT} guests run", self.fleet("status", fails=True))
-        self.assertIn(f"{COUNT} guests started", self.fleet("up", *READY))
+        self.assertIn(f"{COUNT} guests started", self.fleet("up", *SLOW))
         first = self.running()
         self.assertEqual(first.keys(), self.numbers(1, COUNT))
         self.assertIn(f"{COUNT} of {COUNT} guests run", self.fleet("status"))
-        self.assertIn(f"0 guests started, {COUNT} were", self.fleet("up", *READY))
+        self.assertIn(f"0 guests started, {COUNT} were", self.fleet("up", *SLOW))
         own = self.folder / f"{self.name}-2.cfg"
         own.write_text(own.read_text() + "# by hand\n")
-        self.assertIn("1 guests started", self.fleet("scale", str(COUNT + 1), *READY))
+        self.assertIn("1 guests started", self.fleet("scale", str(COUNT + 1), *SLOW))
         self.assertIn("1 not of their cfg file", self.fleet("status"))
         self.assertIn("2 guests ended", self.fleet("scale", "3"))
         self.assertEqual(self.running(), {number: first[number] for number in "123"})
@@ -100,10 +101,14 @@ class FleetTest(unittest.TestCase):
         self.dom0(f"xl destroy {self.name}-2; xl destroy {self.name}-3;"
                   f" xl create -q -e {self.folder}/{self.name}-3.cfg")  # fmt: skip
         self.assertIn("1 made by another", self.fleet("status", fails=True))
-        self.assertIn("1 guests started", self.fleet("up", *READY))
+        self.assertIn("1 guests started", self.fleet("up", *SLOW))
+        self.assertIn("2 of its guests are there", self.fleet("remove", fails=True))
         self.fleet("down")
         self.assertEqual(self.running().keys(), {"3"})
         self.dom0(f"xl destroy {self.name}-3")
+        self.assertIn(f"{self.name} ", support.sprat("fleet", "list").stdout)
+        self.fleet("remove")
+        self.assertNotIn(f"{self.name} ", support.sprat("fleet", "list").stdout)
 
     def assert_all_run_hello(self):
         self.assertIn(f"{COUNT} of {COUNT} guests run", self.fleet("status"))
@@ -112,10 +117,10 @@ class FleetTest(unittest.TestCase):
 
     def test_replace_goes_on_and_back(self):
         self.plan()
-        self.fleet("up", *READY)
+        self.fleet("up", *SLOW)
         before = self.cfgs()
         # A bad image: the third guest fails, and all get the old one back.
-        said = self.fleet("replace", "--cfg", "test-picky", "--parallel", "2", *READY, fails=True)
+        said = self.fleet("replace", "--cfg", "test-picky", "--parallel", "2", *SLOW, fails=True)
         self.assertIn(f"2 of {COUNT} guests replaced", said)
         self.assertIn("ended before it was ready", said)
         self.assertIn("all run the old image", said)
@@ -125,7 +130,7 @@ class FleetTest(unittest.TestCase):
         typed = ("replace", "--cfg", "typed", "--ready", "type", "--timeout", "120")
         self.until(f"1 of {COUNT} guests replaced", signal.SIGKILL, *typed, "--parallel", "1")
         self.assertIn("interrupted", self.fleet("scale", "2", fails=True))
-        self.assertIn("all run the old image", self.fleet("replace", "--back", *READY))
+        self.assertIn("all run the old image", self.fleet("replace", "--back", *SLOW))
         self.assert_all_run_hello()
         # The same, and on.
         first = self.running()
@@ -139,8 +144,8 @@ class FleetTest(unittest.TestCase):
 
     def test_up_and_down_go_on_where_they_were_interrupted(self):
         self.plan(count=MANY)
-        self.until("50 guests are up", signal.SIGKILL, "up", "--parallel", "4", *READY)
-        self.fleet("up", *READY)
+        self.until("50 guests are up", signal.SIGKILL, "up", "--parallel", "4", *SLOW)
+        self.fleet("up", *SLOW)
         self.assertEqual(self.running().keys(), self.numbers(1, MANY))
         said = self.until(f"20 of {MANY} ended", signal.SIGINT, "down", "--parallel", "20")
         self.assertIn("to go on, give the command again", said)

@@ -7,7 +7,7 @@ import tempfile
 import unittest
 from xml.etree import ElementTree
 
-from spratlib import fleet_plan, guest_cfg
+from spratlib import fleet_libvirt, fleet_plan, guest_cfg
 from spratlib.errors import SpratError, UsageError
 
 BASE = """# SPDX-License-Identifier: BSD-2-Clause
@@ -79,13 +79,26 @@ class PlanTest(unittest.TestCase):
         self.assertNotIn('"preserve"', text)
 
     def test_libvirt_gets_the_same_guest(self):
-        wanted = plan(bridges=("br0",), cmdline="<&>")
+        wanted = plan(bridges=("br0",), net4="10.0.0.0/24", cmdline="<&>", cpus="2-3", pool="p")
+        wanted.base += 'tsc_mode = "native"\nmax_grant_frames = 1\nmax_maptrack_frames = 0\n'
         guest = fleet_plan.guests_of("web", wanted)[0]
-        text = fleet_plan.cfg_text("web", wanted, guest)
-        domain = ElementTree.fromstring(fleet_plan.libvirt_text(text))
-        self.assertEqual(domain.findtext("name"), "web-1")
-        self.assertEqual(domain.findtext("os/cmdline"), "<&>")
-        self.assertEqual(domain.find("devices/interface/mac").get("address"), guest.mac)
+        text = fleet_libvirt.domain(fleet_plan.cfg_text("web", wanted, guest))
+        domain = ElementTree.fromstring(text)
+        for path, value in (("name", "web-1"), ("uuid", guest.uuid), ("memory", "1"),
+                            ("os/kernel", "/b/hello.xen"), ("os/cmdline", "<&>"), ("vcpu", "1"),
+                            ("on_crash", "preserve"), ("on_reboot", "restart")):  # fmt: skip
+            self.assertEqual(domain.findtext(path), value)
+        for path, key, value in (
+            ("memory", "unit", "MiB"), ("vcpu", "cpuset", "2-3"),
+            ("os/type", "machine", "xenpv"), ("clock/timer", "mode", "native"),
+            ("devices/interface/mac", "address", guest.mac),
+            ("devices/interface/source", "bridge", "br0"),
+            ("devices/interface/ip", "address", "10.0.0.2"),
+            ("devices/controller", "maxGrantFrames", "1"), ("devices/console", "type", "pty"),
+        ):  # fmt: skip
+            self.assertEqual(domain.find(path).get(key), value)
+        self.assertIn("libvirt has no pool; the cfg says p", text)
+        self.assertIn("libvirt has no max_maptrack_frames", text)
 
     def beside(self, **others):
         """Write fleets beside one another; return their folders' parent."""
