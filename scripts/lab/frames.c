@@ -208,6 +208,7 @@ static void take_frame(int fd, uint8_t *frame, size_t len)
 static void take(int fd)
 {
     static uint8_t frames[BURST][ARP_BYTES];
+    uint64_t before = state.received;
     struct mmsghdr messages[BURST];
     struct iovec parts[BURST];
     int n;
@@ -225,30 +226,46 @@ static void take(int fd)
     } while (n == BURST);
     if (n < 0 && !is_loss(errno))
         die("receiving", strerror(errno));
-    state.last_ns = now_ns();
+    if (state.received != before)
+        state.last_ns = now_ns();
 }
 
-/* Wait for what comes. @return whether something came. */
-static bool wait_ms(int timeout_ms)
+/* Wait for what comes, and take it. */
+static void wait_ms(int timeout_ms)
 {
     struct pollfd fds[2] = {{.fd = state.to, .events = POLLIN},
                             {.fd = state.from, .events = POLLIN}};
     unsigned n_fds = state.from == state.to ? 1 : 2;
-    int n = poll(fds, n_fds, timeout_ms);
 
+    poll(fds, n_fds, timeout_ms);
     for (unsigned i = 0; i < n_fds; i++)
         if (fds[i].revents)
             take(fds[i].fd);
-    return n > 0;
 }
 
-/* Take what is still on its way from before, until nothing has come for LOST_MS. Xen's scheduler
- * lets a capped guest run for up to 30 ms, then parks it until its cap has paid for them: 1.5 s at
- * 2 %. */
+/* Wait for a frame that counts, whatever else a guest sends now and then. Xen's scheduler lets a
+ * capped guest run for up to 30 ms, then parks it until its cap has paid for them: 1.5 s at 2 %.
+ * @return false when none has come within LOST_MS. */
+static bool wait_counted(void)
+{
+    uint64_t before = state.received, end_ns = now_ns() + LOST_MS * 1000000ull, now;
+
+    while (state.received == before) {
+        now = now_ns();
+        if (now >= end_ns)
+            return false;
+        wait_ms((int)((end_ns - now) / 1000000) + 1);
+    }
+    return true;
+}
+
+/* Take what is still on its way from before. */
 static void settle(void)
 {
-    while (wait_ms(LOST_MS))
-        ;
+    uint64_t end_ns = now_ns() + LOST_MS * 1000000ull, now;
+
+    while ((now = now_ns()) < end_ns)
+        wait_ms((int)((end_ns - now) / 1000000) + 1);
 }
 
 /* Send `count` frames, at most `window` at once, and wait for what becomes of them. */
@@ -264,7 +281,7 @@ static void pass(uint64_t count, uint64_t window)
         if (under_way <= window / 2)
             while (want)
                 want -= send_burst(want);
-        if (!wait_ms(LOST_MS))
+        if (!wait_counted())
             lost = state.sent - state.received;
     }
 }

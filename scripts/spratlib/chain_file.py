@@ -51,7 +51,7 @@ class Guest:
     config: pathlib.Path
     data: bytes  # of the configuration
     bridges: tuple  # names, eth0's first
-    memory_mib: int
+    memory_mib: int | None  # None: what suits its interfaces
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,7 +179,7 @@ class Reader:
                         " letters, digits, '_' or '-'")  # fmt: skip
         if name in self.guests:
             raise Wrong(words[1], f"there is a guest '{name}' already")
-        memory_mib, bridges = middlebox.MEMORY_MIB, []
+        memory_mib, bridges = None, []
         for word in words[3:]:
             if "=" in word.text:
                 memory_mib = memory_of(word)
@@ -188,9 +188,9 @@ class Reader:
         config = self.folder / words[2].text
         try:
             data = middlebox.read(config)
+            devices = middlebox.interfaces_of(config, data)
         except SpratError as error:
             raise Wrong(words[2], str(error)) from None
-        devices = middlebox.interfaces_of(data.decode(errors="replace"))
         if devices != len(bridges):
             raise Wrong(words[2], f"{config.name} has {devices} devices, and the guest is at"
                         f" {len(bridges)} bridges")  # fmt: skip

@@ -1,31 +1,38 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Start a Click configuration as a guest: `sprat middlebox CONFIG.click`.
 
-Its devices (FromDevice, PollDevice, ToDevice) become the guest's interfaces: eth0 the first, eth1
-the second. Bridges are xenbr0, xenbr1 and so on, or what --bridge says. The configuration goes into
-a ramdisk beside the cfg, both under middlebox/ in the build folder, and can be given to `xl create`
-by hand. What else there is to say is as in `sprat run`.
+The configuration is checked first, as the guest would: what is wrong is told with line and column.
+Its devices (FromDevice, PollDevice, ToDevice) are the guest's interfaces; a name ends in the
+interface's number, from 0 to 15: eth0 is the first, eth1 the second. Bridges are xenbr0, xenbr1 and
+so on, or what --bridge says. The configuration goes into a ramdisk beside the cfg, both under
+middlebox/ in the build folder, and can be given to `xl create` by hand. What else there is to say
+is as in `sprat run`.
 
 --control gives the guest one more interface, for ControlSocket: on it, and on no other, it has a
 network stack, with that address.
 """
 
 import dataclasses
+import hashlib
 import io
 import ipaddress
 import os
 import pathlib
 import re
+import subprocess
 import types
 
-from spratlib import cpio, guest_cfg, lab_cli, paths, run
+from spratlib import cpio, footprint, guest_cfg, lab_cli, paths, run
 from spratlib.errors import SpratError, UsageError
 
-DEVICE = re.compile(r"\b(?:From|Poll|To)Device\s*\(\s*(?:DEVNAME\s+)?\"?([A-Za-z]*)(\d+)\"?")
-COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/|^#[^\n]*", re.S | re.M)
 GUEST_PATH = "config.click"  # in the archive, at its top
 BRIDGE = r"[A-Za-z0-9_.-]{1,15}"
 MEMORY_MIB = 2
+INTERFACES_A_MIB = 6
+INTERFACE_KIB = 152  # its buffers and rings
+GUEST_KIB = 200  # beside its image: page tables, the engine, some packets
+CHECK = "examples/middlebox/middlebox_check"  # in the build folder
+CHECK_TIMEOUT_S = 60
 CONTROL_MEMORY_MIB = 6  # a network stack, and a ramdisk behind the larger image
 GRANTS_A_FRAME = 512
 GRANTS_A_VIF = 2 * 256 + 2  # both rings full, and the rings
@@ -40,7 +47,8 @@ def add_arguments(parser):
     parser.add_argument("--control", metavar="ADDRESS/LENGTH[@BRIDGE]", type=control_of,
                         help="serve ControlSocket at this address (bridge: xenbr0)")  # fmt: skip
     parser.add_argument("--memory", type=lab_cli.positive, metavar="MIB",
-                        help="the guest's memory (default: 2, or 6 with --control)")  # fmt: skip
+                        help="the guest's memory (default: 2, or 6 with --control, and 1 more"
+                        " for each 6 interfaces beyond 6)")  # fmt: skip
     parser.add_argument("--timeout", type=lab_cli.positive, metavar="S",
                         help="end the guest after S seconds")  # fmt: skip
     parser.add_argument("--only-cfg", action="store_true",
@@ -59,12 +67,22 @@ def main(args):
                                           timeout=args.timeout, stats=False, words=[]))  # fmt: skip
 
 
-def interfaces_of(text):
-    """Return how many interfaces a configuration needs: one more than its highest device's number.
-
-    A quick look, for the cfg; the guest checks the configuration itself.
-    """
-    numbers = [int(number) for _, number in DEVICE.findall(COMMENT.sub(" ", text))]
+def interfaces_of(config, data):
+    """Check the configuration `data` of the file `config`; return how many interfaces it needs: one
+    more than its highest device's number. SpratError with all that is wrong, a line each:
+    FILE:LINE:COLUMN: what."""
+    program = paths.build_folder() / CHECK
+    try:
+        done = subprocess.run([program], input=data, capture_output=True, check=False,
+                              timeout=CHECK_TIMEOUT_S)  # fmt: skip
+    except FileNotFoundError:
+        raise SpratError(f"{program} is not built: ninja -C {paths.build_folder()}") from None
+    except subprocess.TimeoutExpired:
+        raise SpratError(f"{config}: reading it takes longer than {CHECK_TIMEOUT_S} s") from None
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").splitlines() or [f"{program} has failed"]
+        raise SpratError("\n".join(f"{config}:{line}" for line in said))
+    numbers = [int(line.split()[0]) for line in done.stdout.decode().splitlines()]
     return max(numbers) + 1 if numbers else 0
 
 
@@ -100,9 +118,11 @@ def control_of(text):
 def make(config, bridge_words, memory_mib=None, control=None):
     """Write the ramdisk and the cfg for a configuration; return the cfg's path."""
     data = read(config)
-    bridges = bridges_of(interfaces_of(data.decode(errors="replace")), bridge_words)
-    folder = paths.build_folder() / "middlebox"
-    folder.mkdir(exist_ok=True)
+    bridges = bridges_of(interfaces_of(config, data), bridge_words)
+    # A folder for each that configurations come from: two that are called alike don't meet.
+    source = hashlib.sha256(os.fsencode(config.resolve().parent)).hexdigest()[:8]
+    folder = paths.build_folder() / "middlebox" / source
+    folder.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"[^A-Za-z0-9_-]", "-", config.stem)
     return write(folder / name, data, bridges, memory_mib, control)
 
@@ -124,9 +144,25 @@ def write(stem, data, bridges, memory_mib=None, control=None):
     ramdisk, cfg = stem.with_name(f"{stem.name}.cpio"), stem.with_name(f"{stem.name}.cfg")
     ramdisk.write_bytes(archive_of(data))
     image = guest_cfg.find("middlebox-control" if control else "middlebox").with_suffix(".xen")
-    memory_mib = memory_mib or (CONTROL_MEMORY_MIB if control else MEMORY_MIB)
+    least = least_memory(footprint.read(image), len(bridges))
+    if memory_mib and memory_mib < least:
+        raise SpratError(f"a guest with {len(bridges)} interfaces needs {least} MiB of memory at"
+                         f" least, and is to have {memory_mib}")  # fmt: skip
+    memory_mib = memory_mib or default_memory(len(bridges), control)
     cfg.write_text(cfg_text(stem.name, image, ramdisk, bridges, memory_mib, control))
     return cfg
+
+
+def least_memory(image, interfaces):
+    """Return the least MiB that a guest with `image` (footprint.Image) starts with."""
+    kib = (image.text + image.data + image.bss) // 1024 + GUEST_KIB + interfaces * INTERFACE_KIB
+    return max(image.least_memory, -(-kib // 1024))
+
+
+def default_memory(interfaces, control=None):
+    """Return the MiB of a guest that nothing was said of."""
+    more = -(-max(0, interfaces - INTERFACES_A_MIB) // INTERFACES_A_MIB)
+    return (CONTROL_MEMORY_MIB if control else MEMORY_MIB) + more
 
 
 def archive_of(data):

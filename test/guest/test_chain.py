@@ -24,6 +24,7 @@ class Folder(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
         (self.folder / "wire.click").write_text(WIRE)
+        (self.folder / "wrong.click").write_text("Idle -> Fnord")
 
     def describe(self, text, name="row.chain"):
         """Write a description; return its path."""
@@ -70,6 +71,7 @@ class Descriptions(Folder):
             (f"{self.ENDS}guest g wire.click a", "row:3:9: wire.click has 2 devices, and the guest"
              " is at 1 bridges"),
             (f"{self.ENDS}guest g gone.click a b", "row:3:9: cannot read"),
+            (f"{self.ENDS}guest g wrong.click a b", "wrong.click:1:9: 'Fnord' is neither"),
             (f"{self.ENDS}guest g wire.click a b memory=1", "row:3:24: '1' is no memory"),
             (f"{self.ENDS}guest g wire.click a b memory=x", "row:3:24: 'x' is no memory"),
             (f"{self.ENDS}guest g wire.click a b cpus=2", "row:3:24: 'cpus' can't be set"),

@@ -120,21 +120,96 @@ class ControlSocket(unittest.TestCase):
 class Start(unittest.TestCase):
     """What `sprat middlebox` does with files."""
 
+    WIRE = "FromDevice(eth0) -> Queue -> ToDevice(eth1);"
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(dir=BUILD)
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def refused(self, config, *options, name="wrong.click"):
+        """Return what is said of a configuration that no guest is started for."""
+        path = self.folder / name
+        if config is not None:
+            path.write_text(config)
+        done = sprat("middlebox", path, *options)
+        self.assertEqual(done.returncode, 125, done.stdout + done.stderr)
+        self.assertEqual(done.stdout, "")
+        return done.stderr.replace(f"{path}", "FILE")
+
     def test_a_ready_middlebox_starts_with_an_interface_for_each_device(self):
         done = sprat("middlebox", ROOT / "examples/middlebox/conf/bridge.click", "--bridge",
                      "eth1=xenbr0", "--timeout", 8)  # fmt: skip
         self.assertEqual(done.returncode, 124, done.stdout + done.stderr)
         self.assertIn("middlebox: running\n", done.stdout)
-        cfg = (BUILD / "middlebox/bridge.cfg").read_text()
-        self.assertEqual(len(re.findall(r"bridge=xenbr0", cfg)), 2)
 
-    def test_an_error_in_a_configuration_is_reported_with_its_place(self):
-        with tempfile.NamedTemporaryFile("w", suffix=".click", dir=BUILD) as file:
-            file.write("c :: Counter;\nFromDevice(eth0) -> c -> Fnord(1);\n")
-            file.flush()
-            done = sprat("middlebox", pathlib.Path(file.name))
-        self.assertEqual(done.returncode, 1)
-        self.assertRegex(done.stdout, r"2:\d+: .*Fnord")
+    def test_a_cfg_has_an_interface_for_each_device_and_memory_for_them(self):
+        path = self.folder / "many.click"
+        for last, memory in ((1, 2), (5, 2), (6, 3), (15, 4)):
+            path.write_text(f"define($last {last}) FromDevice(eth0) -> Queue -> ToDevice(x$last);"
+                            "// not FromDevice(eth9)\n")  # fmt: skip
+            done = sprat("middlebox", path, "--only-cfg")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            cfg = pathlib.Path(done.stdout.strip()).read_text()
+            self.assertEqual(len(re.findall(r"bridge=xenbr", cfg)), last + 1)
+            self.assertIn(f"\nmemory = {memory}\n", cfg)
+
+    def test_configurations_called_alike_in_two_folders_do_not_meet(self):
+        cfgs = []
+        for name in ("one", "two"):
+            path = self.folder / name / "wire.click"
+            path.parent.mkdir()
+            path.write_text(self.WIRE)
+            cfgs.append(sprat("middlebox", path, "--only-cfg").stdout.strip())
+        self.assertEqual(len({*cfgs, ""}), 3, cfgs)
+
+    def test_errors_are_told_with_their_places_before_a_guest_is_started(self):
+        said = self.refused("c :: Counter;\nFromDevice(eth0) -> c -> Fnord(1);\n")
+        self.assertIn("FILE:2:26: unknown element class 'Fnord'", said)
+        said = self.refused("c :: Counter(X);\nIdle -> q :: Queue(-3) -> c -> Discard;")
+        self.assertRegex(said, r"FILE:1:14: .*\n(.*\n)*FILE:2:20: .*CAPACITY must be a number")
+        self.assertIn("FILE:1:9: ", self.refused("Idle -> "))
+        said = self.refused("FromDevice(eth0) -> Discard; PollDevice(xen0) -> Discard")
+        self.assertRegex(said, r"FILE:1:30: .*reads from this device already")
+
+    def test_a_device_that_can_be_no_interface_is_refused(self):
+        self.assertRegex(self.refused("FromDevice(lan) -> Discard"),
+                         "FILE:1:1: .*there is no device 'lan': a device's name ends in its"
+                         " interface's number, as eth0 does")  # fmt: skip
+        self.assertIn("a guest's interfaces have numbers from 0 to 15",
+                      self.refused("Idle -> Queue -> ToDevice(eth16)"))  # fmt: skip
+        self.assertIn("numbers from 0 to 15",
+                      self.refused("FromDevice(eth4294967296) -> Discard"))  # fmt: skip
+
+    def test_a_file_that_cannot_be_read_is_refused(self):
+        self.assertIn("cannot read FILE: No such file or directory", self.refused(None))
+        self.assertIn("Is a directory", self.refused(None, name="."))
+        self.assertIn("it is longer than 1 MiB", self.refused(self.WIRE + " " * (1 << 20)))
+
+    def test_too_little_memory_is_refused(self):
+        self.assertIn("a guest with 5 interfaces needs 2 MiB of memory at least, and is to have 1",
+                      self.refused("FromDevice(eth4) -> Discard", "--memory", 1))  # fmt: skip
+
+    def test_a_lab_that_does_not_run_is_told(self):
+        self.assertIn("'nowhere'", self.refused(self.WIRE, "--lab", "nowhere"))
+
+    def test_what_only_a_guest_can_know_is_passed_on(self):
+        path = self.folder / "large.click"
+        path.write_text("ARPTable(ENTRY_CAPACITY 1048576)")
+        done = sprat("middlebox", path, "--timeout", 60)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, r"1:\d+: .*out of memory")
+        # A cfg with less than it was made with, and an interface that is not in it.
+        path.write_text("FromDevice(eth0) -> Discard; FromDevice(eth1) -> Discard;"
+                        "FromDevice(eth2) -> Discard; FromDevice(eth3) -> Discard;")
+        cfg = pathlib.Path(sprat("middlebox", path, "--only-cfg").stdout.strip())
+        made = cfg.read_text()
+        cfg.write_text(made.replace("memory = 2", "memory = 1"))
+        said = sprat("run", cfg, "--timeout", 60).stdout
+        self.assertRegex(said, r"1:\d+: .*there is no memory for its buffers; give the guest more")
+        cfg.write_text(re.sub(r"vif = .*", 'vif = [ "bridge=xenbr0" ]', made))
+        said = sprat("run", cfg, "--timeout", 60).stdout
+        self.assertRegex(said, r"1:30: .*the guest has no such interface; its cfg lists")
 
     def test_a_bridge_for_a_device_that_is_not_there_is_refused(self):
         config = ROOT / "examples/middlebox/conf/bridge.click"

@@ -32,10 +32,12 @@ static void wake(void *arg)
 static int device_configure(struct element *e, struct conf *c)
 {
     struct device *d = (struct device *)e;
+    const char *why = NULL;
 
-    d->dev = port_dev_find(d->name.s);
+    d->dev = port_dev_find(d->name.s, &why);
     if (!d->dev)
-        return conf_error(c, (struct str){NULL, 0}, "there is no device '%s'", d->name.s);
+        return conf_error(c, (struct str){NULL, 0}, "there is no device '%s'%s%s", d->name.s,
+                          why ? ": " : "", why ? why : "");
     if (!d->burst)
         d->burst = BURST;
     return 0;

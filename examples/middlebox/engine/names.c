@@ -126,7 +126,7 @@ bool conf_ether(const struct conf *c, struct str s, uint8_t out[6])
 {
     const struct name_info *n;
     struct port_dev *dev;
-    const char *colon;
+    const char *colon, *why;
     char name[32];
 
     s = str_trim(s);
@@ -145,7 +145,7 @@ bool conf_ether(const struct conf *c, struct str s, uint8_t out[6])
         return false;
     memcpy(name, s.s, s.len);
     name[s.len] = 0;
-    dev = port_dev_find(name);
+    dev = port_dev_find(name, &why);
     if (dev)
         memcpy(out, port_dev_mac(dev), 6);
     return dev;

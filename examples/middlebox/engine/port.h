@@ -49,9 +49,11 @@ size_t port_format(char *buffer, size_t size, const char *fmt, va_list args);
 void port_log(const char *text, size_t len);
 
 /**
- * The network device called `name` (NUL-terminated), or NULL. Opening twice gives the same device.
+ * The network device called `name` (NUL-terminated). Opening twice gives the same device.
+ *
+ * @return NULL if there is none; then `*why` says why, in words, or is NULL.
  */
-struct port_dev *port_dev_find(const char *name);
+struct port_dev *port_dev_find(const char *name, const char **why);
 
 /** The device's Ethernet address, 6 bytes. */
 const uint8_t *port_dev_mac(const struct port_dev *dev);

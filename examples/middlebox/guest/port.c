@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The engine's world in a guest: devices are netfront's interfaces, packets its buffers, without a
- * copy. A device's name ends in the interface's number: eth0, xen1, or just 2.
+ * copy.
  */
 #include "../engine/port.h"
 
-#include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -17,12 +17,13 @@
 #include <sprat/netfront.h>
 
 #include "../engine/packet.h"
+#include "devname.h"
 #include "say.h"
 
-#define DEVICES_MAX  16
 #define BURST_MAX    64
 #define RX_MIN       32 /* Linux's backend waits for 18 free buffers before it hands on a packet */
 #define RX_MAX       256
+#define DEVICE_PAGES 38 /* of an interface: RX_MIN buffers, its rings, and what is noted of both */
 #define RX_SHARE     16 /* of free memory, for each interface */
 #define LINK_WAIT_NS 10000000000ull
 /* Buffers for one burst, for those that take its place in the ring, and for a copy of each. */
@@ -46,7 +47,7 @@ struct guest_packet {
     struct netbuf *buf;
 };
 
-static struct port_dev devices[DEVICES_MAX];
+static struct port_dev devices[DEVNAME_NUMBERS];
 static unsigned n_devices;
 
 static struct {
@@ -198,18 +199,6 @@ static void device_changed(void *arg)
             tell_listener(&devices[i], true);
 }
 
-static bool parse_number(const char *name, unsigned *number)
-{
-    const char *digits = name + strlen(name);
-
-    while (digits > name && isdigit((unsigned char)digits[-1]))
-        digits--;
-    if (!*digits || strlen(digits) > 6)
-        return false;
-    *number = (unsigned)strtoul(digits, NULL, 10);
-    return true;
-}
-
 static unsigned rx_buffers(void)
 {
     long share = sysconf(_SC_AVPHYS_PAGES) / RX_SHARE;
@@ -229,25 +218,32 @@ static void wait_for_link(struct port_dev *dev)
         }
 }
 
-struct port_dev *port_dev_find(const char *name)
+struct port_dev *port_dev_find(const char *name, const char **why)
 {
     unsigned number;
 
-    if (!parse_number(name, &number))
+    *why = devname_number(name, &number);
+    if (*why)
         return NULL;
     for (unsigned i = 0; i < n_devices; i++)
         if (devices[i].number == number)
             return &devices[i];
-    if (n_devices == DEVICES_MAX)
-        return NULL;
 
+    if (netbuf_kept() + sysconf(_SC_AVPHYS_PAGES) < DEVICE_PAGES) {
+        *why = "there is no memory for its buffers; give the guest more";
+        return NULL;
+    }
     struct port_dev *dev = &devices[n_devices];
     /* Elements look at packets as they came from the wire: checksums are there, and no
      * large ones. */
     struct netfront_config config = {.rx_buffers = rx_buffers(), .no_offload = true};
     *dev = (struct port_dev){.number = number};
-    if (netfront_open(number, &config, device_changed, dev, &dev->nf))
+    int error = netfront_open(number, &config, device_changed, dev, &dev->nf);
+    if (error) {
+        if (error == -ENODEV)
+            *why = "the guest has no such interface; its cfg lists what it has";
         return NULL;
+    }
     n_devices++;
     wait_for_link(dev);
     return dev;

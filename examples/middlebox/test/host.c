@@ -125,7 +125,8 @@ void host_advance(uint64_t ns)
 
 struct port_dev *host_dev(const char *name)
 {
-    struct port_dev *dev = port_dev_find(name);
+    const char *why;
+    struct port_dev *dev = port_dev_find(name, &why);
 
     if (dev || host.n_devs == HOST_DEVS)
         return dev;
@@ -140,8 +141,9 @@ struct port_dev *host_dev(const char *name)
     return dev;
 }
 
-struct port_dev *port_dev_find(const char *name)
+struct port_dev *port_dev_find(const char *name, const char **why)
 {
+    *why = NULL;
     for (unsigned i = 0; i < host.n_devs; i++) {
         if (strcmp(host.devs[i].name, name) == 0)
             return &host.devs[i];
