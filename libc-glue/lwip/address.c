@@ -7,10 +7,28 @@
 
 #include <sprat/compiler.h>
 
+#include "net.h"
 #include "socket.h"
 
 SPRAT_API const struct in6_addr in6addr_any = IN6ADDR_ANY_INIT;
 SPRAT_API const struct in6_addr in6addr_loopback = IN6ADDR_LOOPBACK_INIT;
+
+/* Link-local addresses are an interface's: one that is named, or that the socket is bound to. */
+static int take_scope(ip6_addr_t *ip6, uint32_t scope, u8_t bound)
+{
+    if (!ip6_addr_has_scope(ip6, IP6_UNKNOWN))
+        return 0;
+    if (!scope)
+        scope = bound;
+    if (!scope)
+        return ip6_addr_ismulticast(ip6) ? 0 : -EINVAL;
+    if (scope <= UINT8_MAX && !netif_get_by_index((u8_t)scope))
+        net_wait_ready(); /* it may come yet */
+    if (scope > UINT8_MAX || !netif_get_by_index((u8_t)scope))
+        return -ENODEV;
+    ip6_addr_set_zone(ip6, (u8_t)scope);
+    return 0;
+}
 
 int address_take(const struct socket *socket, const struct sockaddr *address, socklen_t len,
                  ip_addr_t *ip, u16_t *port)
@@ -43,8 +61,10 @@ int address_take(const struct socket *socket, const struct sockaddr *address, so
     }
     ip_addr_set_zero_ip6(ip);
     memcpy(ip_2_ip6(ip)->addr, in6.sin6_addr.s6_addr, sizeof(in6.sin6_addr));
-    if (ip6_addr_has_scope(ip_2_ip6(ip), IP6_UNKNOWN))
-        ip6_addr_set_zone(ip_2_ip6(ip), (u8_t)in6.sin6_scope_id);
+    const struct ip_pcb *block = socket_block(socket);
+    int error = take_scope(ip_2_ip6(ip), in6.sin6_scope_id, block ? block->netif_idx : 0);
+    if (error)
+        return error;
     /* An address of all sockets takes IPv4 as well, unless the program says no. */
     if (ip6_addr_isany(ip_2_ip6(ip)) && !socket->v6_only)
         IP_SET_TYPE(ip, IPADDR_TYPE_ANY);

@@ -3,15 +3,33 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lwip/icmp6.h"
 #include "lwip/prot/ip4.h"
 
+#include <netinet/in.h>
+
+#include "control.h"
 #include "net.h"
-#include "socket.h"
 
 #define QUEUE_DEFAULT 0x10000 /* bytes that wait to be read; more are dropped, as UDP may */
+#define CHECKSUM      2       /* bytes */
 #define DATAGRAM_COST 256     /* what each counts beside its bytes */
+
+/* The header that lwIP works on, of the packet that just came. */
+static void describe(struct datagram *datagram)
+{
+    datagram->to = *ip_current_dest_addr();
+    datagram->index = netif_get_index(ip_current_input_netif());
+    if (ip_current_is_v6()) {
+        datagram->hops = IP6H_HOPLIM(ip6_current_header());
+        datagram->traffic_class = (u8_t)IP6H_TC(ip6_current_header());
+    } else {
+        datagram->hops = IPH_TTL(ip4_current_header());
+        datagram->traffic_class = IPH_TOS(ip4_current_header());
+    }
+}
 
 /* Keep a datagram. Takes the pbuf. */
 static void keep(struct socket *socket, struct pbuf *p, const ip_addr_t *from, u16_t port)
@@ -27,6 +45,7 @@ static void keep(struct socket *socket, struct pbuf *p, const ip_addr_t *from, u
         return;
     }
     *datagram = (struct datagram){.p = p, .from = *from, .port = port};
+    describe(datagram);
     *socket->dgram.last = datagram;
     socket->dgram.last = &datagram->next;
     socket->dgram.queued += cost;
@@ -99,6 +118,8 @@ static int raw_open(struct socket *socket)
         return -ENOBUFS;
     socket->dgram.last = &socket->dgram.first;
     socket->dgram.queued_max = QUEUE_DEFAULT;
+    if (socket->protocol == IPPROTO_RAW) /* it only sends, and what it is given */
+        raw_set_flags(socket->dgram.raw, RAW_FLAGS_HDRINCL);
     if (socket->protocol == IP6_NEXTH_ICMP6 && socket->domain == AF_INET6) {
         socket->dgram.raw->chksum_reqd = 1; /* RFC 3542: the system fills it in */
         socket->dgram.raw->chksum_offset = 2;
@@ -153,36 +174,101 @@ static struct pbuf *gather(const struct msghdr *message, pbuf_layer layer, size_
     return p;
 }
 
-static ssize_t send_to(struct socket *socket, const struct msghdr *message, const ip_addr_t *to,
-                       u16_t port)
+/* Where lwIP puts a raw socket's checksum: there must be room, and nothing that is added to it.
+ * @return -EINVAL. */
+static int prepare_checksum(const struct socket *socket, struct pbuf *p)
+{
+    const struct raw_pcb *raw = socket->dgram.raw;
+
+    if (socket->type != SOCK_RAW || !raw->chksum_reqd)
+        return 0;
+    if (p->len < raw->chksum_offset + CHECKSUM)
+        return -EINVAL;
+    memset((char *)p->payload + raw->chksum_offset, 0, CHECKSUM);
+    return 0;
+}
+
+/* By the interface and from the address that the program named. */
+static err_t send_from(struct socket *socket, struct pbuf *p, const ip_addr_t *to, u16_t port,
+                       const struct control *control)
+{
+    const ip_addr_t *from = &control->from;
+    struct netif *netif = control->index ? netif_get_by_index(control->index) : ip_route(from, to);
+
+    if (netif && (ip_addr_isany(from) || IP_IS_V6(from) != IP_IS_V6(to)))
+        from = ip_netif_get_local_ip(netif, to);
+    if (!netif || !from)
+        return ERR_RTE;
+    return socket->type == SOCK_DGRAM
+               ? udp_sendto_if_src(socket->dgram.udp, p, to, port, netif, from)
+               : raw_sendto_if_src(socket->dgram.raw, p, to, netif, from);
+}
+
+static err_t send_plainly(struct socket *socket, struct pbuf *p, const ip_addr_t *to, u16_t port)
+{
+    return socket->type == SOCK_DGRAM ? udp_sendto(socket->dgram.udp, p, to, port)
+                                      : raw_sendto(socket->dgram.raw, p, to);
+}
+
+/* The socket's own numbers make way for one datagram's. */
+static err_t send_specially(struct socket *socket, struct pbuf *p, const ip_addr_t *to, u16_t port,
+                            const struct control *control)
+{
+    struct ip_pcb *block = socket_block(socket);
+    u8_t *group_hops =
+        socket->type == SOCK_DGRAM ? &socket->dgram.udp->mcast_ttl : &socket->dgram.raw->mcast_ttl;
+    const u8_t hops = block->ttl, traffic_class = block->tos, kept = *group_hops;
+
+    if (control->hops >= 0)
+        block->ttl = *group_hops = (u8_t)control->hops;
+    if (control->traffic_class >= 0)
+        block->tos = (u8_t)control->traffic_class;
+    err_t error = control->index || !ip_addr_isany(&control->from)
+                      ? send_from(socket, p, to, port, control)
+                      : send_plainly(socket, p, to, port);
+    block->ttl = hops;
+    block->tos = traffic_class;
+    *group_hops = kept;
+    return error;
+}
+
+/* lwIP has one error for this and others. */
+static bool needs_permission(const struct socket *socket, const ip_addr_t *to)
+{
+    const struct ip_pcb *block = socket_block(socket);
+    const struct netif *netif = net_route(block, to);
+
+    return netif && ip_addr_isbroadcast(to, netif) && !ip_get_option(block, SOF_BROADCAST);
+}
+
+static ssize_t dgram_send(struct socket *socket, const struct msghdr *message, int flags,
+                          const ip_addr_t *to, u16_t port, const struct control *control)
 {
     size_t len = (size_t)file_iov_bytes(message->msg_iov, (int)message->msg_iovlen);
     bool udp = socket->type == SOCK_DGRAM;
 
+    (void)flags; /* nothing here waits */
     if (!to && !socket->dgram.connected)
         return -EDESTADDRREQ;
     if (socket->write_shut)
         return -EPIPE;
     if (len > 0xffff - (udp ? 28 : 20))
         return -EMSGSIZE;
-    struct pbuf *p = gather(message, udp ? PBUF_TRANSPORT : PBUF_IP, len);
-    if (!p)
-        return -ENOBUFS;
     if (!to) {
         to = &socket->dgram.peer;
         port = socket->dgram.peer_port;
     }
-    err_t error =
-        udp ? udp_sendto(socket->dgram.udp, p, to, port) : raw_sendto(socket->dgram.raw, p, to);
+    struct pbuf *p = gather(message, udp ? PBUF_TRANSPORT : PBUF_IP, len);
+    if (!p)
+        return -ENOBUFS;
+    int error = prepare_checksum(socket, p);
+    if (!error)
+        error = socket_errno(control ? send_specially(socket, p, to, port, control)
+                                     : send_plainly(socket, p, to, port));
     pbuf_free(p);
-    return error ? socket_errno(error) : (ssize_t)len;
-}
-
-static ssize_t dgram_send(struct socket *socket, const struct msghdr *message, int flags,
-                          const ip_addr_t *to, u16_t port)
-{
-    (void)flags; /* nothing here waits */
-    return send_to(socket, message, to, port);
+    if (error == -EINVAL && needs_permission(socket, to))
+        error = -EACCES;
+    return error ? error : (ssize_t)len;
 }
 
 static ssize_t dgram_receive(struct socket *socket, struct msghdr *message, int flags,
@@ -208,6 +294,10 @@ static ssize_t dgram_receive(struct socket *socket, struct msghdr *message, int 
     }
     if (len > max)
         message->msg_flags |= MSG_TRUNC;
+    if (socket->give_control)
+        socket->give_control(socket, datagram, message);
+    else
+        message->msg_controllen = 0;
     if (from) {
         *from = datagram->from;
         *port = datagram->port;

@@ -5,6 +5,7 @@
  */
 #include "interface.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "lwip/igmp.h"
@@ -32,42 +33,54 @@ static void mac6(const ip6_addr_t *group, uint8_t mac[MAC_BYTES])
     memcpy(mac + 2, &group->addr[3], sizeof(group->addr[3]));
 }
 
-/* How many groups before this one (NULL: of all) have the address. */
-static unsigned count4(const struct netif *netif, const struct igmp_group *end,
-                       const uint8_t mac[MAC_BYTES])
-{
-    uint8_t other[MAC_BYTES];
-    unsigned n = 0;
+/* A walk along the groups of both families: their Ethernet addresses differ in the first byte. */
+struct walk {
+    const struct igmp_group *next4;
+    const struct mld_group *next6;
+};
 
-    for (const struct igmp_group *group = netif_igmp_data(netif); group != end;
-         group = group->next) {
-        mac4(&group->group_address, other);
-        n += memcmp(mac, other, MAC_BYTES) == 0;
-    }
-    return n;
+static struct walk begin(const struct netif *netif)
+{
+    return (struct walk){netif_igmp_data(netif), netif_mld6_data(netif)};
 }
 
-static unsigned count6(const struct netif *netif, const struct mld_group *end,
-                       const uint8_t mac[MAC_BYTES])
+/* @return false at the end. */
+static bool next(struct walk *walk, uint8_t mac[MAC_BYTES])
 {
-    uint8_t other[MAC_BYTES];
-    unsigned n = memcmp(mac, all_nodes, MAC_BYTES) == 0;
-
-    for (const struct mld_group *group = netif_mld6_data(netif); group != end;
-         group = group->next) {
-        mac6(&group->group_address, other);
-        n += memcmp(mac, other, MAC_BYTES) == 0;
+    if (walk->next4) {
+        mac4(&walk->next4->group_address, mac);
+        walk->next4 = walk->next4->next;
+    } else if (walk->next6) {
+        mac6(&walk->next6->group_address, mac);
+        walk->next6 = walk->next6->next;
+    } else {
+        return false;
     }
+    return true;
+}
+
+/* How many of the first `end` groups have the address. */
+static unsigned count(const struct netif *netif, unsigned end, const uint8_t mac[MAC_BYTES])
+{
+    unsigned n = memcmp(mac, all_nodes, MAC_BYTES) == 0;
+    struct walk walk = begin(netif);
+    uint8_t other[MAC_BYTES];
+
+    while (end-- && next(&walk, other))
+        n += memcmp(mac, other, MAC_BYTES) == 0;
     return n;
 }
 
 /* A group that is joined is on its list already, one that was left no more. */
-static void tell(struct netif *netif, const uint8_t mac[MAC_BYTES], unsigned n, bool join)
+static err_t changed(struct netif *netif, const uint8_t mac[MAC_BYTES],
+                     enum netif_mac_filter_action action)
 {
     const struct interface *interface = netif->state;
+    bool join = action == NETIF_ADD_MAC_FILTER;
 
-    if (n == join && netif_is_link_up(netif))
+    if (count(netif, UINT_MAX, mac) == join && netif_is_link_up(netif))
         netfront_multicast(interface->nf, mac, join);
+    return ERR_OK;
 }
 
 static err_t changed4(struct netif *netif, const ip4_addr_t *group,
@@ -76,8 +89,7 @@ static err_t changed4(struct netif *netif, const ip4_addr_t *group,
     uint8_t mac[MAC_BYTES];
 
     mac4(group, mac);
-    tell(netif, mac, count4(netif, NULL, mac), action == NETIF_ADD_MAC_FILTER);
-    return ERR_OK;
+    return changed(netif, mac, action);
 }
 
 static err_t changed6(struct netif *netif, const ip6_addr_t *group,
@@ -86,8 +98,7 @@ static err_t changed6(struct netif *netif, const ip6_addr_t *group,
     uint8_t mac[MAC_BYTES];
 
     mac6(group, mac);
-    tell(netif, mac, count6(netif, NULL, mac), action == NETIF_ADD_MAC_FILTER);
-    return ERR_OK;
+    return changed(netif, mac, action);
 }
 
 void groups_watch(struct netif *netif)
@@ -99,19 +110,13 @@ void groups_watch(struct netif *netif)
 void groups_tell_all(struct interface *interface)
 {
     const struct netif *netif = &interface->netif;
+    struct walk walk = begin(netif);
     uint8_t mac[MAC_BYTES];
 
     if (!interface->features.multicast)
         return;
     netfront_multicast(interface->nf, all_nodes, true);
-    for (const struct igmp_group *group = netif_igmp_data(netif); group; group = group->next) {
-        mac4(&group->group_address, mac);
-        if (!count4(netif, group, mac))
+    for (unsigned i = 0; next(&walk, mac); i++)
+        if (!count(netif, i, mac))
             netfront_multicast(interface->nf, mac, true);
-    }
-    for (const struct mld_group *group = netif_mld6_data(netif); group; group = group->next) {
-        mac6(&group->group_address, mac);
-        if (!count6(netif, group, mac))
-            netfront_multicast(interface->nf, mac, true);
-    }
 }

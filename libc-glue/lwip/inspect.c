@@ -7,8 +7,12 @@
 
 #include "lwip/prot/etharp.h"
 #include "lwip/prot/ethernet.h"
+#include "lwip/prot/icmp6.h"
 #include "lwip/prot/ip4.h"
 #include "lwip/prot/ip6.h"
+#include "lwip/priv/nd6_priv.h"
+
+#include "pathmtu.h"
 
 #define HEADER_UNIT    8 /* IPv6's extension headers are a multiple of it */
 #define OPTION_HEADER  2 /* type and length */
@@ -37,10 +41,26 @@ static bool options_fit(const uint8_t *header, size_t len)
     return at == len;
 }
 
-/* ip6-header: what an IPv6 header announces behind it is there, as far as the payload. */
-static bool headers_fit(struct span span, uint8_t next)
+/* What an ICMPv6 message says of MTUs is for pathmtu.c. Its first 8 bytes are there in any case. */
+static bool inspect_icmp6(struct interface *interface, const struct ip6_hdr *ip, struct span span)
 {
+    if (span.left < HEADER_UNIT)
+        return false;
+    if (span.at[0] == ICMP6_TYPE_PTB)
+        return pathmtu_too_big(interface, span.at, span.left);
+    if (span.at[0] == ICMP6_TYPE_RA && IP6H_HOPLIM(ip) == ND6_HOPLIM)
+        pathmtu_advertised(interface, span.at, span.left);
+    return true;
+}
+
+/* ip6-header: what an IPv6 header announces behind it is there, as far as the payload. */
+static bool headers_fit(struct interface *interface, const struct ip6_hdr *ip, struct span span)
+{
+    uint8_t next = IP6H_NEXTH(ip);
+
     for (;;) {
+        if (next == IP6_NEXTH_ICMP6)
+            return inspect_icmp6(interface, ip, span);
         if (next != IP6_NEXTH_HOPBYHOP && next != IP6_NEXTH_DESTOPTS && next != IP6_NEXTH_ROUTING &&
             next != IP6_NEXTH_FRAGMENT)
             return true;
@@ -59,7 +79,7 @@ static bool headers_fit(struct span span, uint8_t next)
     }
 }
 
-static bool inspect_ip6(struct span span)
+static bool inspect_ip6(struct interface *interface, struct span span)
 {
     const struct ip6_hdr *ip = (const struct ip6_hdr *)span.at;
 
@@ -68,10 +88,10 @@ static bool inspect_ip6(struct span span)
     span = (struct span){span.at + IP6_HLEN, span.left - IP6_HLEN};
     if (span.left > IP6H_PLEN(ip))
         span.left = IP6H_PLEN(ip); /* what is behind it, lwIP cuts off */
-    return headers_fit(span, IP6H_NEXTH(ip));
+    return headers_fit(interface, ip, span);
 }
 
-static bool is_sound(const struct pbuf *p)
+static bool is_sound(struct interface *interface, const struct pbuf *p)
 {
     const struct eth_hdr *eth = p->payload;
     struct span span = {(const uint8_t *)p->payload + SIZEOF_ETH_HDR, p->len - SIZEOF_ETH_HDR};
@@ -84,15 +104,15 @@ static bool is_sound(const struct pbuf *p)
     case PP_HTONS(ETHTYPE_IP):
         return span.left >= IP_HLEN; /* ip4-short */
     case PP_HTONS(ETHTYPE_IPV6):
-        return inspect_ip6(span);
+        return inspect_ip6(interface, span);
     default:
         return true;
     }
 }
 
-bool inspect_frame(const struct pbuf *p)
+bool inspect_frame(struct interface *interface, const struct pbuf *p)
 {
-    if (is_sound(p))
+    if (is_sound(interface, p))
         return true;
     net_drop(NET_DROP_MALFORMED);
     return false;

@@ -67,6 +67,7 @@ static void link_up(struct interface *interface)
     memcpy(netif->hwaddr, interface->features.mac, ETH_HWADDR_LEN);
     if (interface->features.mtu < 1280)
         interface->features.mtu = 1280; /* IPv6's least */
+    interface->mtu6 = interface->features.mtu;
     limit_mss(interface->features.mtu);
     transmit_set_mtu(interface);
     interface->connections = netfront_stats(interface->nf)->connections;
@@ -118,7 +119,7 @@ static void open_one(unsigned number)
         port_free(interface); /* left to the application, for netfront's own calls */
         return;
     }
-    interface->features.mtu = 1500;
+    interface->features.mtu = interface->mtu6 = 1500;
     interface->n_queues = 1; /* until a backend is there */
     const struct netfront_config config = {
         .rx_buffers = choose_rx_buffers(), .queues_max = config_queues(), .multicast = true};

@@ -28,6 +28,7 @@ struct interface {
     struct netif netif;
     struct netfront *nf;
     struct netfront_features features;
+    unsigned mtu6; /**< of IPv6, as routers say: pathmtu.h */
     unsigned n_queues;
     struct interface_config config;
     bool connecting;      /* it never had a backend yet */

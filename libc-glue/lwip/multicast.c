@@ -141,34 +141,30 @@ static int take_request(const void *value, socklen_t len, struct ip_mreqn *reque
                                 : take_address(request->imr_address, index);
 }
 
-static int set_membership(struct socket *socket, bool join_it, const void *value, socklen_t len)
+/* Which group, and on which interface. @return 0, -errno. */
+static int take_group4(const void *value, socklen_t len, ip_addr_t *group, u8_t *index)
 {
     struct ip_mreqn request;
-    ip_addr_t group;
-    u8_t index;
 
     if (len < sizeof(struct ip_mreq))
         return -EINVAL;
-    int error = take_request(value, len, &request, &index);
-    ip_addr_set_ip4_u32_val(group, request.imr_multiaddr.s_addr);
-    return error ? error : change(socket, join_it, &group, index);
+    int error = take_request(value, len, &request, index);
+    ip_addr_set_ip4_u32_val(*group, request.imr_multiaddr.s_addr);
+    return error;
 }
 
-static int set_membership6(struct socket *socket, bool join_it, const void *value, socklen_t len)
+static int take_group6(const void *value, socklen_t len, ip_addr_t *group, u8_t *index)
 {
     struct ipv6_mreq request;
-    ip_addr_t group;
-    u8_t index;
 
     if (len < sizeof(request))
         return -EINVAL;
     memcpy(&request, value, sizeof(request));
     net_wait_ready();
-    int error = take_index(request.ipv6mr_interface, &index);
-    ip_addr_set_zero_ip6(&group);
-    memcpy(ip_2_ip6(&group)->addr, request.ipv6mr_multiaddr.s6_addr,
+    ip_addr_set_zero_ip6(group);
+    memcpy(ip_2_ip6(group)->addr, request.ipv6mr_multiaddr.s6_addr,
            sizeof(request.ipv6mr_multiaddr));
-    return error ? error : change(socket, join_it, &group, index);
+    return take_index(request.ipv6mr_interface, index);
 }
 
 /* How it sends: UDP's and raw sockets' blocks have it in places of their own. */
@@ -212,79 +208,77 @@ static bool loops(const struct socket *socket)
                : raw_is_flag_set(socket->dgram.raw, RAW_FLAGS_MULTICAST_LOOP);
 }
 
-static int set_interface(struct socket *socket, const void *value, socklen_t len)
+/* The interface that packets to groups leave by. @return 0, -errno. */
+static int take_interface4(const void *value, socklen_t len, u8_t *index)
 {
     struct ip_mreqn request;
-    u8_t index;
 
     if (len < sizeof(struct in_addr))
         return -EINVAL;
     if (len < sizeof(struct ip_mreq)) { /* an address alone is the interface's */
         struct ip_mreqn only = {0};
         memcpy(&only.imr_address, value, sizeof(only.imr_address));
-        return set_interface(socket, &only, sizeof(only));
+        return take_interface4(&only, sizeof(only), index);
     }
-    int error = take_request(value, len, &request, &index);
-    if (error)
-        return error == -ENODEV ? -EADDRNOTAVAIL : error;
-    *index_of(socket) = index;
-    return 0;
+    int error = take_request(value, len, &request, index);
+    return error == -ENODEV ? -EADDRNOTAVAIL : error;
 }
 
-static int set_interface6(struct socket *socket, int number)
+static int take_interface6(int number, u8_t *index)
 {
-    u8_t index;
-
     net_wait_ready();
-    int error = take_index((unsigned)number, &index);
-    if (!error)
-        *index_of(socket) = index;
-    return error;
+    return take_index((unsigned)number, index);
 }
 
-static int set4(struct socket *socket, int name, int number, const void *value, socklen_t len)
-{
-    if (name == IP_ADD_MEMBERSHIP || name == IP_DROP_MEMBERSHIP)
-        return set_membership(socket, name == IP_ADD_MEMBERSHIP, value, len);
-    if (socket->type == SOCK_STREAM)
-        return -ENOPROTOOPT;
-    switch (name) {
-    case IP_MULTICAST_TTL:
-        return set_hops(socket, number);
-    case IP_MULTICAST_LOOP:
-        set_loop(socket, number);
-        return 0;
-    case IP_MULTICAST_IF:
-        return set_interface(socket, value, len);
-    default:
-        return -ENOPROTOOPT;
-    }
-}
+/* What an option is about, whichever family's number it has. */
+enum about { JOIN, LEAVE, HOPS, LOOP, INTERFACE, OTHER };
 
-static int set6(struct socket *socket, int name, int number, const void *value, socklen_t len)
+static const int numbers4[OTHER] = {
+    [JOIN] = IP_ADD_MEMBERSHIP, [LEAVE] = IP_DROP_MEMBERSHIP,  [HOPS] = IP_MULTICAST_TTL,
+    [LOOP] = IP_MULTICAST_LOOP, [INTERFACE] = IP_MULTICAST_IF,
+};
+static const int numbers6[OTHER] = {
+    [JOIN] = IPV6_JOIN_GROUP,     [LEAVE] = IPV6_LEAVE_GROUP,      [HOPS] = IPV6_MULTICAST_HOPS,
+    [LOOP] = IPV6_MULTICAST_LOOP, [INTERFACE] = IPV6_MULTICAST_IF,
+};
+
+static enum about about(const struct socket *socket, bool ip4, int name)
 {
-    if (name == IPV6_JOIN_GROUP || name == IPV6_LEAVE_GROUP)
-        return set_membership6(socket, name == IPV6_JOIN_GROUP, value, len);
-    if (socket->type == SOCK_STREAM)
-        return -ENOPROTOOPT;
-    switch (name) {
-    case IPV6_MULTICAST_HOPS:
-        return set_hops(socket, number);
-    case IPV6_MULTICAST_LOOP:
-        set_loop(socket, number);
-        return 0;
-    case IPV6_MULTICAST_IF:
-        return set_interface6(socket, number);
-    default:
-        return -ENOPROTOOPT;
-    }
+    enum about what = JOIN;
+
+    while (what < OTHER && (ip4 ? numbers4 : numbers6)[what] != name)
+        what++;
+    return socket->type == SOCK_STREAM && what > LEAVE ? OTHER : what;
 }
 
 int multicast_set(struct socket *socket, int level, int name, int number, const void *value,
                   socklen_t len)
 {
-    return level == IPPROTO_IP ? set4(socket, name, number, value, len)
-                               : set6(socket, name, number, value, len);
+    bool ip4 = level == IPPROTO_IP;
+    enum about what = about(socket, ip4, name);
+    ip_addr_t group;
+    int error = 0;
+    u8_t index;
+
+    switch (what) {
+    case JOIN:
+    case LEAVE:
+        error =
+            ip4 ? take_group4(value, len, &group, &index) : take_group6(value, len, &group, &index);
+        return error ? error : change(socket, what == JOIN, &group, index);
+    case HOPS:
+        return set_hops(socket, number);
+    case LOOP:
+        set_loop(socket, number);
+        return 0;
+    case INTERFACE:
+        error = ip4 ? take_interface4(value, len, &index) : take_interface6(number, &index);
+        if (!error)
+            *index_of(socket) = index;
+        return error;
+    default:
+        return -ENOPROTOOPT;
+    }
 }
 
 /* The address of the interface that was set. */
@@ -299,15 +293,17 @@ int multicast_get(const struct socket *socket, int level, int name, int *number)
 {
     bool ip4 = level == IPPROTO_IP;
 
-    if (socket->type == SOCK_STREAM)
-        return -ENOPROTOOPT;
-    if (name == (ip4 ? IP_MULTICAST_TTL : IPV6_MULTICAST_HOPS))
+    switch (about(socket, ip4, name)) {
+    case HOPS:
         *number = *hops_of(socket);
-    else if (name == (ip4 ? IP_MULTICAST_LOOP : IPV6_MULTICAST_LOOP))
+        return 0;
+    case LOOP:
         *number = loops(socket);
-    else if (name == (ip4 ? IP_MULTICAST_IF : IPV6_MULTICAST_IF))
+        return 0;
+    case INTERFACE:
         *number = ip4 ? address_at(*index_of(socket)) : *index_of(socket);
-    else
+        return 0;
+    default:
         return -ENOPROTOOPT;
-    return 0;
+    }
 }

@@ -6,6 +6,7 @@
 
 #include "lwip/dhcp.h"
 #include "lwip/init.h"
+#include "lwip/ip.h"
 #include "lwip/timeouts.h"
 
 #include <sprat/clock.h>
@@ -69,6 +70,12 @@ void net_leave(void)
 {
     interface_flush_all();
     net_timers_start();
+}
+
+struct netif *net_route(const struct ip_pcb *block, const ip_addr_t *to)
+{
+    return block->netif_idx == NETIF_NO_INDEX ? ip_route(&block->local_ip, to)
+                                              : netif_get_by_index(block->netif_idx);
 }
 
 static void wait_at_start(bool (*is_there)(void), bool *over)

@@ -37,6 +37,11 @@ void net_wait_source(const ip_addr_t *to);
 /** net_wait_ready() until a name server is known too, if the network is to tell of one. */
 void net_wait_names(void);
 
+struct ip_pcb;
+
+/** The interface by which a control block's packets to an address leave. NULL: there is none. */
+struct netif *net_route(const struct ip_pcb *block, const ip_addr_t *to);
+
 /* interface.c: netfront's interfaces. */
 
 /** Read the command line's options for interfaces: sprat.ip= and sprat.ip6=. */
@@ -79,6 +84,7 @@ enum net_drop {
     NET_DROP_HALF_OPEN, /**< connections that were never completed */
     NET_DROP_BACKLOG,   /**< requests for a connection, where complete ones wait to be accepted */
     NET_DROP_UNREAD,    /**< datagrams */
+    NET_DROP_ERROR,     /**< ICMP errors that were to be sent */
     NET_DROP_ENDED,     /**< connections in TIME_WAIT, when memory was short */
     NET_DROP_EARLY,     /**< connections' segments that came before others, likewise */
     NET_DROP_SILENT,    /**< connections that were silent for longest, likewise */
@@ -91,7 +97,12 @@ void net_drop(enum net_drop what);
 /** Each turn of the network thread: make room when memory is short; tell what was dropped. */
 void net_look_after_memory(void);
 
-/* tcp_socket.c */
+struct tcp_hdr;
+
+/** Called for each segment to a listener, before lwIP looks at it: make room for a request. */
+err_t net_listener_segment(const struct tcp_pcb_listen *listener, const struct tcp_hdr *header);
+
+/* tcp_send.c */
 
 /** The program waits: send what was held for what it might have written next. */
 void tcp_socket_send_held(void);
@@ -99,7 +110,8 @@ void tcp_socket_send_held(void);
 /* inspect.c */
 
 /** May lwIP see this frame, whose headers are in its first piece? */
-bool inspect_frame(const struct pbuf *p);
+struct interface;
+bool inspect_frame(struct interface *interface, const struct pbuf *p);
 
 /* tso.c */
 

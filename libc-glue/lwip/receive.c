@@ -149,7 +149,7 @@ static void receive(struct interface *interface, struct netbuf *packet)
         return; /* no memory: the sender will notice */
     u16_t flags = NETIF_CHECKSUM_ENABLE_ALL & ~NETIF_CHECKSUM_GEN_TCP;
     interface->netif.chksum_flags = checked ? flags & ~CHECKS : flags;
-    if (!inspect_frame(p) || ethernet_input(p, &interface->netif) != ERR_OK)
+    if (!inspect_frame(interface, p) || ethernet_input(p, &interface->netif) != ERR_OK)
         pbuf_free(p);
 }
 

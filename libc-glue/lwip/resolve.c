@@ -12,6 +12,7 @@
 #include <sprat/decimal.h>
 #include <sprat/thread.h>
 
+#include "ifname.h"
 #include "net.h"
 #include "socket.h"
 
@@ -54,6 +55,7 @@ static int ask(const char *name, u8_t type, ip_addr_t *address)
     net_wait_names();
     net_enter();
     err_t error = dns_gethostbyname_addrtype(name, address, answered, &question, type);
+    net_leave();
     if (error == ERR_OK)
         return 0;
     if (error == ERR_MEM)
@@ -61,7 +63,6 @@ static int ask(const char *name, u8_t type, ip_addr_t *address)
     if (error != ERR_INPROGRESS)
         return error == ERR_VAL ? EAI_AGAIN : EAI_NONAME; /* no server is known, or no name */
     net_names_pending(1);
-    net_leave();
     while (!question.answered)
         thread_wait(&question.asking, PORT_FOREVER);
     net_names_pending(-1);
@@ -120,6 +121,42 @@ static struct addrinfo *make_answer(const ip_addr_t *ip, u16_t port, int type, c
     return &answer->info;
 }
 
+/* An interface's name or number, behind an address. @return 0: there is none such. */
+static u8_t find_scope(const char *text)
+{
+    const struct netif *netif = NULL;
+    uint64_t number;
+
+    net_wait_ready();
+    if (!decimal_parse(text, &number))
+        netif = ifname_find(text);
+    else if (number <= UINT8_MAX)
+        netif = netif_get_by_index((u8_t)number);
+    return netif ? netif_get_index(netif) : 0;
+}
+
+/* An address as a text, with %INTERFACE behind it where it is an interface's own.
+ * @return 1, 0: it is none, EAI_NONAME: there is no such interface. */
+static int take_numeric(const char *host, ip_addr_t *ip)
+{
+    char text[INET6_ADDRSTRLEN];
+    size_t len = strcspn(host, "%");
+
+    if (len >= sizeof(text))
+        return 0;
+    memcpy(text, host, len);
+    text[len] = '\0';
+    if (!ipaddr_aton(text, ip))
+        return 0;
+    if (!host[len])
+        return 1;
+    u8_t scope = find_scope(host + len + 1);
+    if (!scope || !IP_IS_V6(ip) || !ip6_addr_has_scope(ip_2_ip6(ip), IP6_UNKNOWN))
+        return EAI_NONAME;
+    ip6_addr_set_zone(ip_2_ip6(ip), scope);
+    return 1;
+}
+
 /* Up to two addresses of a host, or what to bind to. @return how many, or EAI_*. */
 static int find_addresses(const char *host, int family, int flags, ip_addr_t found[2])
 {
@@ -135,11 +172,12 @@ static int find_addresses(const char *host, int family, int flags, ip_addr_t fou
             found[n++] = passive ? any4 : self4;
         return n;
     }
-    if (ipaddr_aton(host, &found[0])) {
+    int numeric = take_numeric(host, &found[0]);
+    if (numeric > 0) {
         bool v6 = IP_IS_V6_VAL(found[0]);
         return (family == AF_INET && v6) || (family == AF_INET6 && !v6) ? EAI_NONAME : 1;
     }
-    if (flags & AI_NUMERICHOST)
+    if (numeric || flags & AI_NUMERICHOST)
         return EAI_NONAME;
     int error4 = family == AF_INET6 ? EAI_NONAME : ask(host, LWIP_DNS_ADDRTYPE_IPV4, &found[n]);
     n += error4 == 0;
@@ -227,10 +265,26 @@ SPRAT_API const char *gai_strerror(int error)
     }
 }
 
+/* Behind the address: its interface's name, or its number where there is none such (any more).
+ * @return false: there is no room. */
+static bool append_scope(char *host, socklen_t host_size, uint32_t scope)
+{
+    const struct netif *netif = scope <= UINT8_MAX ? netif_get_by_index((u8_t)scope) : NULL;
+    size_t used = strlen(host), room = host_size - used;
+    char name[IF_NAMESIZE];
+
+    if (netif)
+        ifname_of(netif, name);
+    else
+        snprintf(name, sizeof(name), "%u", (unsigned)scope);
+    return (size_t)snprintf(host + used, room, "%%%s", name) < room;
+}
+
 SPRAT_API int getnameinfo(const struct sockaddr *address, socklen_t len, char *host,
                           socklen_t host_size, char *service, socklen_t service_size, int flags)
 {
     const void *ip;
+    uint32_t scope = 0;
     in_port_t port;
 
     if (len >= sizeof(struct sockaddr_in) && address->sa_family == AF_INET) {
@@ -239,12 +293,15 @@ SPRAT_API int getnameinfo(const struct sockaddr *address, socklen_t len, char *h
     } else if (len >= sizeof(struct sockaddr_in6) && address->sa_family == AF_INET6) {
         ip = &((const struct sockaddr_in6 *)address)->sin6_addr;
         port = ((const struct sockaddr_in6 *)address)->sin6_port;
+        scope = ((const struct sockaddr_in6 *)address)->sin6_scope_id;
     } else {
         return EAI_FAMILY;
     }
     if (flags & NI_NAMEREQD)
         return EAI_NONAME;
     if (host && host_size && !inet_ntop(address->sa_family, ip, host, host_size))
+        return EAI_OVERFLOW;
+    if (host && host_size && scope && !append_scope(host, host_size, scope))
         return EAI_OVERFLOW;
     if (service && service_size &&
         (socklen_t)snprintf(service, service_size, "%u", ntohs(port)) >= service_size)

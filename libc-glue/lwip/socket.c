@@ -16,6 +16,7 @@
 #include <sprat/compiler.h>
 #include <sprat/thread.h>
 
+#include "control.h"
 #include "net.h"
 
 #define CREATE_FLAGS (SOCK_NONBLOCK | SOCK_CLOEXEC)
@@ -58,6 +59,18 @@ int socket_errno(err_t error)
         return -ECONNRESET;
     default:
         return -EIO;
+    }
+}
+
+struct ip_pcb *socket_block(const struct socket *socket)
+{
+    switch (socket->type) {
+    case SOCK_STREAM:
+        return (struct ip_pcb *)socket->tcp.pcb;
+    case SOCK_DGRAM:
+        return (struct ip_pcb *)socket->dgram.udp;
+    default:
+        return (struct ip_pcb *)socket->dgram.raw;
     }
 }
 
@@ -119,7 +132,7 @@ static ssize_t file_write(struct file *file, const struct iovec *iov, int n_iov)
                              .msg_iovlen = (size_t)n_iov};
 
     net_enter();
-    ssize_t n = socket->ops->send(socket, &message, 0, NULL, 0);
+    ssize_t n = socket->ops->send(socket, &message, 0, NULL, 0, NULL);
     net_leave();
     return n;
 }
@@ -178,6 +191,7 @@ struct socket *socket_make(int domain, int type, int protocol, const struct sock
         return NULL;
     file_init(&socket->file, &socket_file_ops, O_RDWR);
     socket->ops = ops;
+    socket->low_water = 1;
     socket->domain = domain;
     socket->type = type;
     socket->protocol = protocol;
@@ -199,12 +213,19 @@ int socket_hold(int fd, struct socket **socket)
     return 0;
 }
 
-/* End a call on a socket that socket_hold() gave. */
-static ssize_t leave(struct socket *socket, ssize_t result)
+ssize_t socket_release(struct socket *socket, ssize_t result)
 {
     net_leave();
     file_release(&socket->file);
     return file_result(result);
+}
+
+int socket_take_error(struct socket *socket)
+{
+    int error = socket->error;
+
+    socket->error = 0;
+    return -error;
 }
 
 static int install(struct socket *socket, int flags)
@@ -277,7 +298,7 @@ SPRAT_API int bind(int fd, const struct sockaddr *address, socklen_t len)
     if (error)
         return (int)file_result(error);
     error = address_take(socket, address, len, &ip, &port);
-    return (int)leave(socket, error ? error : socket->ops->bind(socket, &ip, port));
+    return (int)socket_release(socket, error ? error : socket->ops->bind(socket, &ip, port));
 }
 
 SPRAT_API int connect(int fd, const struct sockaddr *address, socklen_t len)
@@ -289,12 +310,13 @@ SPRAT_API int connect(int fd, const struct sockaddr *address, socklen_t len)
 
     if (error)
         return (int)file_result(error);
-    if (socket->type == SOCK_DGRAM && len >= sizeof(sa_family_t) && address->sa_family == AF_UNSPEC)
-        return (int)leave(socket, socket->ops->connect(socket, NULL, 0));
+    if (socket->type != SOCK_STREAM && len >= sizeof(sa_family_t) &&
+        address->sa_family == AF_UNSPEC)
+        return (int)socket_release(socket, socket->ops->connect(socket, NULL, 0));
     error = address_take(socket, address, len, &ip, &port);
     if (!error)
         wait_for_source(socket, &ip, 0);
-    return (int)leave(socket, error ? error : socket->ops->connect(socket, &ip, port));
+    return (int)socket_release(socket, error ? error : socket->ops->connect(socket, &ip, port));
 }
 
 SPRAT_API int listen(int fd, int backlog)
@@ -304,8 +326,8 @@ SPRAT_API int listen(int fd, int backlog)
 
     if (error)
         return (int)file_result(error);
-    return (int)leave(socket,
-                      socket->ops->listen ? socket->ops->listen(socket, backlog) : -EOPNOTSUPP);
+    return (int)socket_release(socket, socket->ops->listen ? socket->ops->listen(socket, backlog)
+                                                           : -EOPNOTSUPP);
 }
 
 SPRAT_API int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
@@ -320,14 +342,14 @@ SPRAT_API int accept4(int fd, struct sockaddr *address, socklen_t *len, int flag
     else
         error = socket->ops->accept ? socket->ops->accept(socket, &accepted) : -EOPNOTSUPP;
     if (error)
-        return (int)leave(socket, error);
+        return (int)socket_release(socket, error);
     ip_addr_t ip;
     u16_t port;
     if (address && accepted->ops->name(accepted, true, &ip, &port) == 0)
         address_give(accepted->domain, &ip, port, address, len);
     else if (address)
         *len = 0;
-    return (int)leave(socket, install(accepted, flags));
+    return (int)socket_release(socket, install(accepted, flags));
 }
 
 SPRAT_API int accept(int fd, struct sockaddr *address, socklen_t *len)
@@ -344,7 +366,7 @@ SPRAT_API int shutdown(int fd, int how)
         return (int)file_result(error);
     if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
         error = -EINVAL;
-    return (int)leave(socket, error ? error : socket->ops->shutdown(socket, how));
+    return (int)socket_release(socket, error ? error : socket->ops->shutdown(socket, how));
 }
 
 static int name(int fd, bool peer, struct sockaddr *address, socklen_t *len)
@@ -359,7 +381,7 @@ static int name(int fd, bool peer, struct sockaddr *address, socklen_t *len)
     error = socket->ops->name(socket, peer, &ip, &port);
     if (!error)
         address_give(socket->domain, &ip, port, address, len);
-    return (int)leave(socket, error);
+    return (int)socket_release(socket, error);
 }
 
 SPRAT_API int getsockname(int fd, struct sockaddr *address, socklen_t *len)
@@ -382,9 +404,10 @@ SPRAT_API ssize_t recvmsg(int fd, struct msghdr *message, int flags)
     if (error)
         return file_result(error);
     if (file_iov_bytes(message->msg_iov, (int)message->msg_iovlen) < 0)
-        return leave(socket, -EINVAL);
+        return socket_release(socket, -EINVAL);
     message->msg_flags = 0;
-    message->msg_controllen = 0;
+    if (socket->type == SOCK_STREAM)
+        message->msg_controllen = 0;
     ip_addr_set_any(true, &ip);
     ssize_t n = socket->ops->receive(socket, message, flags, &ip, &port);
     if (n >= 0 && message->msg_name) {
@@ -393,7 +416,7 @@ SPRAT_API ssize_t recvmsg(int fd, struct msghdr *message, int flags)
         else
             address_give(socket->domain, &ip, port, message->msg_name, &message->msg_namelen);
     }
-    return leave(socket, n);
+    return socket_release(socket, n);
 }
 
 SPRAT_API ssize_t recvfrom(int fd, void *bytes, size_t len, int flags, struct sockaddr *address,
@@ -416,8 +439,12 @@ SPRAT_API ssize_t recv(int fd, void *bytes, size_t len, int flags)
     return recvfrom(fd, bytes, len, flags, NULL, NULL);
 }
 
-SPRAT_API ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+/* @param take  reads what is beside a datagram; NULL: there is nothing. */
+static ssize_t send_message(int fd, const struct msghdr *message, int flags,
+                            int (*take)(const struct socket *, const struct msghdr *,
+                                        struct control *))
 {
+    struct control control;
     struct socket *socket;
     ip_addr_t ip, *to = NULL;
     u16_t port = 0;
@@ -426,15 +453,25 @@ SPRAT_API ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
     if (error)
         return file_result(error);
     if (file_iov_bytes(message->msg_iov, (int)message->msg_iovlen) < 0)
-        return leave(socket, -EINVAL);
+        return socket_release(socket, -EINVAL);
     if (message->msg_name && socket->type != SOCK_STREAM) {
         error = address_take(socket, message->msg_name, message->msg_namelen, &ip, &port);
         if (error)
-            return leave(socket, error);
+            return socket_release(socket, error);
         wait_for_source(socket, &ip, flags);
         to = &ip;
     }
-    return leave(socket, socket->ops->send(socket, message, flags, to, port));
+    take = socket->type != SOCK_STREAM && message->msg_controllen ? take : NULL;
+    error = take ? take(socket, message, &control) : 0;
+    if (error)
+        return socket_release(socket, error);
+    return socket_release(
+        socket, socket->ops->send(socket, message, flags, to, port, take ? &control : NULL));
+}
+
+SPRAT_API ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    return send_message(fd, message, flags, control_take);
 }
 
 SPRAT_API ssize_t sendto(int fd, const void *bytes, size_t len, int flags,
@@ -446,7 +483,7 @@ SPRAT_API ssize_t sendto(int fd, const void *bytes, size_t len, int flags,
                              .msg_iov = &iov,
                              .msg_iovlen = 1};
 
-    return sendmsg(fd, &message, flags);
+    return send_message(fd, &message, flags, NULL);
 }
 
 SPRAT_API ssize_t send(int fd, const void *bytes, size_t len, int flags)

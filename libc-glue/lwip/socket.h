@@ -23,8 +23,17 @@
 struct datagram {
     struct datagram *next;
     struct pbuf *p;
-    ip_addr_t from;
+    ip_addr_t from, to;
     u16_t port;
+    u8_t index; /**< of the interface that it came by */
+    u8_t hops, traffic_class;
+};
+
+/** What a program wants to be told beside a datagram; bits. See control.h. */
+enum {
+    CONTROL_PKTINFO = 1,
+    CONTROL_HOPS = 2,
+    CONTROL_CLASS = 4,
 };
 
 /** When a connection is found dead: milliseconds, and probes. */
@@ -32,14 +41,21 @@ struct tcp_keepalive {
     u32_t idle, interval, count;
 };
 
+struct control;
+
 struct socket {
     struct file file;
     const struct socket_ops *ops;
     int domain, type, protocol;
     int error; /**< that happened meanwhile: SO_ERROR, or the next call's */
     uint64_t receive_timeout_ns, send_timeout_ns;
+    size_t low_water; /**< bytes that are worth waking a reader; datagrams are, whatever it is */
     struct port_queue readers, writers;
     bool v6_only, read_shut, write_shut;
+    bool reuse_address, reuse_port; /**< to lwIP, they are one */
+    u8_t control;                   /**< what is told beside datagrams, */
+    /** and by whom: NULL, until there is something to tell. See control.h. */
+    void (*give_control)(const struct socket *, const struct datagram *, struct msghdr *);
     struct membership *memberships;        /**< groups that it is in: multicast.c */
     void (*leave_groups)(struct socket *); /**< NULL: it never was in any */
     union {
@@ -50,7 +66,7 @@ struct socket {
             size_t offset;             /**< bytes read of the first */
             size_t received;           /**< bytes that wait */
             bool ended;                /**< the peer sends no more */
-            bool linger_reset;         /**< SO_LINGER with 0 */
+            struct linger linger;
             bool nodelay, cork;
             struct source_waiter source;    /**< while it is TCP_CONNECTING */
             struct tcp_keepalive keepalive; /**< a listener's, for what it accepts */
@@ -80,7 +96,7 @@ struct socket_ops {
     int (*listen)(struct socket *, int backlog);
     int (*accept)(struct socket *, struct socket **);
     ssize_t (*send)(struct socket *, const struct msghdr *, int flags, const ip_addr_t *to,
-                    u16_t port);
+                    u16_t port, const struct control *);
     ssize_t (*receive)(struct socket *, struct msghdr *, int flags, ip_addr_t *from, u16_t *port);
     int (*shutdown)(struct socket *, int how);
     short (*poll)(struct socket *);
@@ -95,9 +111,20 @@ extern const struct socket_ops tcp_socket_ops, udp_socket_ops, raw_socket_ops;
 /** Make a socket without a control block. NULL: no memory. */
 struct socket *socket_make(int domain, int type, int protocol, const struct socket_ops *ops);
 
-/** The socket behind a descriptor, with a reference for the caller. @return 0, -EBADF, -ENOTSOCK.
- * */
+/**
+ * Begin a program's call on a socket: the one behind a descriptor, with a reference for the caller.
+ * @return 0, -EBADF, -ENOTSOCK.
+ */
 int socket_hold(int fd, struct socket **socket);
+
+/** End the call, and let go. @return the result as the program gets it. */
+ssize_t socket_release(struct socket *socket, ssize_t result);
+
+/** The error that happened meanwhile, as -errno; it is told once. */
+int socket_take_error(struct socket *socket);
+
+/** The part that all control blocks begin with. NULL: the connection is gone. */
+struct ip_pcb *socket_block(const struct socket *socket);
 
 /** lwIP's err_t as -errno. */
 int socket_errno(err_t error);

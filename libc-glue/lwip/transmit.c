@@ -18,8 +18,10 @@
 #include "lwip/prot/ip6.h"
 #include "lwip/prot/tcp.h"
 
+#include "icmp.h"
 #include "memory.h"
 #include "net.h"
+#include "pathmtu.h"
 
 #define SHARE_MIN  512 /* bytes: less is copied sooner than granted */
 #define PIECES_MAX 17  /* with an extra info, the 18 slots that every backend takes */
@@ -220,12 +222,15 @@ static void set_gso(const struct interface *interface, struct netbuf *packet, ui
 {
     const struct eth_hdr *eth = (const struct eth_hdr *)packet->data;
     bool v6 = eth->type == PP_HTONS(ETHTYPE_IPV6);
-    unsigned fits = interface->features.mtu - (v6 ? IP6_HLEN : IP_HLEN) - TCP_HLEN - OPTIONS_MAX;
+    unsigned headers = (v6 ? IP6_HLEN : IP_HLEN) + TCP_HLEN + OPTIONS_MAX;
+    unsigned fits = (v6 ? interface->mtu6 : interface->features.mtu) - headers;
 
-    if (packet->total <= interface->features.mtu + SIZEOF_ETH_HDR)
+    if (segment && segment < fits)
+        fits = segment;
+    if (packet->total <= SIZEOF_ETH_HDR + headers + fits || !transmit_cuts(&interface->netif, v6))
         return;
     packet->gso = v6 ? NETBUF_GSO_TCPV6 : NETBUF_GSO_TCPV4;
-    packet->gso_size = segment && segment < fits ? segment : (uint16_t)fits;
+    packet->gso_size = (uint16_t)fits;
 }
 
 static err_t link_output(struct netif *netif, struct pbuf *p)
@@ -256,6 +261,8 @@ static err_t output_ip4(struct netif *netif, struct pbuf *p, const ip4_addr_t *t
     const struct interface *interface = netif->state;
     const struct ip_hdr *ip = p->payload;
 
+    if (IPH_PROTO(ip) == IP_PROTO_ICMP && !icmp_may_send(false, p, IPH_HL_BYTES(ip)))
+        return ERR_OK;
     if (p->tot_len <= interface->features.mtu || IPH_PROTO(ip) == IP_PROTO_TCP)
         return etharp_output(netif, p, to);
     netif->mtu = (u16_t)interface->features.mtu;
@@ -266,14 +273,17 @@ static err_t output_ip4(struct netif *netif, struct pbuf *p, const ip4_addr_t *t
 
 static err_t output_ip6(struct netif *netif, struct pbuf *p, const ip6_addr_t *to)
 {
-    const struct interface *interface = netif->state;
     const struct ip6_hdr *ip = p->payload;
+    unsigned mtu = pathmtu_to(netif->state, to);
+    const u16_t kept = netif->mtu6;
 
-    if (p->tot_len <= interface->features.mtu || IP6H_NEXTH(ip) == IP6_NEXTH_TCP)
+    if (IP6H_NEXTH(ip) == IP6_NEXTH_ICMP6 && !icmp_may_send(true, p, IP6_HLEN))
+        return ERR_OK;
+    if (p->tot_len <= mtu || IP6H_NEXTH(ip) == IP6_NEXTH_TCP)
         return ethip6_output(netif, p, to);
-    netif->mtu6 = (u16_t)interface->features.mtu;
+    netif->mtu6 = (u16_t)mtu;
     err_t error = ip6_frag(p, netif, to);
-    netif->mtu6 = NO_MTU;
+    netif->mtu6 = kept;
     return error;
 }
 

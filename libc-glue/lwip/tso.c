@@ -12,6 +12,7 @@
  * What lwIP takes for an interface's MTU then is no measure for IPv6's segments, so the size that
  * it offers to peers, which is right for IPv4, is put right here.
  */
+#include "extension.h"
 #include "net.h"
 #include "net_hooks.h"
 #include "transmit.h"
@@ -22,22 +23,13 @@
 #define MSS_OPTION      0x02040000u /* kind and length; the value is below */
 #define MSS_OPTION_MASK 0xffff0000u
 
-static struct {
-    uint16_t size;
-    int id_plus_1; /* of the extension; 0 while there is none */
-} tso;
-
-static u8_t extension(void)
-{
-    if (!tso.id_plus_1)
-        tso.id_plus_1 = tcp_ext_arg_alloc_id() + 1;
-    return (u8_t)(tso.id_plus_1 - 1);
-}
+static uint16_t taken_size; /* of the segment that goes out now */
 
 uint16_t tso_real_size(const struct tcp_pcb *pcb)
 {
-    uintptr_t size = (uintptr_t)tcp_ext_arg_get(pcb, extension());
-    return size ? (uint16_t)size : pcb->mss;
+    struct extension extension = extension_get(pcb);
+
+    return extension.segment_bytes ? extension.segment_bytes : pcb->mss;
 }
 
 void tso_grow(struct tcp_pcb *pcb)
@@ -49,10 +41,12 @@ void tso_grow(struct tcp_pcb *pcb)
     want -= want % real;
     if (want <= pcb->mss || pcb->state != ESTABLISHED)
         return;
-    const struct netif *netif = ip_route(&pcb->local_ip, &pcb->remote_ip);
+    const struct netif *netif = net_route((const struct ip_pcb *)pcb, &pcb->remote_ip);
     if (!netif || !transmit_cuts(netif, IP_IS_V6_VAL(pcb->remote_ip)))
         return;
-    tcp_ext_arg_set(pcb, extension(), (void *)(uintptr_t)real);
+    struct extension extension = extension_get(pcb);
+    extension.segment_bytes = (uint16_t)real;
+    extension_set(pcb, extension);
     pcb->mss = (u16_t)want;
 }
 
@@ -68,14 +62,14 @@ u32_t *net_segment_out(const struct tcp_hdr *header, const struct tcp_pcb *pcb, 
 {
     if (pcb && TCPH_FLAGS(header) & TCP_SYN && IP_IS_V6_VAL(pcb->remote_ip))
         correct_mss(header);
-    tso.size = pcb && pcb->state != LISTEN ? tso_real_size(pcb) : 0;
+    taken_size = pcb && pcb->state != LISTEN ? tso_real_size(pcb) : 0;
     return options;
 }
 
 uint16_t tso_take_size(void)
 {
-    uint16_t size = tso.size;
+    uint16_t size = taken_size;
 
-    tso.size = 0;
+    taken_size = 0;
     return size;
 }

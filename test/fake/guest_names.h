@@ -31,6 +31,12 @@
 #define getpeername      guest_getpeername
 #define getsockname      guest_getsockname
 #define getsockopt       guest_getsockopt
+#define freeifaddrs      guest_freeifaddrs
+#define getifaddrs       guest_getifaddrs
+#define if_freenameindex guest_if_freenameindex
+#define if_indextoname   guest_if_indextoname
+#define if_nameindex     guest_if_nameindex
+#define if_nametoindex   guest_if_nametoindex
 #define in6addr_any      guest_in6addr_any
 #define in6addr_loopback guest_in6addr_loopback
 #define inet_addr        guest_inet_addr

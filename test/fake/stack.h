@@ -16,7 +16,8 @@ void fake_stack_start_early(void);
 /** Hand a frame to the interface, as IP does. @return 0, or lwIP's error. */
 int fake_stack_output(const uint8_t *frame, size_t len);
 
-/* Programs' calls, with IPv6 (::ffff:10.0.0.9 is IPv4's 10.0.0.9); all return 0 or more, or what newlib's errno says, negative. */
+/* Programs' calls, with IPv6 (::ffff:10.0.0.9 is IPv4's 10.0.0.9); all return 0 or more, or what
+ * newlib's errno says, negative. */
 
 int fake_stack_socket(bool datagrams, bool waits);
 int fake_stack_connect(int fd, const char *address, uint16_t port);

@@ -12,6 +12,7 @@
 #include <netdb.h>
 #include <unistd.h>
 
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -70,7 +71,7 @@ static struct sockaddr_in6 address_of(const char *text, uint16_t port)
     struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
 
     fuzz_check(inet_pton(AF_INET6, text, &in6.sin6_addr) == 1);
-    in6.sin6_scope_id = 1;
+    in6.sin6_scope_id = if_nametoindex("vif0");
     return in6;
 }
 

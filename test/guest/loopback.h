@@ -56,4 +56,18 @@ static inline void connect_pair(int family, in_port_t port, int *client, int *se
     CHECK(close(listener) == 0);
 }
 
+static inline int option(int fd, int level, int name)
+{
+    int value = -99;
+    socklen_t len = sizeof(value);
+
+    CHECK(getsockopt(fd, level, name, &value, &len) == 0 && len == sizeof(value));
+    return value;
+}
+
+static inline void set(int fd, int level, int name, int value)
+{
+    CHECK(setsockopt(fd, level, name, &value, sizeof(value)) == 0);
+}
+
 #endif

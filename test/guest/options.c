@@ -1,182 +1,318 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Sockets' options, over the loopback interface. */
+/* Sockets' options: each is what it is on Linux, and what there is none of is refused. */
+#include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
+#include <sys/time.h>
 
+#include <net/if.h>
 #include <netinet/tcp.h>
 
 #include "loopback.h"
 
-#define GROUP 0xef070707 /* 239.7.7.7 */
-#define PORT  1101
+#define PORT   1101
+#define ABSENT 9999
 
-static struct ip_mreqn request(in_addr_t interface)
-{
-    return (struct ip_mreqn){.imr_multiaddr.s_addr = htonl(GROUP),
-                             .imr_address.s_addr = htonl(interface)};
-}
+/* Kinds of sockets. */
+enum {
+    T4 = 1,
+    T6 = 2,
+    U4 = 4,
+    U6 = 8,
+    R4 = 16,
+    R6 = 32,
+    TCP = T4 | T6,
+    UDP = U4 | U6,
+    RAW = R4 | R6,
+    SIX = T6 | U6 | R6,
+    ALL = TCP | UDP | RAW,
+};
 
-static int bound(int family, in_port_t port)
+static const struct kind {
+    int bit, domain, type, protocol;
+} kinds[] = {
+    {T4, AF_INET, SOCK_STREAM, 0},        {T6, AF_INET6, SOCK_STREAM, 0},
+    {U4, AF_INET, SOCK_DGRAM, 0},         {U6, AF_INET6, SOCK_DGRAM, 0},
+    {R4, AF_INET, SOCK_RAW, IPPROTO_UDP}, {R6, AF_INET6, SOCK_RAW, IPPROTO_UDP},
+};
+#define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+/* Whole numbers that are set and read: `given` is read as `kept`, `bad` fails with EINVAL. */
+static const struct row {
+    const char *name;
+    int kinds, level, number, initial, given, kept, bad;
+} rows[] = {
+#define ROW(kinds, level, name, ...)                                                               \
+    {                                                                                              \
+#name, kinds, level, name, __VA_ARGS__                                                     \
+    }
+#define FLAG(kinds, level, name)                                                                   \
+    {                                                                                              \
+#name, kinds, level, name, 0, 7, 1, ABSENT                                                 \
+    }
+    FLAG(ALL, SOL_SOCKET, SO_REUSEADDR),
+    FLAG(ALL, SOL_SOCKET, SO_REUSEPORT),
+    FLAG(ALL, SOL_SOCKET, SO_KEEPALIVE),
+    FLAG(ALL, SOL_SOCKET, SO_BROADCAST),
+    ROW(ALL, SOL_SOCKET, SO_RCVLOWAT, 1, 5, 5, ABSENT),
+    ROW(ALL, SOL_SOCKET, SO_RCVLOWAT, 1, 0, 1, ABSENT),
+    ROW(ALL, SOL_SOCKET, SO_BINDTOIFINDEX, 0, 1, 1, -1),
+    ROW(UDP | RAW, SOL_SOCKET, SO_RCVBUF, 65536, 5000, 5000, ABSENT),
+    FLAG(TCP, IPPROTO_TCP, TCP_NODELAY),
+    FLAG(TCP, IPPROTO_TCP, TCP_CORK),
+    ROW(TCP, IPPROTO_TCP, TCP_KEEPIDLE, 7200, 32767, 32767, 32768),
+    ROW(TCP, IPPROTO_TCP, TCP_KEEPIDLE, 7200, 1, 1, 0),
+    ROW(TCP, IPPROTO_TCP, TCP_KEEPINTVL, 75, 32767, 32767, 32768),
+    ROW(TCP, IPPROTO_TCP, TCP_KEEPINTVL, 75, 1, 1, 0),
+    ROW(TCP, IPPROTO_TCP, TCP_KEEPCNT, 9, 127, 127, 128),
+    ROW(TCP, IPPROTO_TCP, TCP_KEEPCNT, 9, 1, 1, 0),
+    ROW(ALL & ~R6, IPPROTO_IP, IP_TTL, 64, 7, 7, 0),
+    ROW(ALL & ~R6, IPPROTO_IP, IP_TTL, 64, -1, 64, 256),
+    ROW(ALL & ~R6, IPPROTO_IP, IP_TOS, 0, 0x10, 0x10, ABSENT),
+    FLAG(ALL & ~R6, IPPROTO_IP, IP_PKTINFO),
+    FLAG(ALL & ~R6, IPPROTO_IP, IP_RECVTTL),
+    FLAG(ALL & ~R6, IPPROTO_IP, IP_RECVTOS),
+    FLAG(R4, IPPROTO_IP, IP_HDRINCL),
+    FLAG(SIX, IPPROTO_IPV6, IPV6_V6ONLY),
+    ROW(SIX, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 64, 0, 0, 256),
+    ROW(SIX, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 64, -1, 64, -2),
+    ROW(SIX, IPPROTO_IPV6, IPV6_TCLASS, 0, 255, 255, 256),
+    ROW(SIX, IPPROTO_IPV6, IPV6_TCLASS, 0, -1, 0, -2),
+    FLAG(SIX, IPPROTO_IPV6, IPV6_RECVPKTINFO),
+    FLAG(SIX, IPPROTO_IPV6, IPV6_RECVHOPLIMIT),
+    FLAG(SIX, IPPROTO_IPV6, IPV6_RECVTCLASS),
+    ROW(R6, IPPROTO_IPV6, IPV6_CHECKSUM, -1, 6, 6, 3),
+};
+
+static int open_kind(const struct kind *kind)
 {
-    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
-    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-    int fd = socket(family, SOCK_DGRAM, 0);
+    int fd = socket(kind->domain, kind->type, kind->protocol);
 
     CHECK(fd >= 0);
-    CHECK(family == AF_INET ? bind(fd, (struct sockaddr *)&in, sizeof(in)) == 0
-                            : bind(fd, (struct sockaddr *)&in6, sizeof(in6)) == 0);
     return fd;
 }
 
-/* Does what is sent to the group come to a socket, and how often? A datagram to the socket's own
- * address is behind it. */
-static int copies(int from, int to, const void *group, socklen_t group_len, int family)
+/* Where another kind of socket has it for reading alone, that is not looked at. */
+static void check_absent(const struct row *row, int fd)
 {
-    socklen_t len;
-    struct sockaddr_storage end = here(family, PORT, &len);
-    char c;
-    int n = 0;
+    int value = row->given;
 
-    CHECK(sendto(from, "g", 1, 0, group, group_len) == 1);
-    CHECK(sendto(from, "e", 1, 0, (struct sockaddr *)&end, len) == 1);
-    while (recv(to, &c, 1, 0) == 1 && c == 'g')
-        n++;
-    CHECK(c == 'e');
-    return n;
+    CHECK_FAILS(setsockopt(fd, row->level, row->number, &value, sizeof(value)), ENOPROTOOPT);
 }
 
-static int copies4(int from, int to)
+static void check_present(const struct row *row, int fd)
 {
-    struct sockaddr_in group = {
-        .sin_family = AF_INET, .sin_port = htons(PORT), .sin_addr.s_addr = htonl(GROUP)};
-    return copies(from, to, &group, sizeof(group), AF_INET);
+    char one = 1;
+
+    CHECK(option(fd, row->level, row->number) == row->initial);
+    set(fd, row->level, row->number, row->given);
+    CHECK(option(fd, row->level, row->number) == row->kept);
+    if (row->bad != ABSENT) {
+        CHECK_FAILS(setsockopt(fd, row->level, row->number, &row->bad, sizeof(row->bad)), EINVAL);
+        CHECK(option(fd, row->level, row->number) == row->kept);
+    }
+    if (row->level != IPPROTO_IP) /* where a byte will do */
+        CHECK_FAILS(setsockopt(fd, row->level, row->number, &one, sizeof(one)), EINVAL);
+    CHECK_FAILS(setsockopt(fd, row->level, row->number, &one, 0), EINVAL);
 }
 
-static int copies6(int from, int to, unsigned index)
+static void numbers_are_as_on_linux(void)
 {
-    struct sockaddr_in6 group = {.sin6_family = AF_INET6,
-                                 .sin6_port = htons(PORT),
-                                 .sin6_addr.s6_addr = {0xff, 0x02, [15] = 0x77},
-                                 .sin6_scope_id = index};
-    return copies(from, to, &group, sizeof(group), AF_INET6);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct row *row = &rows[i];
+        for (size_t j = 0; j < N_KINDS; j++) {
+            int fd = open_kind(&kinds[j]);
+            printf("%s on %#x\n", row->name, kinds[j].bit);
+            if (row->kinds & kinds[j].bit)
+                check_present(row, fd);
+            else if (row->number != SO_RCVBUF && row->number != IP_HDRINCL)
+                check_absent(row, fd);
+            CHECK(close(fd) == 0);
+        }
+    }
 }
 
-static void groups_are_joined_once_and_left_by_close(void)
+static void what_can_only_be_read_is_not_set(void)
 {
-    struct in_addr loopback = {htonl(INADDR_LOOPBACK)};
-    struct ip_mreqn on = request(INADDR_LOOPBACK), any = request(INADDR_ANY);
-    int receiver = bound(AF_INET, PORT), member = socket(AF_INET, SOCK_DGRAM, 0);
-    int second = socket(AF_INET, SOCK_DGRAM, 0), sender = socket(AF_INET, SOCK_DGRAM, 0);
+    static const int names[] = {SO_TYPE,       SO_DOMAIN, SO_PROTOCOL,
+                                SO_ACCEPTCONN, SO_ERROR,  SO_SNDLOWAT};
 
-    CHECK(setsockopt(sender, IPPROTO_IP, IP_MULTICAST_IF, &loopback, sizeof(loopback)) == 0);
-    CHECK(copies4(sender, receiver) == 0);
-    CHECK(setsockopt(member, IPPROTO_IP, IP_ADD_MEMBERSHIP, &on, sizeof(struct ip_mreq)) == 0);
-    CHECK(copies4(sender, receiver) == 1);
-    CHECK_FAILS(setsockopt(member, IPPROTO_IP, IP_ADD_MEMBERSHIP, &on, sizeof(on)), EADDRINUSE);
-    CHECK_FAILS(setsockopt(member, IPPROTO_IP, IP_ADD_MEMBERSHIP, &any, sizeof(any)), EADDRINUSE);
-    CHECK(setsockopt(second, IPPROTO_IP, IP_ADD_MEMBERSHIP, &any, sizeof(any)) == 0);
-    CHECK(close(member) == 0);
-    CHECK(copies4(sender, receiver) == 1);
-    CHECK(setsockopt(second, IPPROTO_IP, IP_DROP_MEMBERSHIP, &any, sizeof(any)) == 0);
-    CHECK(copies4(sender, receiver) == 0);
-    CHECK_FAILS(setsockopt(second, IPPROTO_IP, IP_DROP_MEMBERSHIP, &any, sizeof(any)),
-                EADDRNOTAVAIL);
-    CHECK(setsockopt(second, IPPROTO_IP, IP_ADD_MEMBERSHIP, &any, sizeof(any)) == 0);
-    CHECK(close(second) == 0);
-    CHECK(copies4(sender, receiver) == 0);
-    close(receiver);
-    close(sender);
+    for (size_t i = 0; i < N_KINDS; i++) {
+        const struct kind *kind = &kinds[i];
+        int fd = open_kind(kind), one = 1;
+        for (size_t j = 0; j < sizeof(names) / sizeof(names[0]); j++)
+            CHECK_FAILS(setsockopt(fd, SOL_SOCKET, names[j], &one, sizeof(one)), ENOPROTOOPT);
+        CHECK(option(fd, SOL_SOCKET, SO_TYPE) == kind->type);
+        CHECK(option(fd, SOL_SOCKET, SO_DOMAIN) == kind->domain);
+        CHECK(option(fd, SOL_SOCKET, SO_PROTOCOL) ==
+              (kind->type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP));
+        CHECK(option(fd, SOL_SOCKET, SO_ACCEPTCONN) == 0);
+        CHECK(option(fd, SOL_SOCKET, SO_ERROR) == 0);
+        CHECK(option(fd, SOL_SOCKET, SO_SNDLOWAT) == 1);
+        CHECK(option(fd, SOL_SOCKET, SO_SNDBUF) > 0);
+        CHECK(option(fd, SOL_SOCKET, SO_RCVBUF) > 0);
+        close(fd);
+    }
 }
 
-static void groups_over_ipv6(void)
+static void what_there_is_none_of_is_refused(void)
 {
-    const int first = 1;
-    struct ipv6_mreq on = {.ipv6mr_multiaddr.s6_addr = {0xff, 0x02, [15] = 0x77},
-                           .ipv6mr_interface = first};
-    int receiver = bound(AF_INET6, PORT), member = socket(AF_INET6, SOCK_DGRAM, 0);
-    int sender = socket(AF_INET6, SOCK_DGRAM, 0);
+    static const int levels[] = {SOL_SOCKET, IPPROTO_IP, IPPROTO_TCP, IPPROTO_IPV6, ABSENT};
 
-    CHECK(setsockopt(sender, IPPROTO_IPV6, IPV6_MULTICAST_IF, &first, sizeof(first)) == 0);
-    CHECK(copies6(sender, receiver, first) == 0);
-    CHECK(setsockopt(member, IPPROTO_IPV6, IPV6_JOIN_GROUP, &on, sizeof(on)) == 0);
-    CHECK(copies6(sender, receiver, first) == 1);
-    CHECK_FAILS(setsockopt(member, IPPROTO_IPV6, IPV6_JOIN_GROUP, &on, sizeof(on)), EADDRINUSE);
-    CHECK(close(member) == 0);
-    CHECK(copies6(sender, receiver, first) == 0);
-    CHECK_FAILS(setsockopt(receiver, IPPROTO_IPV6, IPV6_LEAVE_GROUP, &on, sizeof(on)),
-                EADDRNOTAVAIL);
-    close(receiver);
-    close(sender);
+    for (size_t i = 0; i < N_KINDS; i++) {
+        int fd = open_kind(&kinds[i]), value = 1;
+        socklen_t len = sizeof(value);
+        for (size_t j = 0; j < sizeof(levels) / sizeof(levels[0]); j++) {
+            CHECK_FAILS(setsockopt(fd, levels[j], ABSENT, &value, sizeof(value)), ENOPROTOOPT);
+            CHECK_FAILS(getsockopt(fd, levels[j], ABSENT, &value, &len), ENOPROTOOPT);
+        }
+        close(fd);
+    }
 }
 
-static void groups_need_an_interface_and_a_group(void)
+static void time_outs_are_read_as_they_were_set(void)
 {
-    struct ip_mreqn strange = request(0x01020304), none = {.imr_multiaddr.s_addr = htonl(1)};
-    struct ip_mreqn index = {.imr_multiaddr.s_addr = htonl(GROUP), .imr_ifindex = 99};
-    struct ip_mreqn wide = {.imr_multiaddr.s_addr = htonl(GROUP), .imr_ifindex = 257};
+    static const int names[] = {SO_RCVTIMEO, SO_SNDTIMEO};
+    const struct timeval given = {3, 250000}, none = {0}, bad = {1, 1000000};
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
-    CHECK_FAILS(setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &strange, sizeof(strange)), ENODEV);
-    CHECK_FAILS(setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &index, sizeof(index)), ENODEV);
-    CHECK_FAILS(setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &wide, sizeof(wide)), ENODEV);
-    CHECK_FAILS(setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &none, sizeof(none)), EINVAL);
-    CHECK_FAILS(setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &none, 4), EINVAL);
-    CHECK_FAILS(setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &strange, sizeof(strange)),
-                EADDRNOTAVAIL);
-    CHECK_FAILS(setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &strange, 3), EINVAL);
+    for (int i = 0; i < 2; i++) {
+        struct timeval found = bad;
+        socklen_t len = sizeof(found);
+        CHECK(getsockopt(fd, SOL_SOCKET, names[i], &found, &len) == 0 && len == sizeof(found));
+        CHECK(memcmp(&found, &none, sizeof(none)) == 0);
+        CHECK(setsockopt(fd, SOL_SOCKET, names[i], &given, sizeof(given)) == 0);
+        CHECK(getsockopt(fd, SOL_SOCKET, names[i], &found, &len) == 0);
+        CHECK(memcmp(&found, &given, sizeof(given)) == 0);
+        CHECK_FAILS(setsockopt(fd, SOL_SOCKET, names[i], &bad, sizeof(bad)), EDOM);
+        CHECK_FAILS(setsockopt(fd, SOL_SOCKET, names[i], &given, 4), EINVAL);
+        CHECK(setsockopt(fd, SOL_SOCKET, names[i], &none, sizeof(none)) == 0);
+    }
     close(fd);
 }
 
-static int option(int fd, int level, int name)
+static void lingering_is_read_as_it_was_set(void)
 {
-    int value = -99;
-    socklen_t len = sizeof(value);
+    const struct linger given = {7, 5}, kept = {1, 5};
+    struct linger found = given;
+    socklen_t len = sizeof(found);
+    int fd = socket(AF_INET6, SOCK_STREAM, 0);
 
-    CHECK(getsockopt(fd, level, name, &value, &len) == 0 && len == sizeof(value));
-    return value;
-}
-
-static void set(int fd, int level, int name, int value)
-{
-    CHECK(setsockopt(fd, level, name, &value, sizeof(value)) == 0);
-}
-
-static void how_groups_are_sent_to_can_be_read(int type, int protocol)
-{
-    int fd = socket(AF_INET, type, protocol), fd6 = socket(AF_INET6, type, protocol), far = 256;
-
-    CHECK(option(fd, IPPROTO_IP, IP_MULTICAST_TTL) == 1);
-    CHECK(option(fd, IPPROTO_IP, IP_MULTICAST_LOOP) == 1);
-    CHECK((unsigned)option(fd, IPPROTO_IP, IP_MULTICAST_IF) == INADDR_ANY);
-    CHECK(option(fd6, IPPROTO_IPV6, IPV6_MULTICAST_HOPS) == 1);
-    CHECK(option(fd6, IPPROTO_IPV6, IPV6_MULTICAST_LOOP) == 1);
-    set(fd, IPPROTO_IP, IP_MULTICAST_TTL, 7);
-    set(fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0);
-    set(fd, IPPROTO_IP, IP_MULTICAST_IF, (int)htonl(INADDR_LOOPBACK));
-    set(fd6, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 8);
-    set(fd6, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0);
-    set(fd6, IPPROTO_IPV6, IPV6_MULTICAST_IF, 1);
-    CHECK(option(fd, IPPROTO_IP, IP_MULTICAST_TTL) == 7);
-    CHECK(option(fd, IPPROTO_IP, IP_MULTICAST_LOOP) == 0);
-    CHECK((unsigned)option(fd, IPPROTO_IP, IP_MULTICAST_IF) == htonl(INADDR_LOOPBACK));
-    CHECK(option(fd6, IPPROTO_IPV6, IPV6_MULTICAST_HOPS) == 8);
-    CHECK(option(fd6, IPPROTO_IPV6, IPV6_MULTICAST_LOOP) == 0);
-    CHECK(option(fd6, IPPROTO_IPV6, IPV6_MULTICAST_IF) == 1);
-    set(fd6, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, -1);
-    CHECK(option(fd6, IPPROTO_IPV6, IPV6_MULTICAST_HOPS) == 1);
-    CHECK_FAILS(setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &far, sizeof(far)), EINVAL);
-    CHECK_FAILS(setsockopt(fd6, IPPROTO_IPV6, IPV6_MULTICAST_IF, &far, sizeof(far)), ENODEV);
+    CHECK(getsockopt(fd, SOL_SOCKET, SO_LINGER, &found, &len) == 0 && len == sizeof(found));
+    CHECK(found.l_onoff == 0 && found.l_linger == 0);
+    CHECK(setsockopt(fd, SOL_SOCKET, SO_LINGER, &given, sizeof(given)) == 0);
+    CHECK(getsockopt(fd, SOL_SOCKET, SO_LINGER, &found, &len) == 0);
+    CHECK(memcmp(&found, &kept, sizeof(kept)) == 0);
+    CHECK_FAILS(setsockopt(fd, SOL_SOCKET, SO_LINGER, &given, 4), EINVAL);
     close(fd);
-    close(fd6);
 }
 
-static void how_datagrams_are_sent_to_groups(void)
+static void an_interface_is_named_and_let_go(void)
 {
-    how_groups_are_sent_to_can_be_read(SOCK_DGRAM, 0);
+    char name[IF_NAMESIZE];
+
+    for (size_t i = 0; i < N_KINDS; i++) {
+        socklen_t len = sizeof(name);
+        int fd = open_kind(&kinds[i]);
+        CHECK(getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &len) == 0 && len == 0);
+        CHECK(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2) == 0);
+        len = sizeof(name);
+        CHECK(getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &len) == 0 && len == 3);
+        CHECK(strcmp(name, "lo") == 0);
+        CHECK_FAILS(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "vif77", 6), ENODEV);
+        CHECK(option(fd, SOL_SOCKET, SO_BINDTOIFINDEX) == (int)if_nametoindex("lo"));
+        CHECK(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "", 0) == 0);
+        CHECK(option(fd, SOL_SOCKET, SO_BINDTOIFINDEX) == 0);
+        close(fd);
+    }
 }
 
-static void how_raw_sockets_send_to_groups(void)
+static void one_port_for_two(void)
 {
-    how_groups_are_sent_to_can_be_read(SOCK_RAW, IPPROTO_UDP);
+    socklen_t len;
+    struct sockaddr_storage address = here(AF_INET, PORT, &len);
+    int first = socket(AF_INET, SOCK_STREAM, 0), second = socket(AF_INET, SOCK_STREAM, 0);
+
+    CHECK(bind(first, (struct sockaddr *)&address, len) == 0);
+    CHECK_FAILS(bind(second, (struct sockaddr *)&address, len), EADDRINUSE);
+    close(first);
+    first = socket(AF_INET, SOCK_STREAM, 0);
+    set(first, SOL_SOCKET, SO_REUSEADDR, 1);
+    set(second, SOL_SOCKET, SO_REUSEADDR, 1);
+    CHECK(bind(first, (struct sockaddr *)&address, len) == 0);
+    CHECK(bind(second, (struct sockaddr *)&address, len) == 0);
+    CHECK(listen(first, 1) == 0);
+    CHECK_FAILS(listen(second, 1), EADDRINUSE);
+    close(first);
+    close(second);
+}
+
+static void ipv6_alone_leaves_ipv4_to_others(void)
+{
+    struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(PORT)};
+    socklen_t len;
+    struct sockaddr_storage address = here(AF_INET, PORT, &len);
+    int six = socket(AF_INET6, SOCK_STREAM, 0), four = socket(AF_INET, SOCK_STREAM, 0);
+    int client = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+
+    set(six, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    CHECK(bind(six, (struct sockaddr *)&any, sizeof(any)) == 0 && listen(six, 1) == 0);
+    CHECK_FAILS(setsockopt(six, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)), EINVAL);
+    CHECK_FAILS(connect(client, (struct sockaddr *)&address, len), ECONNREFUSED);
+    close(client);
+    CHECK(bind(four, (struct sockaddr *)&address, len) == 0 && listen(four, 1) == 0);
+    client = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(connect(client, (struct sockaddr *)&address, len) == 0);
+    close(client);
+    close(four);
+    close(six);
+}
+
+static void an_error_is_told_once(void)
+{
+    socklen_t len;
+    struct sockaddr_storage address = here(AF_INET, PORT, &len);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    struct pollfd wait = {.fd = fd, .events = POLLOUT};
+
+    if (connect(fd, (struct sockaddr *)&address, len))
+        CHECK(errno == EINPROGRESS && poll(&wait, 1, -1) == 1 && wait.revents & POLLERR);
+    CHECK(option(fd, SOL_SOCKET, SO_ERROR) == ECONNREFUSED);
+    CHECK(option(fd, SOL_SOCKET, SO_ERROR) == 0);
+    close(fd);
+}
+
+static void broadcasts_need_permission(void)
+{
+    struct sockaddr_in all = {
+        .sin_family = AF_INET, .sin_port = htons(PORT), .sin_addr.s_addr = INADDR_BROADCAST};
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+    CHECK(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2) == 0);
+    CHECK_FAILS(sendto(fd, "x", 1, 0, (struct sockaddr *)&all, sizeof(all)), EACCES);
+    close(fd);
+}
+
+/* How a connection is, for who wants to know. */
+static void a_connection_describes_itself(void)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof(info);
+    int client, server;
+
+    connect_pair(AF_INET, PORT, &client, &server);
+    CHECK(getsockopt(client, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && len == sizeof(info));
+    CHECK(info.tcpi_state == TCP_ESTABLISHED && info.tcpi_unacked == 0 && info.tcpi_rto);
+    CHECK(info.tcpi_snd_mss == (uint32_t)option(client, IPPROTO_TCP, TCP_MAXSEG));
+    CHECK(info.tcpi_snd_cwnd > 0 && info.tcpi_options & TCPI_OPT_WSCALE);
+    CHECK(shutdown(server, SHUT_WR) == 0);
+    char c;
+    CHECK(read(client, &c, 1) == 0);
+    len = 1; /* the first byte is the state */
+    CHECK(getsockopt(client, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && len == 1);
+    CHECK(info.tcpi_state == TCP_CLOSE_WAIT);
+    close(client);
+    close(server);
 }
 
 static void check_keepalive(int fd, int idle)
@@ -188,17 +324,24 @@ static void check_keepalive(int fd, int idle)
 }
 
 /* What is set before listen() and after. */
-static void accepted_connections_have_the_listeners_keepalive(void)
+static void accepted_connections_have_the_listeners_options(void)
 {
     socklen_t len;
     struct sockaddr_storage address = here(AF_INET, PORT, &len);
     int listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+    const struct linger linger = {1, 44};
+    struct linger inherited;
     int none = 0;
 
+    set(listener, SOL_SOCKET, SO_REUSEADDR, 1);
     set(listener, SOL_SOCKET, SO_KEEPALIVE, 1);
     set(listener, IPPROTO_TCP, TCP_KEEPIDLE, 10);
     set(listener, IPPROTO_TCP, TCP_KEEPINTVL, 12);
     set(listener, IPPROTO_TCP, TCP_KEEPCNT, 13);
+    set(listener, IPPROTO_IP, IP_TTL, 33);
+    set(listener, IPPROTO_IP, IP_TOS, 0x20);
+    set(listener, SOL_SOCKET, SO_RCVLOWAT, 3);
+    CHECK(setsockopt(listener, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) == 0);
     CHECK(bind(listener, (struct sockaddr *)&address, len) == 0 && listen(listener, 1) == 0);
     check_keepalive(listener, 10);
     set(listener, IPPROTO_TCP, TCP_KEEPIDLE, 11);
@@ -207,6 +350,11 @@ static void accepted_connections_have_the_listeners_keepalive(void)
     int server = accept(listener, NULL, NULL);
     CHECK(server >= 0);
     check_keepalive(server, 11);
+    CHECK(option(server, IPPROTO_IP, IP_TTL) == 33 && option(server, IPPROTO_IP, IP_TOS) == 0x20);
+    CHECK(option(server, SOL_SOCKET, SO_RCVLOWAT) == 3);
+    len = sizeof(inherited);
+    CHECK(getsockopt(server, SOL_SOCKET, SO_LINGER, &inherited, &len) == 0);
+    CHECK(memcmp(&inherited, &linger, sizeof(linger)) == 0);
     CHECK(option(client, SOL_SOCKET, SO_KEEPALIVE) == 0);
     close(server);
     close(client);
@@ -215,12 +363,18 @@ static void accepted_connections_have_the_listeners_keepalive(void)
 
 int main(void)
 {
-    RUN(groups_need_an_interface_and_a_group);
-    RUN(groups_are_joined_once_and_left_by_close);
-    RUN(groups_over_ipv6);
-    RUN(how_datagrams_are_sent_to_groups);
-    RUN(how_raw_sockets_send_to_groups);
-    RUN(accepted_connections_have_the_listeners_keepalive);
+    RUN(numbers_are_as_on_linux);
+    RUN(what_can_only_be_read_is_not_set);
+    RUN(what_there_is_none_of_is_refused);
+    RUN(time_outs_are_read_as_they_were_set);
+    RUN(lingering_is_read_as_it_was_set);
+    RUN(an_interface_is_named_and_let_go);
+    RUN(one_port_for_two);
+    RUN(ipv6_alone_leaves_ipv4_to_others);
+    RUN(an_error_is_told_once);
+    RUN(broadcasts_need_permission);
+    RUN(a_connection_describes_itself);
+    RUN(accepted_connections_have_the_listeners_options);
     puts("all passed");
     return EXIT_SUCCESS;
 }

@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <netinet/in.h>
@@ -152,6 +154,113 @@ static void a_time_out_ends_a_wait(void)
     close(fd);
 }
 
+static double now_s(void)
+{
+    struct timespec now;
+
+    CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* A connection that takes no more, because nobody reads. @return bytes that were written. */
+static size_t fill(int fd)
+{
+    static const char block[4096];
+    size_t total = 0;
+    ssize_t n;
+
+    CHECK(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
+    do
+        while ((n = write(fd, block, sizeof(block))) > 0)
+            total += (size_t)n;
+    while (poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, 100) > 0);
+    CHECK(fcntl(fd, F_SETFL, 0) == 0);
+    return total;
+}
+
+static size_t read_all(int fd)
+{
+    char block[1000];
+    size_t total = 0;
+    ssize_t n;
+
+    while ((n = read(fd, block, sizeof(block))) > 0)
+        total += (size_t)n;
+    CHECK(n == 0);
+    return total;
+}
+
+static void *reader(void *arg)
+{
+    return (void *)read_all(*(int *)arg);
+}
+
+static void who_lingers_waits_until_all_is_there(void)
+{
+    const struct linger linger = {1, 1000};
+    pthread_t thread;
+    int client, server;
+    void *received;
+
+    connect_pair(AF_INET, 1007, &client, &server);
+    CHECK(setsockopt(client, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) == 0);
+    size_t written = fill(client);
+    double started_s = now_s();
+    CHECK(pthread_create(&thread, NULL, reader, &server) == 0);
+    CHECK(close(client) == 0);
+    CHECK(now_s() - started_s < 500);
+    CHECK(pthread_join(thread, &received) == 0 && (size_t)received == written);
+    close(server);
+}
+
+static void who_lingers_waits_no_longer_than_it_said(void)
+{
+    const struct linger linger = {1, 1};
+    int client, server;
+
+    connect_pair(AF_INET, 1007, &client, &server);
+    CHECK(setsockopt(client, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) == 0);
+    size_t written = fill(client);
+    double started_s = now_s();
+    CHECK(close(client) == 0);
+    CHECK(now_s() - started_s >= 1);
+    CHECK(read_all(server) == written); /* it is sent all the same */
+    close(server);
+}
+
+static void who_lingers_for_no_time_resets(void)
+{
+    const struct linger linger = {.l_onoff = 1};
+    int client, server;
+    char c;
+
+    connect_pair(AF_INET6, 1008, &client, &server);
+    CHECK(setsockopt(client, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) == 0);
+    CHECK(close(client) == 0);
+    CHECK_FAILS(read(server, &c, 1), ECONNRESET);
+    close(server);
+}
+
+/* Fewer bytes than a reader asks to be woken for are not read until more come, or the end. */
+static void a_low_water_mark_holds_readers_back(void)
+{
+    int client, server;
+    char bytes[8];
+
+    connect_pair(AF_INET, 1009, &client, &server);
+    set(server, SOL_SOCKET, SO_RCVLOWAT, 4);
+    CHECK(write(client, "abc", 3) == 3);
+    struct pollfd wait = {.fd = server, .events = POLLIN};
+    CHECK(poll(&wait, 1, 50) == 0);
+    CHECK(write(client, "d", 1) == 1);
+    CHECK(poll(&wait, 1, -1) == 1);
+    CHECK(read(server, bytes, 8) == 4);
+    CHECK(write(client, "e", 1) == 1 && shutdown(client, SHUT_WR) == 0);
+    CHECK(read(server, bytes, 8) == 1);
+    close(client);
+    close(server);
+}
+
 static void mistakes_have_their_errno(void)
 {
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(1006)};
@@ -208,6 +317,10 @@ int main(void)
     RUN(one_listener_takes_both_families);
     RUN(nobody_listens_means_refused);
     RUN(a_full_connection_takes_no_more_and_loses_nothing);
+    RUN(who_lingers_waits_until_all_is_there);
+    RUN(who_lingers_waits_no_longer_than_it_said);
+    RUN(who_lingers_for_no_time_resets);
+    RUN(a_low_water_mark_holds_readers_back);
     RUN(names_of_this_host_need_no_server);
     puts("all passed");
     return EXIT_SUCCESS;

@@ -59,6 +59,7 @@
 #define IPV6_FRAG_COPYHEADER           1 /* for pointers of 64 bits */
 #define IP_FRAG                        1
 #define IP_FORWARD                     0
+#define IP_DEFAULT_TTL                 64 /* as Linux and RFC 1700 */
 #define IP_SOF_BROADCAST               1
 #define IP_SOF_BROADCAST_RECV          0 /* as elsewhere: only sending needs SO_BROADCAST */
 #define IP_OPTIONS_ALLOWED             0 /* as Linux servers drop source routes */

@@ -11,12 +11,12 @@
 #define LWIP_HOOK_TCP_ISN net_isn
 u32_t net_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote, u16_t remote_port);
 
-/** Called for each segment to a listener, before lwIP looks at it. See flood.c. */
-#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, ...)                                               \
-    ((pcb)->state == LISTEN ? net_listener_segment((const struct tcp_pcb_listen *)(pcb), header)   \
-                            : ERR_OK)
+/** Called for each segment that comes in, before lwIP looks at it: anything but ERR_OK drops it.
+ * See segment.c. */
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, optlen, opt1len, opt2, p)                          \
+    net_segment_in(pcb, header, p)
 struct tcp_hdr;
-err_t net_listener_segment(const struct tcp_pcb_listen *listener, const struct tcp_hdr *header);
+err_t net_segment_in(struct tcp_pcb *pcb, const struct tcp_hdr *header, const struct pbuf *p);
 
 /** Called for each segment that goes out, its header complete. See tso.c. */
 #define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(p, header, pcb, options) net_segment_out(header, pcb, options)

@@ -138,10 +138,12 @@ u32_t *net_segment_out(const struct tcp_hdr *header, const struct tcp_pcb *pcb, 
     return options;
 }
 
-err_t net_listener_segment(const struct tcp_pcb_listen *listener, const struct tcp_hdr *header)
+/* Some of these tests' segments acknowledge nothing, which the guest's do not get away with. */
+err_t net_segment_in(struct tcp_pcb *pcb, const struct tcp_hdr *header, const struct pbuf *p)
 {
-    (void)listener;
+    (void)pcb;
     (void)header;
+    (void)p;
     return ERR_OK;
 }
 

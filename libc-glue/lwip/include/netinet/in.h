@@ -81,12 +81,16 @@ extern const struct in6_addr in6addr_any, in6addr_loopback;
 #define IP_TOS             1
 #define IP_TTL             2
 #define IP_HDRINCL         3
+#define IP_PKTINFO         8  /**< as ancillary data, too: struct in_pktinfo */
+#define IP_RECVTTL         12 /**< as ancillary data of the type IP_TTL: an int */
+#define IP_RECVTOS         13 /**< as ancillary data of the type IP_TOS: a byte */
 #define IP_MULTICAST_IF    32
 #define IP_MULTICAST_TTL   33
 #define IP_MULTICAST_LOOP  34
 #define IP_ADD_MEMBERSHIP  35
 #define IP_DROP_MEMBERSHIP 36
 
+#define IPV6_CHECKSUM        7 /**< where in a raw socket's packets it is */
 #define IPV6_UNICAST_HOPS    16
 #define IPV6_MULTICAST_IF    17
 #define IPV6_MULTICAST_HOPS  18
@@ -96,6 +100,24 @@ extern const struct in6_addr in6addr_any, in6addr_loopback;
 #define IPV6_ADD_MEMBERSHIP  IPV6_JOIN_GROUP
 #define IPV6_DROP_MEMBERSHIP IPV6_LEAVE_GROUP
 #define IPV6_V6ONLY          26
+#define IPV6_RECVPKTINFO     49
+#define IPV6_PKTINFO         50 /**< ancillary data only: struct in6_pktinfo */
+#define IPV6_RECVHOPLIMIT    51
+#define IPV6_HOPLIMIT        52 /**< ancillary data only: an int */
+#define IPV6_RECVTCLASS      66
+#define IPV6_TCLASS          67 /**< as ancillary data, too: an int */
+
+/** Where a datagram came to, and on which interface; or whence it is to go, and by which. */
+struct in_pktinfo {
+    int ipi_ifindex;
+    struct in_addr ipi_spec_dst; /**< the guest's address */
+    struct in_addr ipi_addr;     /**< the header's destination; ignored in sending */
+};
+
+struct in6_pktinfo {
+    struct in6_addr ipi6_addr;
+    unsigned ipi6_ifindex;
+};
 
 struct ip_mreq {
     struct in_addr imr_multiaddr, imr_interface;

@@ -39,32 +39,61 @@ struct msghdr {
     socklen_t msg_namelen;
     struct iovec *msg_iov;
     size_t msg_iovlen;
-    void *msg_control; /**< nothing is sent or received this way */
+    void *msg_control; /**< of datagrams: <netinet/in.h> says what there is */
     size_t msg_controllen;
     int msg_flags;
 };
 
-struct linger {
-    int l_onoff;
-    int l_linger; /**< seconds; 0 with l_onoff resets the connection on close() */
+/** Ancillary data: each begins with this, and all are aligned. */
+struct cmsghdr {
+    size_t cmsg_len; /**< with this header: CMSG_LEN() */
+    int cmsg_level, cmsg_type;
 };
 
-#define SOL_SOCKET    1
-#define SO_REUSEADDR  2
-#define SO_TYPE       3
-#define SO_ERROR      4
-#define SO_BROADCAST  6
-#define SO_SNDBUF     7
-#define SO_RCVBUF     8
-#define SO_KEEPALIVE  9
-#define SO_LINGER     13
-#define SO_REUSEPORT  15
-#define SO_RCVLOWAT   18
-#define SO_RCVTIMEO   20
-#define SO_SNDTIMEO   21
-#define SO_ACCEPTCONN 30
-#define SO_PROTOCOL   38
-#define SO_DOMAIN     39
+#define CMSG_ALIGN(len) (((len) + sizeof(size_t) - 1) & ~(sizeof(size_t) - 1))
+#define CMSG_LEN(len)   (sizeof(struct cmsghdr) + (len))
+#define CMSG_SPACE(len) CMSG_ALIGN(CMSG_LEN(len))
+#define CMSG_DATA(cmsg) ((unsigned char *)((struct cmsghdr *)(cmsg) + 1))
+#define CMSG_FIRSTHDR(message)                                                                     \
+    ((message)->msg_controllen >= sizeof(struct cmsghdr)                                           \
+         ? (struct cmsghdr *)(message)->msg_control                                                \
+         : (struct cmsghdr *)0)
+#define CMSG_NXTHDR(message, cmsg) __cmsg_next(message, cmsg)
+
+static inline struct cmsghdr *__cmsg_next(const struct msghdr *message, const struct cmsghdr *cmsg)
+{
+    size_t left = (size_t)((char *)message->msg_control + message->msg_controllen - (char *)cmsg);
+
+    if (cmsg->cmsg_len < sizeof(*cmsg) || left < sizeof(*cmsg) ||
+        cmsg->cmsg_len > left - sizeof(*cmsg) || CMSG_ALIGN(cmsg->cmsg_len) > left - sizeof(*cmsg))
+        return (struct cmsghdr *)0;
+    return (struct cmsghdr *)((char *)cmsg + CMSG_ALIGN(cmsg->cmsg_len));
+}
+
+struct linger {
+    int l_onoff;
+    int l_linger; /**< seconds that close() waits at most for the peer to have it all; 0: reset */
+};
+
+#define SOL_SOCKET       1
+#define SO_REUSEADDR     2
+#define SO_TYPE          3
+#define SO_ERROR         4
+#define SO_BROADCAST     6
+#define SO_SNDBUF        7
+#define SO_RCVBUF        8
+#define SO_KEEPALIVE     9
+#define SO_LINGER        13
+#define SO_REUSEPORT     15
+#define SO_RCVLOWAT      18
+#define SO_SNDLOWAT      19 /**< can be read */
+#define SO_RCVTIMEO      20
+#define SO_SNDTIMEO      21
+#define SO_BINDTODEVICE  25 /**< an interface's name, as <net/if.h> has them; none: any */
+#define SO_ACCEPTCONN    30
+#define SO_PROTOCOL      38
+#define SO_DOMAIN        39
+#define SO_BINDTOIFINDEX 62
 
 #define MSG_PEEK      0x02
 #define MSG_DONTROUTE 0x04

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/** TCP sockets: what their files share. */
+#ifndef SPRAT_TCP_SOCKET_H
+#define SPRAT_TCP_SOCKET_H
+
+#include "socket.h"
+
+/* tcp_socket.c */
+
+/** lwIP goes on alone with the control block, and forgets it when it likes. */
+void tcp_socket_let_go(struct socket *socket);
+
+/* tcp_send.c */
+
+/** Is there so much room that it is worth waking a writer? */
+bool tcp_socket_has_room(const struct tcp_pcb *pcb);
+
+/** It no longer has anything that waits for more: see tcp_socket_send_held(). */
+void tcp_socket_forget_held(const struct socket *socket);
+
+ssize_t tcp_socket_send(struct socket *socket, const struct msghdr *message, int flags,
+                        const ip_addr_t *to, u16_t port, const struct control *control);
+
+/* tcp_receive.c */
+
+/** lwIP's callback: data, or its end. */
+err_t tcp_socket_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t error);
+
+/** The first `n` bytes that wait are read. */
+void tcp_socket_consume(struct socket *socket, size_t n);
+
+ssize_t tcp_socket_receive(struct socket *socket, struct msghdr *message, int flags,
+                           ip_addr_t *from, u16_t *port);
+
+#endif

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Messages: their flags, what is beside them, raw ones; interfaces' names and addresses. */
+#include <ifaddrs.h>
+#include <netdb.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <net/if.h>
+
+#include "loopback.h"
+
+#define PORT 1201
+
+/* Two datagram sockets, the first one connected to the second. */
+static void datagram_pair(int family, int *from, int *to)
+{
+    socklen_t len;
+    struct sockaddr_storage address = here(family, PORT, &len);
+
+    *from = socket(family, SOCK_DGRAM, 0);
+    *to = socket(family, SOCK_DGRAM, 0);
+    CHECK(bind(*to, (struct sockaddr *)&address, len) == 0);
+    CHECK(connect(*from, (struct sockaddr *)&address, len) == 0);
+}
+
+static void datagrams_are_peeked_at_and_cut(void)
+{
+    int from, to;
+    char bytes[8];
+    struct iovec iov = {bytes, 4};
+    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+
+    datagram_pair(AF_INET, &from, &to);
+    CHECK_FAILS(recv(to, bytes, 8, MSG_DONTWAIT), EAGAIN);
+    CHECK(send(from, "abcdef", 6, MSG_NOSIGNAL) == 6);
+    CHECK(recv(to, bytes, 4, MSG_PEEK) == 4);
+    CHECK(recv(to, bytes, 4, MSG_PEEK | MSG_TRUNC) == 6);
+    CHECK(recvmsg(to, &message, MSG_PEEK) == 4 && message.msg_flags == MSG_TRUNC);
+    CHECK(recv(to, bytes, 8, MSG_WAITALL) == 6 && memcmp(bytes, "abcdef", 6) == 0);
+    CHECK_FAILS(recv(to, bytes, 8, MSG_DONTWAIT), EAGAIN);
+    close(from);
+    close(to);
+}
+
+static void streams_are_peeked_at_waited_for_and_thrown_away(void)
+{
+    int client, server;
+    char bytes[8] = "";
+
+    connect_pair(AF_INET6, PORT, &client, &server);
+    CHECK_FAILS(recv(server, bytes, 8, MSG_DONTWAIT), EAGAIN);
+    CHECK(send(client, "abc", 3, 0) == 3);
+    CHECK(recv(server, bytes, 8, MSG_PEEK) == 3);
+    CHECK(recv(server, bytes, 2, MSG_PEEK) == 2 && memcmp(bytes, "abc", 3) == 0);
+    CHECK(send(client, "def", 3, MSG_NOSIGNAL | MSG_MORE) == 3 && send(client, "gh", 2, 0) == 2);
+    memset(bytes, 0, sizeof(bytes));
+    CHECK(recv(server, bytes, 2, MSG_TRUNC) == 2 && !bytes[0]); /* not even copied */
+    CHECK(recv(server, bytes, 6, MSG_WAITALL) == 6 && memcmp(bytes, "cdefgh", 6) == 0);
+    CHECK(send(client, "ij", 2, 0) == 2 && shutdown(client, SHUT_WR) == 0);
+    CHECK(recv(server, bytes, 8, MSG_WAITALL) == 2); /* no more will come */
+    close(client);
+    close(server);
+}
+
+/* The ancillary data of a type, as long as it has to be. */
+static const void *beside(struct msghdr *message, int level, int type, size_t len)
+{
+    for (struct cmsghdr *at = CMSG_FIRSTHDR(message); at; at = CMSG_NXTHDR(message, at))
+        if (at->cmsg_level == level && at->cmsg_type == type && at->cmsg_len == CMSG_LEN(len))
+            return CMSG_DATA(at);
+    return NULL;
+}
+
+/* Room for what is beside a message, aligned as it has to be. */
+union room {
+    char bytes[256];
+    size_t align;
+};
+
+static struct msghdr with_room(struct iovec *iov, union room *room)
+{
+    return (struct msghdr){.msg_iov = iov,
+                           .msg_iovlen = 1,
+                           .msg_control = room->bytes,
+                           .msg_controllen = sizeof(room->bytes)};
+}
+
+static void put(struct msghdr *message, int level, int type, const void *data, size_t len)
+{
+    struct cmsghdr *header = CMSG_FIRSTHDR(message);
+
+    header->cmsg_len = CMSG_LEN(len);
+    header->cmsg_level = level;
+    header->cmsg_type = type;
+    memcpy(CMSG_DATA(header), data, len);
+    message->msg_controllen = CMSG_SPACE(len);
+}
+
+static void ipv4_datagrams_tell_where_they_came_to(void)
+{
+    int from, to, hops;
+    char bytes[8];
+    struct iovec iov = {bytes, sizeof(bytes)};
+    union room room;
+    struct msghdr message = with_room(&iov, &room);
+    struct in_pktinfo info;
+    const void *found;
+
+    datagram_pair(AF_INET, &from, &to);
+    CHECK(send(from, "a", 1, 0) == 1);
+    CHECK(recvmsg(to, &message, 0) == 1 && message.msg_controllen == 0); /* nobody asked */
+    set(to, IPPROTO_IP, IP_PKTINFO, 1);
+    set(to, IPPROTO_IP, IP_RECVTTL, 1);
+    set(to, IPPROTO_IP, IP_RECVTOS, 1);
+    set(from, IPPROTO_IP, IP_TTL, 9);
+    set(from, IPPROTO_IP, IP_TOS, 0x28);
+    CHECK(send(from, "b", 1, 0) == 1);
+    message = with_room(&iov, &room);
+    CHECK(recvmsg(to, &message, 0) == 1 && message.msg_flags == 0);
+    CHECK((found = beside(&message, IPPROTO_IP, IP_PKTINFO, sizeof(info))));
+    memcpy(&info, found, sizeof(info));
+    CHECK(info.ipi_ifindex == (int)if_nametoindex("lo"));
+    CHECK(info.ipi_addr.s_addr == htonl(INADDR_LOOPBACK));
+    CHECK(info.ipi_spec_dst.s_addr == htonl(INADDR_LOOPBACK));
+    CHECK((found = beside(&message, IPPROTO_IP, IP_TTL, sizeof(hops))));
+    memcpy(&hops, found, sizeof(hops));
+    CHECK(hops == 9);
+    CHECK((found = beside(&message, IPPROTO_IP, IP_TOS, 1)) && *(const uint8_t *)found == 0x28);
+    /* Less room than it takes. */
+    CHECK(send(from, "c", 1, 0) == 1);
+    message = with_room(&iov, &room);
+    message.msg_controllen = CMSG_LEN(sizeof(info));
+    CHECK(recvmsg(to, &message, 0) == 1 && message.msg_flags == MSG_CTRUNC);
+    CHECK(beside(&message, IPPROTO_IP, IP_PKTINFO, sizeof(info)));
+    close(from);
+    close(to);
+}
+
+static void ipv6_datagrams_tell_where_they_came_to(void)
+{
+    int from, to, number;
+    char bytes[8];
+    struct iovec iov = {bytes, sizeof(bytes)};
+    union room room;
+    struct msghdr message = with_room(&iov, &room);
+    struct in6_pktinfo info;
+    const void *found;
+
+    datagram_pair(AF_INET6, &from, &to);
+    set(to, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+    set(to, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
+    set(to, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+    set(from, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 11);
+    set(from, IPPROTO_IPV6, IPV6_TCLASS, 0x48);
+    CHECK(send(from, "a", 1, 0) == 1);
+    CHECK(recvmsg(to, &message, 0) == 1 && message.msg_flags == 0);
+    CHECK((found = beside(&message, IPPROTO_IPV6, IPV6_PKTINFO, sizeof(info))));
+    memcpy(&info, found, sizeof(info));
+    CHECK(info.ipi6_ifindex == if_nametoindex("lo") && IN6_IS_ADDR_LOOPBACK(&info.ipi6_addr));
+    CHECK((found = beside(&message, IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(number))));
+    memcpy(&number, found, sizeof(number));
+    CHECK(number == 11);
+    CHECK((found = beside(&message, IPPROTO_IPV6, IPV6_TCLASS, sizeof(number))));
+    memcpy(&number, found, sizeof(number));
+    CHECK(number == 0x48);
+    close(from);
+    close(to);
+}
+
+static void ipv4_comes_to_ipv6_sockets_as_mapped_addresses(void)
+{
+    struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(PORT)};
+    socklen_t len;
+    struct sockaddr_storage address = here(AF_INET, PORT, &len);
+    int from = socket(AF_INET, SOCK_DGRAM, 0), to = socket(AF_INET6, SOCK_DGRAM, 0);
+    char bytes[8];
+    struct iovec iov = {bytes, sizeof(bytes)};
+    union room room;
+    struct msghdr message = with_room(&iov, &room);
+    struct in6_pktinfo info;
+
+    CHECK(bind(to, (struct sockaddr *)&any, sizeof(any)) == 0);
+    set(to, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+    CHECK(sendto(from, "a", 1, 0, (struct sockaddr *)&address, len) == 1);
+    CHECK(recvmsg(to, &message, 0) == 1);
+    const void *found = beside(&message, IPPROTO_IPV6, IPV6_PKTINFO, sizeof(info));
+    CHECK(found);
+    memcpy(&info, found, sizeof(info));
+    CHECK(IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr));
+    CHECK(info.ipi6_addr.s6_addr32[3] == htonl(INADDR_LOOPBACK));
+    close(from);
+    close(to);
+}
+
+static void one_datagram_is_sent_in_its_own_way(void)
+{
+    int from, to, hops = 5, bad = 256;
+    struct iovec iov = {"xyz", 3};
+    union room room;
+    char bytes[8];
+    struct iovec back = {bytes, sizeof(bytes)};
+    struct msghdr message = with_room(&iov, &room), got;
+    struct in_pktinfo origin = {.ipi_ifindex = 1, .ipi_spec_dst.s_addr = htonl(INADDR_LOOPBACK)};
+
+    datagram_pair(AF_INET, &from, &to);
+    set(to, IPPROTO_IP, IP_RECVTTL, 1);
+    put(&message, IPPROTO_IP, IP_TTL, &hops, sizeof(hops));
+    CHECK(sendmsg(from, &message, 0) == 3);
+    CHECK(option(from, IPPROTO_IP, IP_TTL) == 64);
+    got = with_room(&back, &room);
+    CHECK(recvmsg(to, &got, 0) == 3);
+    const void *found = beside(&got, IPPROTO_IP, IP_TTL, sizeof(hops));
+    CHECK(found && memcmp(found, &hops, sizeof(hops)) == 0);
+    message = with_room(&iov, &room);
+    put(&message, IPPROTO_IP, IP_TTL, &bad, sizeof(bad));
+    CHECK_FAILS(sendmsg(from, &message, 0), EINVAL);
+    message = with_room(&iov, &room);
+    put(&message, IPPROTO_IP, IP_PKTINFO, &origin, sizeof(origin));
+    CHECK(sendmsg(from, &message, 0) == 3 && recv(to, bytes, 8, 0) == 3);
+    origin.ipi_spec_dst.s_addr = htonl(0x08080808); /* not the guest's */
+    message = with_room(&iov, &room);
+    put(&message, IPPROTO_IP, IP_PKTINFO, &origin, sizeof(origin));
+    CHECK_FAILS(sendmsg(from, &message, 0), EINVAL);
+    origin = (struct in_pktinfo){.ipi_ifindex = 257};
+    message = with_room(&iov, &room);
+    put(&message, IPPROTO_IP, IP_PKTINFO, &origin, sizeof(origin));
+    CHECK_FAILS(sendmsg(from, &message, 0), ENODEV);
+    close(from);
+    close(to);
+}
+
+static void ancillary_data_that_lies_about_its_length_is_refused(void)
+{
+    int from, to, hops = 5;
+    struct iovec iov = {"xyz", 3};
+    union room room;
+    struct msghdr message = with_room(&iov, &room);
+
+    datagram_pair(AF_INET6, &from, &to);
+    put(&message, IPPROTO_IPV6, IPV6_HOPLIMIT, &hops, sizeof(hops));
+    CHECK(sendmsg(from, &message, 0) == 3);
+    CMSG_FIRSTHDR(&message)->cmsg_len = CMSG_LEN(1);
+    CHECK_FAILS(sendmsg(from, &message, 0), EINVAL);
+    CMSG_FIRSTHDR(&message)->cmsg_len = 3;
+    CHECK_FAILS(sendmsg(from, &message, 0), EINVAL);
+    CMSG_FIRSTHDR(&message)->cmsg_len = SIZE_MAX;
+    CHECK_FAILS(sendmsg(from, &message, 0), EINVAL);
+    put(&message, IPPROTO_IPV6, 9999, &hops, sizeof(hops));
+    CHECK_FAILS(sendmsg(from, &message, 0), EINVAL);
+    close(from);
+    close(to);
+}
+
+/* The system fills in the checksum, and answers; a raw socket sees no IPv6 header. */
+static void an_ipv6_raw_socket_pings(void)
+{
+    const unsigned char request[] = {128, 0, 0x55, 0x55, 0x12, 0x34, 0, 1, 'p', 'i', 'n', 'g'};
+    unsigned char answer[64];
+    socklen_t len;
+    struct sockaddr_storage address = here(AF_INET6, 0, &len);
+    int fd = socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6);
+
+    CHECK(fd >= 0);
+    CHECK(sendto(fd, request, sizeof(request), 0, (struct sockaddr *)&address, len) ==
+          sizeof(request));
+    ssize_t n;
+    do /* its own request comes by as well, and what else there is on the link */
+        CHECK((n = recv(fd, answer, sizeof(answer), 0)) > 0);
+    while (answer[0] != 129);
+    CHECK(n == sizeof(request) && memcmp(answer + 4, request + 4, sizeof(request) - 4) == 0);
+    CHECK_FAILS(sendto(fd, request, 3, 0, (struct sockaddr *)&address, len), EINVAL);
+    int two = 2;
+    CHECK_FAILS(setsockopt(fd, IPPROTO_IPV6, IPV6_CHECKSUM, &two, sizeof(two)), EINVAL);
+    close(fd);
+}
+
+/* UDP by hand: the checksum is where the program says. */
+static void an_ipv6_raw_socket_has_its_checksum_filled_in(void)
+{
+    const unsigned char datagram[] = {4, 0, PORT >> 8, PORT & 255, 0, 10, 0, 0, 'h', 'i'};
+    char bytes[8];
+    socklen_t len;
+    struct sockaddr_storage address = here(AF_INET6, PORT, &len),
+                            raw_address = here(AF_INET6, 0, &len);
+    int raw = socket(AF_INET6, SOCK_RAW, IPPROTO_UDP), to = socket(AF_INET6, SOCK_DGRAM, 0);
+
+    CHECK(bind(to, (struct sockaddr *)&address, len) == 0);
+    set(raw, IPPROTO_IPV6, IPV6_CHECKSUM, 6);
+    CHECK(sendto(raw, datagram, sizeof(datagram), 0, (struct sockaddr *)&raw_address, len) ==
+          sizeof(datagram));
+    CHECK(recv(to, bytes, sizeof(bytes), 0) == 2 && memcmp(bytes, "hi", 2) == 0);
+    close(raw);
+    close(to);
+}
+
+static void link_local_addresses_need_their_interface(void)
+{
+    struct sockaddr_in6 to = {.sin6_family = AF_INET6,
+                              .sin6_port = htons(PORT),
+                              .sin6_addr.s6_addr = {0xfe, 0x80, [15] = 1}};
+    int fd = socket(AF_INET6, SOCK_DGRAM, 0);
+
+    CHECK_FAILS(connect(fd, (struct sockaddr *)&to, sizeof(to)), EINVAL);
+    to.sin6_scope_id = 257; /* not 1 */
+    CHECK_FAILS(connect(fd, (struct sockaddr *)&to, sizeof(to)), ENODEV);
+    to.sin6_scope_id = if_nametoindex("lo");
+    CHECK(connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0);
+    socklen_t len = sizeof(to);
+    to.sin6_scope_id = 0;
+    CHECK(getpeername(fd, (struct sockaddr *)&to, &len) == 0);
+    CHECK(to.sin6_scope_id == if_nametoindex("lo"));
+    close(fd);
+    fd = socket(AF_INET6, SOCK_DGRAM, 0);
+    CHECK(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3) == 0);
+    to.sin6_scope_id = 0;
+    CHECK(connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0);
+    close(fd);
+}
+
+static void texts_name_the_interface_behind_a_percent_sign(void)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
+    struct addrinfo *list;
+    char text[INET6_ADDRSTRLEN + IF_NAMESIZE];
+
+    CHECK(getaddrinfo("fe80::1%lo", "9", &hints, &list) == 0);
+    CHECK(((struct sockaddr_in6 *)list->ai_addr)->sin6_scope_id == if_nametoindex("lo"));
+    CHECK(getnameinfo(list->ai_addr, list->ai_addrlen, text, sizeof(text), NULL, 0,
+                      NI_NUMERICHOST) == 0);
+    CHECK(strcmp(text, "fe80::1%lo") == 0);
+    CHECK(getnameinfo(list->ai_addr, list->ai_addrlen, text, 9, NULL, 0, NI_NUMERICHOST) ==
+          EAI_OVERFLOW);
+    freeaddrinfo(list);
+    CHECK(getaddrinfo("fe80::1%1", "9", &hints, &list) == 0);
+    CHECK(((struct sockaddr_in6 *)list->ai_addr)->sin6_scope_id == 1);
+    freeaddrinfo(list);
+    CHECK(getaddrinfo("fe80::1%vif77", "9", &hints, &list) == EAI_NONAME);
+    CHECK(getaddrinfo("fe80::1%257", "9", &hints, &list) == EAI_NONAME);
+}
+
+static void interfaces_have_names_and_numbers(void)
+{
+    char name[IF_NAMESIZE];
+    struct if_nameindex *list = if_nameindex();
+
+    CHECK(if_nametoindex("lo") == 1 && if_indextoname(1, name) && strcmp(name, "lo") == 0);
+    errno = 0;
+    CHECK(if_nametoindex("vif77") == 0 && errno == ENODEV);
+    CHECK(!if_indextoname(99, name) && errno == ENXIO);
+    CHECK(!if_indextoname(257, name) && errno == ENXIO);
+    CHECK(list && list[0].if_index == 1 && strcmp(list[0].if_name, "lo") == 0);
+    CHECK(list[1].if_index == 0 && !list[1].if_name);
+    if_freenameindex(list);
+}
+
+static void interfaces_have_addresses(void)
+{
+    struct ifaddrs *list;
+    bool four = false, six = false;
+
+    CHECK(getifaddrs(&list) == 0);
+    for (const struct ifaddrs *at = list; at; at = at->ifa_next) {
+        CHECK(strcmp(at->ifa_name, "lo") == 0);
+        CHECK(at->ifa_flags == (IFF_UP | IFF_LOOPBACK | IFF_RUNNING));
+        if (at->ifa_addr->sa_family == AF_INET) {
+            four =
+                ((struct sockaddr_in *)at->ifa_addr)->sin_addr.s_addr == htonl(INADDR_LOOPBACK) &&
+                ((struct sockaddr_in *)at->ifa_netmask)->sin_addr.s_addr == htonl(0xff000000);
+        } else {
+            const struct in6_addr *mask = &((struct sockaddr_in6 *)at->ifa_netmask)->sin6_addr;
+            six = IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)at->ifa_addr)->sin6_addr) &&
+                  mask->s6_addr[0] == 0xff && mask->s6_addr[15] == 0xff;
+        }
+    }
+    CHECK(four && six);
+    freeifaddrs(list);
+}
+
+int main(void)
+{
+    RUN(datagrams_are_peeked_at_and_cut);
+    RUN(streams_are_peeked_at_waited_for_and_thrown_away);
+    RUN(ipv4_datagrams_tell_where_they_came_to);
+    RUN(ipv6_datagrams_tell_where_they_came_to);
+    RUN(ipv4_comes_to_ipv6_sockets_as_mapped_addresses);
+    RUN(one_datagram_is_sent_in_its_own_way);
+    RUN(ancillary_data_that_lies_about_its_length_is_refused);
+    RUN(an_ipv6_raw_socket_pings);
+    RUN(an_ipv6_raw_socket_has_its_checksum_filled_in);
+    RUN(link_local_addresses_need_their_interface);
+    RUN(texts_name_the_interface_behind_a_percent_sign);
+    RUN(interfaces_have_names_and_numbers);
+    RUN(interfaces_have_addresses);
+    puts("all passed");
+    return EXIT_SUCCESS;
+}
