@@ -5,11 +5,13 @@ A guest with a disk is destroyed at a random moment, and with it the cache of it
 flushed is there, or not, or in part. It is started again on what is left, and asked for all that it
 had acknowledged before; again and again. One cut in --early comes while it starts. kv answers
 clients, and an answer to a change is an acknowledgement; SQLite's shell prints a row's number
-behind each commit, and checks its database after each cut (PRAGMA integrity_check). After every
+behind each commit, and checks its database after each cut (PRAGMA integrity_check). Before one cut in
+--fail the disk fails for a moment, whatever it is asked for, and comes back or not. After every
 --fsck cuts e2fsck looks at copies of the disk, cut at moments of its own. The same seed makes the
 same choices; what the moments hit depends on the machine.
 
-The disk is a file, behind Linux' blkback and dm-log-writes, which knows what was flushed.
+The disk is a file, behind Linux' blkback and dm-log-writes, which knows what was flushed, and a
+device in front of it that can fail.
 """
 
 import os
@@ -18,6 +20,7 @@ import random
 import shutil
 import subprocess
 import tempfile
+import time
 
 from spratlib import lab, lab_cli, paths, powercut_loads, writelog
 from spratlib.errors import SpratError
@@ -25,22 +28,34 @@ from spratlib.errors import SpratError
 DISK_MIB = 64
 LOG_MIB = 2048  # of a file that takes what is written to it
 DOM0_TIMEOUT_S = 60
+FOR_EVER_S = 1000000
 # How much of what was not flushed is there, one of them for each cut.
 KEEPS = (0, 0.1, 0.5, 0.9, 1)
 FSCK_MOMENTS = 3
+FAIL_S, AFTER_S = 0.5, 0.5  # at most: how long a disk fails, and the guest goes on then
 UNITS = (512, 4096)
 
 # In dom0: a device $1 whose writes to file $2 are told in file $3.
 POWER_ON = """
-modprobe loop && modprobe dm-log-writes || exit 1
+modprobe -a loop dm-log-writes dm-flakey || exit 1
 data=$(/sbin/losetup --find --show "$2") || exit 1
 log=$(/sbin/losetup --find --show "$3") || exit 1
 sectors=$(($(stat -c %s "$2") / 512))
-echo "0 $sectors log-writes $data $log" | DM_DISABLE_UDEV=1 dmsetup create "$1" || exit 1
+export DM_DISABLE_UDEV=1
+echo "0 $sectors log-writes $data $log" | dmsetup create "$1-log" || exit 1
+echo "0 $sectors linear /dev/mapper/$1-log 0" | dmsetup create "$1" || exit 1
 echo "$data $log"
 """
+# Device $1 is this from now on, also for what waits in it.
+SWITCH = """
+export DM_DISABLE_UDEV=1
+sectors=$(($(dmsetup table "$1" | cut -d ' ' -f 2)))
+echo "0 $sectors $2" | dmsetup reload "$1" && dmsetup suspend --noflush --nolockfs "$1" &&
+    dmsetup resume "$1"
+"""
 POWER_OFF = """
-DM_DISABLE_UDEV=1 dmsetup remove --retry "$1" || exit 1
+export DM_DISABLE_UDEV=1
+dmsetup remove --retry "$1" && dmsetup remove --retry "$1-log" || exit 1
 shift
 /sbin/losetup --detach "$@"
 """
@@ -56,6 +71,8 @@ def add_arguments(parser):
                         help="work at most so long before a cut (default: 3)")  # fmt: skip
     parser.add_argument("--early", type=lab_cli.positive, default=5, metavar="N",
                         help="cut one in N while the guest starts (default: 5)")  # fmt: skip
+    parser.add_argument("--fail", type=lab_cli.positive, default=4, metavar="N",
+                        help="have the disk fail before one cut in N (default: 4)")  # fmt: skip
     parser.add_argument("--fsck", type=lab_cli.positive, default=5, metavar="N",
                         help="have e2fsck look after each Nth cut (default: 5)")  # fmt: skip
     parser.add_argument("--unit", type=int, choices=UNITS, default=UNITS[-1], metavar="BYTES",
@@ -97,15 +114,16 @@ def run(args, running, folder):
             if chance.randrange(args.early) == 0:
                 load.begin()
             else:
-                load.work(chance.uniform(0, args.longest))
+                trouble = disk.fail if disk_chance.randrange(args.fail) == 0 else None
+                load.work(chance.uniform(0, args.longest), trouble)
         disk.lose_cache(check=cut % args.fsck == 0 and args.unit == UNITS[-1])
         if cut % 10 == 0:
             lab_cli.report(f"{cut} cuts, {load.n_acknowledged} acknowledged changes")
     with disk, load:  # what the last cut left
         load.work(0)
     print(f"{args.load}: {args.cuts} cuts, {disk.n_writes} writes, of which the cache had"
-          f" {disk.n_volatile}; {load.n_acknowledged} acknowledged changes: none is lost"
-          )  # fmt: skip
+          f" {disk.n_volatile}; it failed {disk.n_failures} times;"
+          f" {load.n_acknowledged} acknowledged changes: none is lost")  # fmt: skip
 
 
 class Disk:
@@ -120,7 +138,7 @@ class Disk:
         self.log = folder / "disk.log"
         self.name = f"sprat-{folder.name}"
         self.device = f"/dev/mapper/{self.name}"
-        self.n_writes = self.n_volatile = 0
+        self.n_writes = self.n_volatile = self.n_failures = 0
         self._loops = []
         make_empty(self.image, DISK_MIB)
         run_tool(["mke2fs", "-q", "-F", *args.mkfs.split(), str(self.image)])
@@ -135,6 +153,19 @@ class Disk:
 
     def __exit__(self, *_):
         self.lab.output_of(["sh", "-c", POWER_OFF, "off", self.name, *self._loops], DOM0_TIMEOUT_S)
+
+    def fail(self):
+        """Have all requests fail for a while."""
+        # Not the target "error": a device without a cache takes flushes for done.
+        self._switch(f"flakey {self.device}-log 0 0 {FOR_EVER_S}")
+        time.sleep(self.chance.uniform(0, FAIL_S))
+        if self.chance.randrange(2):
+            self._switch(f"linear {self.device}-log 0")
+        time.sleep(self.chance.uniform(0, AFTER_S))
+        self.n_failures += 1
+
+    def _switch(self, target):
+        self.lab.output_of(["sh", "-c", SWITCH, "switch", self.name, target], DOM0_TIMEOUT_S)
 
     def lose_cache(self, check):
         """Bring the file to what a power cut may have left. @param check  have e2fsck look"""

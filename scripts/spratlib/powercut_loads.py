@@ -65,8 +65,8 @@ class Load:
         """Return what its cfg says besides, as xl create takes it."""
         raise NotImplementedError
 
-    def work(self, seconds):
-        """Start it, compare, have it work, and destroy it."""
+    def work(self, seconds, trouble=None):
+        """Start it, compare, have it work, make trouble if there is to be some, and destroy it."""
         raise NotImplementedError
 
     def begin(self):
@@ -95,8 +95,10 @@ class Load:
     def destroy(self):
         """Take its power."""
         self.alive = False
-        self.take_account(self.lab.output_of(["sh", "-c", DESTROY, self.log, self.name],
-                                             START_TIMEOUT_S))  # fmt: skip
+        said = self.lab.output_of(["sh", "-c", DESTROY, self.log, self.name], START_TIMEOUT_S)
+        if "sprat: panic:" in said:
+            raise SpratError(f"the guest has crashed; it says:\n{said[-SAID_MAX:]}")
+        self.take_account(said)
 
 
 class Kv(Load):
@@ -113,7 +115,7 @@ class Kv(Load):
     def settings(self):
         return {"extra": f"sprat.disk.xvda=/data sprat.ip={KV_ADDRESS}/24"}
 
-    def work(self, seconds):
+    def work(self, seconds, trouble=None):
         self.create()
         self.wait_for("kv: ")
         clients = [KvClient(self.port) for _ in range(N_CLIENTS)]
@@ -124,6 +126,8 @@ class Kv(Load):
         for thread in threads:
             thread.start()
         time.sleep(seconds)
+        if trouble:
+            trouble()
         self.destroy()
         self.ending = True
         for client in clients:
@@ -230,10 +234,12 @@ class Sqlite(Load):
                          " '.read /work.sql'",
                 "ramdisk": str(self.scripts[self.chance.choice(JOURNAL_MODES)])}  # fmt: skip
 
-    def work(self, seconds):
+    def work(self, seconds, trouble=None):
         self.create()
         self.compare()
         time.sleep(seconds)
+        if trouble:
+            trouble()
         self.destroy()
 
     def take_account(self, said):
@@ -258,7 +264,8 @@ class Sqlite(Load):
 
 def script_of(mode, chance):
     """Return SQL: check, then transactions of one row or several, each acknowledged."""
-    lines = ["PRAGMA locking_mode=exclusive;",  # the cut may have left a write-ahead log
+    lines = [".bail on",  # what follows an error is no acknowledgement
+             "PRAGMA locking_mode=exclusive;",  # the cut may have left a write-ahead log
              f"PRAGMA journal_mode={mode};",
              "PRAGMA synchronous=FULL;",
              "create table if not exists t(a integer primary key, b text);",

@@ -18,11 +18,13 @@ class PowerCut(unittest.TestCase):
 
     def test_kv(self):
         # While it starts, and at work; e2fsck looks at what is left.
-        acknowledged = self.cut("kv", "--cuts", "2", "--seed", "4", "--early", "2", "--fsck", "2")
+        acknowledged = self.cut("kv", "--cuts", "2", "--seed", "4", "--early", "2", "--fsck", "2",
+                                "--fail", "1000")  # fmt: skip
         self.assertGreater(acknowledged, 0)
 
     def test_sqlite(self):
-        acknowledged = self.cut("sqlite", "--cuts", "1", "--early", "1000", "--unit", "512")
+        acknowledged = self.cut("sqlite", "--cuts", "1", "--early", "1000", "--unit", "512",
+                                "--fail", "1")  # fmt: skip
         self.assertGreater(acknowledged, 0)
 
 
