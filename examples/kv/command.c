@@ -6,29 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "call.h"
+#include "keyspace.h"
+
 #define MS_PER_S   1000
 #define NUMBER_MAX 24 /* characters of one, and '\0' */
 
 #define SYNTAX     "ERR syntax error"
 #define NO_INTEGER "ERR value is not an integer or out of range"
 #define BAD_EXPIRY "ERR invalid expire time"
-
-struct call {
-    struct command_context *context;
-    const struct resp_request *request;
-    struct resp_out *out;
-};
-
-static const struct resp_word *word(const struct call *call, unsigned i)
-{
-    return &call->request->words[i];
-}
-
-static int say_error(struct call *call, const char *text)
-{
-    resp_error(call->out, text);
-    return 0;
-}
 
 /* The value of a key, until the next one is read. @return bytes, -ENOENT, -errno. */
 static int64_t get(struct call *call, const struct resp_word *key, char **value)
@@ -76,9 +62,9 @@ static int answer_value(struct call *call, const struct resp_word *key)
 static int run_ping(struct call *call)
 {
     if (call->request->n > 2)
-        return say_error(call, "ERR wrong number of arguments for 'ping' command");
+        return call_error(call, "ERR wrong number of arguments for 'ping' command");
     if (call->request->n == 2)
-        resp_bulk(call->out, word(call, 1)->bytes, word(call, 1)->len);
+        resp_bulk(call->out, call_word(call, 1)->bytes, call_word(call, 1)->len);
     else
         resp_simple(call->out, "PONG");
     return 0;
@@ -86,13 +72,13 @@ static int run_ping(struct call *call)
 
 static int run_echo(struct call *call)
 {
-    resp_bulk(call->out, word(call, 1)->bytes, word(call, 1)->len);
+    resp_bulk(call->out, call_word(call, 1)->bytes, call_word(call, 1)->len);
     return 0;
 }
 
 static int run_get(struct call *call)
 {
-    return answer_value(call, word(call, 1));
+    return answer_value(call, call_word(call, 1));
 }
 
 /* What follows SET key value. */
@@ -106,7 +92,7 @@ static bool take_expiry(struct call *call, unsigned i, int64_t unit_ms, int64_t 
 {
     int64_t n;
 
-    return i < call->request->n && resp_number(word(call, i), &n) && n > 0 &&
+    return i < call->request->n && resp_number(call_word(call, i), &n) && n > 0 &&
            !__builtin_mul_overflow(n, unit_ms, expires_ms) &&
            !__builtin_add_overflow(*expires_ms, call->context->now_ms, expires_ms);
 }
@@ -115,7 +101,7 @@ static bool take_expiry(struct call *call, unsigned i, int64_t unit_ms, int64_t 
 static const char *parse_set(struct call *call, struct set_options *options)
 {
     for (unsigned i = 3; i < call->request->n; i++) {
-        const struct resp_word *option = word(call, i);
+        const struct resp_word *option = call_word(call, i);
         bool seconds = resp_is(option, "EX");
         if (seconds || resp_is(option, "PX")) {
             if (options->expires_ms || options->keep_ttl)
@@ -139,19 +125,19 @@ static const char *parse_set(struct call *call, struct set_options *options)
 
 static int run_set(struct call *call)
 {
-    const struct resp_word *key = word(call, 1);
+    const struct resp_word *key = call_word(call, 1);
     struct set_options options = {0};
 
     const char *wrong = parse_set(call, &options);
     if (wrong)
-        return say_error(call, wrong);
+        return call_error(call, wrong);
     int64_t old = expiry(call, key);
     bool wanted = !(options.if_absent && old >= 0) && !(options.if_present && old < 0);
     if (options.get)
         answer_value(call, key);
     if (options.keep_ttl && old > 0)
         options.expires_ms = old;
-    int result = wanted ? set(call, key, word(call, 2), options.expires_ms) : 0;
+    int result = wanted ? set(call, key, call_word(call, 2), options.expires_ms) : 0;
     if (result || options.get)
         return result < 0 ? result : 0;
     if (wanted)
@@ -163,8 +149,8 @@ static int run_set(struct call *call)
 
 static int run_setnx(struct call *call)
 {
-    bool absent = expiry(call, word(call, 1)) < 0;
-    int result = absent ? set(call, word(call, 1), word(call, 2), 0) : 0;
+    bool absent = expiry(call, call_word(call, 1)) < 0;
+    int result = absent ? set(call, call_word(call, 1), call_word(call, 2), 0) : 0;
 
     if (!result)
         resp_integer(call->out, absent);
@@ -175,16 +161,16 @@ static int run_mget(struct call *call)
 {
     resp_array(call->out, call->request->n - 1);
     for (unsigned i = 1; i < call->request->n; i++)
-        answer_value(call, word(call, i));
+        answer_value(call, call_word(call, i));
     return 0;
 }
 
 static int run_mset(struct call *call)
 {
     if (call->request->n % 2 == 0)
-        return say_error(call, "ERR wrong number of arguments for 'mset' command");
+        return call_error(call, "ERR wrong number of arguments for 'mset' command");
     for (unsigned i = 1; i < call->request->n; i += 2) {
-        int result = set(call, word(call, i), word(call, i + 1), 0);
+        int result = set(call, call_word(call, i), call_word(call, i + 1), 0);
         if (result)
             return result < 0 ? result : 0;
     }
@@ -197,8 +183,8 @@ static int run_del(struct call *call)
     int64_t n = 0;
 
     for (unsigned i = 1; i < call->request->n; i++) {
-        int result = store_delete(call->context->store, word(call, i)->bytes, word(call, i)->len,
-                                  call->context->now_ms);
+        int result = store_delete(call->context->store, call_word(call, i)->bytes,
+                                  call_word(call, i)->len, call->context->now_ms);
         if (result < 0)
             return result;
         n += result;
@@ -212,7 +198,7 @@ static int run_exists(struct call *call)
     int64_t n = 0;
 
     for (unsigned i = 1; i < call->request->n; i++)
-        n += expiry(call, word(call, i)) >= 0;
+        n += expiry(call, call_word(call, i)) >= 0;
     resp_integer(call->out, n);
     return 0;
 }
@@ -220,7 +206,7 @@ static int run_exists(struct call *call)
 static int run_strlen(struct call *call)
 {
     char *value;
-    int64_t len = get(call, word(call, 1), &value);
+    int64_t len = get(call, call_word(call, 1), &value);
 
     resp_integer(call->out, len < 0 ? 0 : len);
     return 0;
@@ -229,7 +215,7 @@ static int run_strlen(struct call *call)
 /* Write the value again, with another time of expiry. */
 static int change_expiry(struct call *call, int64_t expires_ms)
 {
-    const struct resp_word *key = word(call, 1);
+    const struct resp_word *key = call_word(call, 1);
     char *value;
     int64_t len = get(call, key, &value);
 
@@ -240,15 +226,15 @@ static int change_expiry(struct call *call, int64_t expires_ms)
 
 static int expire_in(struct call *call, int64_t unit_ms)
 {
-    const struct resp_word *key = word(call, 1);
+    const struct resp_word *key = call_word(call, 1);
     int64_t n, expires_ms;
     int result;
 
-    if (!resp_number(word(call, 2), &n))
-        return say_error(call, NO_INTEGER);
+    if (!resp_number(call_word(call, 2), &n))
+        return call_error(call, NO_INTEGER);
     if (__builtin_mul_overflow(n, unit_ms, &expires_ms) ||
         __builtin_add_overflow(expires_ms, call->context->now_ms, &expires_ms))
-        return say_error(call, BAD_EXPIRY);
+        return call_error(call, BAD_EXPIRY);
     if (n <= 0)
         result = store_delete(call->context->store, key->bytes, key->len, call->context->now_ms) > 0
                      ? 0
@@ -273,7 +259,7 @@ static int run_pexpire(struct call *call)
 
 static int run_persist(struct call *call)
 {
-    int result = expiry(call, word(call, 1)) > 0 ? change_expiry(call, 0) : -ENOENT;
+    int result = expiry(call, call_word(call, 1)) > 0 ? change_expiry(call, 0) : -ENOENT;
 
     if (result && result != -ENOENT)
         return result;
@@ -283,7 +269,7 @@ static int run_persist(struct call *call)
 
 static int answer_ttl(struct call *call, int64_t unit_ms)
 {
-    int64_t expires_ms = expiry(call, word(call, 1));
+    int64_t expires_ms = expiry(call, call_word(call, 1));
 
     resp_integer(call->out, expires_ms < 0 ? -2
                             : expires_ms == 0
@@ -304,16 +290,16 @@ static int run_pttl(struct call *call)
 
 static int add(struct call *call, int64_t by)
 {
-    const struct resp_word *key = word(call, 1);
+    const struct resp_word *key = call_word(call, 1);
     char *value, text[NUMBER_MAX];
     int64_t old = 0, len = get(call, key, &value), expires_ms = expiry(call, key);
 
     if (len >= 0 && !resp_number(&(struct resp_word){value, (size_t)len}, &old))
-        return say_error(call, NO_INTEGER);
+        return call_error(call, NO_INTEGER);
     if (len < 0 && len != -ENOENT)
-        return say_error(call, "ERR the disk failed");
+        return call_error(call, "ERR the disk failed");
     if (__builtin_add_overflow(old, by, &old))
-        return say_error(call, "ERR increment or decrement would overflow");
+        return call_error(call, "ERR increment or decrement would overflow");
     int n = snprintf(text, sizeof(text), "%lld", (long long)old);
     int result =
         set(call, key, &(struct resp_word){text, (size_t)n}, expires_ms > 0 ? expires_ms : 0);
@@ -336,129 +322,7 @@ static int run_incrby(struct call *call)
 {
     int64_t by;
 
-    return resp_number(word(call, 2), &by) ? add(call, by) : say_error(call, NO_INTEGER);
-}
-
-bool command_match(const char *pattern, size_t pattern_len, const char *name, size_t len)
-{
-    size_t p = 0, n = 0, star = SIZE_MAX, star_n = 0;
-
-    /* The last star takes one more whenever what is behind it does not fit. */
-    while (n < len || p < pattern_len) {
-        char c = p < pattern_len ? pattern[p] : '\0';
-        bool fits = false;
-        size_t next = p + 1;
-        if (p < pattern_len && c == '*') {
-            star = p++;
-            star_n = n;
-            continue;
-        }
-        if (p < pattern_len && n < len) {
-            if (c == '[') {
-                bool negated = next < pattern_len && pattern[next] == '^';
-                next += negated;
-                for (; next < pattern_len && pattern[next] != ']'; next++) {
-                    char from = pattern[next], to = from;
-                    if (next + 2 < pattern_len && pattern[next + 1] == '-') {
-                        to = pattern[next + 2];
-                        next += 2;
-                    }
-                    fits |= name[n] >= from && name[n] <= to;
-                }
-                next += next < pattern_len;
-                fits ^= negated;
-            } else {
-                if (c == '\\' && next < pattern_len)
-                    c = pattern[next++];
-                else if (c == '?')
-                    c = name[n];
-                fits = c == name[n];
-            }
-        }
-        if (fits) {
-            p = next;
-            n++;
-        } else if (star != SIZE_MAX && star_n < len) {
-            p = star + 1;
-            n = ++star_n;
-        } else {
-            return false;
-        }
-    }
-    return true;
-}
-
-struct listing {
-    const struct resp_word *pattern;
-    struct resp_out *out; /* NULL: only count */
-    size_t n;
-};
-
-static void list_key(void *arg, const char *key, size_t len)
-{
-    struct listing *listing = arg;
-
-    if (listing->pattern &&
-        !command_match(listing->pattern->bytes, listing->pattern->len, key, len))
-        return;
-    listing->n++;
-    if (listing->out)
-        resp_bulk(listing->out, key, len);
-}
-
-static int run_keys(struct call *call)
-{
-    struct listing listing = {.pattern = word(call, 1)};
-
-    store_each(call->context->store, call->context->now_ms, list_key, &listing);
-    resp_array(call->out, listing.n);
-    listing.out = call->out;
-    store_each(call->context->store, call->context->now_ms, list_key, &listing);
-    return 0;
-}
-
-static int run_dbsize(struct call *call)
-{
-    struct listing listing = {0};
-
-    store_each(call->context->store, call->context->now_ms, list_key, &listing);
-    resp_integer(call->out, (int64_t)listing.n);
-    return 0;
-}
-
-/* Keys that are to be removed, gathered first. */
-struct gathered {
-    struct resp_out bytes; /* length, key, length, key, ... */
-};
-
-static void gather_key(void *arg, const char *key, size_t len)
-{
-    struct gathered *gathered = arg;
-
-    resp_bytes(&gathered->bytes, (const char *)&len, sizeof(len));
-    resp_bytes(&gathered->bytes, key, len);
-}
-
-static int run_flushall(struct call *call)
-{
-    struct gathered gathered = {0};
-    int result = 0;
-
-    store_each(call->context->store, call->context->now_ms, gather_key, &gathered);
-    if (gathered.bytes.failed) {
-        resp_free(&gathered.bytes);
-        return say_error(call, "ERR no memory");
-    }
-    for (size_t at = 0, len; at < gathered.bytes.len && result >= 0; at += sizeof(len) + len) {
-        memcpy(&len, gathered.bytes.bytes + at, sizeof(len));
-        result = store_delete(call->context->store, gathered.bytes.bytes + at + sizeof(len), len,
-                              call->context->now_ms);
-    }
-    resp_free(&gathered.bytes);
-    if (result < 0)
-        return result;
-    resp_simple(call->out, "OK");
-    return 0;
+    return resp_number(call_word(call, 2), &by) ? add(call, by) : call_error(call, NO_INTEGER);
 }
 
 static int run_info(struct call *call)
@@ -488,7 +352,7 @@ static int run_info(struct call *call)
 
 static int run_type(struct call *call)
 {
-    resp_simple(call->out, expiry(call, word(call, 1)) < 0 ? "none" : "string");
+    resp_simple(call->out, expiry(call, call_word(call, 1)) < 0 ? "none" : "string");
     return 0;
 }
 
@@ -496,8 +360,8 @@ static int run_select(struct call *call)
 {
     int64_t n;
 
-    if (!resp_number(word(call, 1), &n) || n != 0)
-        return say_error(call, "ERR DB index is out of range");
+    if (!resp_number(call_word(call, 1), &n) || n != 0)
+        return call_error(call, "ERR DB index is out of range");
     resp_simple(call->out, "OK");
     return 0;
 }
@@ -536,7 +400,7 @@ static const struct {
     {"TTL", 2, 2, run_ttl},
     {"PTTL", 2, 2, run_pttl},
     {"PERSIST", 2, 2, run_persist},
-    {"KEYS", 2, 2, run_keys},
+    {"KEYS", 2, 2, keyspace_keys},
     {"INFO", 1, 2, run_info},
     {"PING", 1, 2, run_ping},
     {"ECHO", 2, 2, run_echo},
@@ -547,9 +411,9 @@ static const struct {
     {"SETNX", 3, 3, run_setnx},
     {"MGET", 2, RESP_WORDS_MAX, run_mget},
     {"MSET", 3, RESP_WORDS_MAX, run_mset},
-    {"DBSIZE", 1, 1, run_dbsize},
-    {"FLUSHALL", 1, 2, run_flushall},
-    {"FLUSHDB", 1, 2, run_flushall},
+    {"DBSIZE", 1, 1, keyspace_dbsize},
+    {"FLUSHALL", 1, 2, keyspace_flushall},
+    {"FLUSHDB", 1, 2, keyspace_flushall},
     {"TYPE", 2, 2, run_type},
     {"SELECT", 2, 2, run_select},
     {"CLIENT", 2, RESP_WORDS_MAX, run_ok},
@@ -574,7 +438,7 @@ int command_run(struct command_context *context, const struct resp_request *requ
             return commands[i].run(&call);
         snprintf(text, sizeof(text), "ERR wrong number of arguments for '%s' command",
                  commands[i].name);
-        return say_error(&call, text);
+        return call_error(&call, text);
     }
-    return say_error(&call, "ERR unknown command");
+    return call_error(&call, "ERR unknown command");
 }

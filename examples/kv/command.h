@@ -30,7 +30,4 @@ struct command_context {
 int command_run(struct command_context *context, const struct resp_request *request,
                 struct resp_out *out);
 
-/** Does the name match the pattern? `*`, `?`, `[a-c]`, `[^a]`, and `\` before what means itself. */
-bool command_match(const char *pattern, size_t pattern_len, const char *name, size_t len);
-
 #endif
