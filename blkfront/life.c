@@ -16,8 +16,6 @@
 #define PAGES_DEFAULT 264 /* a request of 1 MiB, its segments, and a few small ones */
 #define PAGES_MIN     16
 #define PAGES_MOST    65536
-#define CLOSE_NS      5000000000ull
-#define DRAIN_NS      5000000000ull
 
 static struct blkfront *blkfront_of(struct front *front)
 {
@@ -105,7 +103,7 @@ static void offered(struct front *front)
 static void disconnect(struct front *front)
 {
     struct blkfront *bf = blkfront_of(front);
-    uint64_t deadline_ns = clock_monotonic() + DRAIN_NS;
+    uint64_t deadline_ns = clock_monotonic() + FRONT_LET_GO_NS;
 
     bf->up = false;
     while (bf->n_parts && bf->attached &&
@@ -230,13 +228,13 @@ int blkfront_open(unsigned number, const struct blkfront_config *config, void (*
 
 void blkfront_close(struct blkfront *bf)
 {
-    uint64_t deadline_ns = clock_monotonic() + DRAIN_NS;
+    uint64_t deadline_ns = clock_monotonic() + FRONT_LET_GO_NS;
 
     bf->on_change = NULL;
     while (bf->up && bf->n_requests)
         if (port_wait(&bf->waiting, deadline_ns))
             break;
-    front_close(&bf->front, clock_monotonic() + CLOSE_NS);
+    front_close(&bf->front, clock_monotonic() + FRONT_LET_GO_NS);
     blkfront_fail_all(bf, -ENODEV);
     port_free(bf);
 }

@@ -18,7 +18,6 @@
 #define MTU_DEFAULT        1500
 #define MTU_MIN            68           /* RFC 791 */
 #define MTU_MAX            (65535 - 18) /* what a request tells, but for Ethernet and VLAN */
-#define CLOSE_NS           5000000000ull
 
 static struct netfront *netfront_of(struct front *front)
 {
@@ -301,7 +300,7 @@ int netfront_open(unsigned number, const struct netfront_config *config, void (*
 void netfront_close(struct netfront *nf)
 {
     nf->on_change = NULL;
-    front_close(&nf->front, clock_monotonic() + CLOSE_NS);
+    front_close(&nf->front, clock_monotonic() + FRONT_LET_GO_NS);
     port_free(nf);
 }
 

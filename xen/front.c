@@ -13,7 +13,6 @@
 
 #define BACKEND_STATES 9 /* XenbusStateReconfigured is the last */
 #define PATH_BYTES     (FRONT_PATH_MAX + 32)
-#define LET_GO_NS      5000000000ull
 #define LOOK_AGAIN_NS  20000000ull
 
 /* Those that are open. */
@@ -89,7 +88,7 @@ static void step_disconnect(struct front *front)
  */
 static void release(struct front *front, bool tell)
 {
-    uint64_t deadline_ns = clock_monotonic() + LET_GO_NS;
+    uint64_t deadline_ns = clock_monotonic() + FRONT_LET_GO_NS;
     struct port_queue nobody = {0};
 
     while (!front->driver->release(front, clock_monotonic() >= deadline_ns)) {

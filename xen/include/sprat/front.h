@@ -23,6 +23,8 @@
 #include <sprat/xenstore.h>
 
 #define FRONT_PATH_MAX 64
+/** So long a backend is waited for that has to let go of something: what it keeps is lost then. */
+#define FRONT_LET_GO_NS 5000000000ull
 
 enum front_state {
     FRONT_INITIALISING,
