@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A disk's user, on the driver itself: disk NAME[,OPTION...] COMMAND... does what the commands say,
- * one after the other, and says of each what came of it. Options are queues=N, ring=PAGES,
- * pages=N, no-persistent and no-indirect.
+ * one after the other, and says of each what came of it. For the options see disk.h.
  *
  *     size            what the disk is like
  *     transport       how requests get there
@@ -17,30 +16,13 @@
  *     appear:NAME     wait until this disk is there, and go on with it
  *     gone            wait until it is taken away
  */
-#include <errno.h>
-#include <pthread.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <sprat/blkfront.h>
-#include <sprat/xenstore.h>
+#include "disk.h"
 
 #define PIECE   65536u
 #define DEPTH   16
 #define DISCARD 65536
-#define ENOUGH  "data/enough" /* in xenstore */
 
 static struct blkfront *disk;
-
-/* What the byte at this place is; the tests' Python makes the same. */
-static uint64_t word(uint64_t seed, uint64_t offset)
-{
-    uint64_t x = (offset / 8 + 1) * 0x9e3779b97f4a7c15ull + seed * 0xbf58476d1ce4e5b9ull;
-
-    return x ^ x >> 29;
-}
 
 static struct pieces {
     struct blkfront_request requests[DEPTH];
@@ -64,7 +46,7 @@ static void begin_piece(struct blkfront_request *request)
     pieces.next += len;
     for (uint64_t at = 0; at < len; at += 8)
         pieces.memory[i][at / 8] =
-            pieces.op == BLKFRONT_WRITE ? word(pieces.seed, request->offset + at) : 0;
+            pieces.op == BLKFRONT_WRITE ? disk_word(pieces.seed, request->offset + at) : 0;
     blkfront_submit(disk, &request, 1);
 }
 
@@ -75,7 +57,7 @@ static void end_piece(struct blkfront_request *request)
     if (request->status && !pieces.error)
         pieces.error = request->status;
     for (uint64_t at = 0; at < request->length && pieces.op == BLKFRONT_READ; at += 8)
-        if (pieces.memory[i][at / 8] != word(pieces.seed, request->offset + at))
+        if (pieces.memory[i][at / 8] != disk_word(pieces.seed, request->offset + at))
             pieces.differs = true;
     if (!pieces.error && !pieces.differs)
         begin_piece(request);
@@ -122,11 +104,10 @@ static int verify_all(uint64_t seed)
 static int churn(uint64_t unused)
 {
     const struct blkfront_stats *stats = blkfront_stats(disk);
-    char text[4];
     int error = 0;
 
     (void)unused;
-    for (uint64_t pass = 1; !error && xenstore_read(0, ENOUGH, text, sizeof(text)) < 0; pass++) {
+    for (uint64_t pass = 1; !error && !disk_enough(); pass++) {
         error = write_all(pass);
         if (!error)
             error = verify_all(pass);
@@ -207,82 +188,11 @@ static int wait_until_gone(uint64_t unused)
     return 0;
 }
 
-/* Disks that come and go are seen by a watch on their folder. */
-
-static struct {
-    pthread_mutex_t lock;
-    pthread_cond_t condition;
-    bool is_so;
-} changed = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
-
-static void folder_changed(struct xenstore_watch *watch, const char *path)
+static int wait_for_disk(const char *words)
 {
-    (void)watch;
-    (void)path;
-    changed.is_so = true;
-    pthread_cond_signal(&changed.condition);
-}
-
-static void wait_for_change(void)
-{
-    pthread_mutex_lock(&changed.lock);
-    while (!changed.is_so)
-        pthread_cond_wait(&changed.condition, &changed.lock);
-    changed.is_so = false;
-    pthread_mutex_unlock(&changed.lock);
-}
-
-static int take_option(char *option, struct blkfront_config *config)
-{
-    const char *name = strsep(&option, "=");
-    unsigned number = option ? (unsigned)strtoul(option, NULL, 10) : 0;
-
-    if (strcmp(name, "queues") == 0)
-        config->queues_max = number;
-    else if (strcmp(name, "ring") == 0)
-        config->ring_pages = number;
-    else if (strcmp(name, "pages") == 0)
-        config->pages_max = number;
-    else if (strcmp(name, "no-persistent") == 0)
-        config->no_persistent = true;
-    else if (strcmp(name, "no-indirect") == 0)
-        config->no_indirect = true;
-    else
-        return -EINVAL;
-    return 0;
-}
-
-static int open_disk(const char *words)
-{
-    struct blkfront_config config = {0};
-    char text[128], *rest = text;
-    unsigned number;
-    int error = 0;
-
-    snprintf(text, sizeof(text), "%s", words);
-    const char *name = strsep(&rest, ",");
-    while (rest && !error)
-        error = take_option(strsep(&rest, ","), &config);
-    if (!error)
-        error = blkfront_number(name, &number);
-    if (!error)
-        error = blkfront_open(number, &config, NULL, NULL, &disk);
-    return error ? error : blkfront_wait_up(disk, UINT64_MAX);
-}
-
-static int wait_for_disk(const char *name)
-{
-    struct xenstore_watch watch = {.path = "device/vbd", .handler = folder_changed};
-    int error = xenstore_watch(&watch);
-
-    printf("waiting for %s\n", name);
+    printf("waiting for %s\n", words);
     blkfront_close(disk);
-    while (!error && (error = open_disk(name)) == -ENODEV) {
-        wait_for_change();
-        error = 0;
-    }
-    xenstore_unwatch(&watch);
-    return error;
+    return disk_appear(words, &disk);
 }
 
 static const struct command {
@@ -312,7 +222,7 @@ static int obey(const char *word)
 
 int main(int argc, char **argv)
 {
-    int error = argc > 1 ? open_disk(argv[1]) : -EINVAL;
+    int error = argc > 1 ? disk_open(argv[1], &disk) : -EINVAL;
 
     for (int i = 2; i < argc && !error; i++) {
         error = obey(argv[i]);

@@ -2,7 +2,8 @@
 /*
  * A file system on a disk, tested in a guest: /data is on xvda. With the argument "again" it finds
  * what an earlier run left; "full" fills the disk; "ro" has it mounted read-only; "leave" ends with
- * files open and removed; "failing" writes until the disk fails.
+ * files open and removed; "failing" writes until the disk fails; "recovering" reads until it fails,
+ * and does not any more.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -228,6 +229,28 @@ static void a_disk_that_fails_ends_all(void)
     printf("synced %u\n", n);
 }
 
+/* Only reads met it, so nothing is in doubt afterwards. */
+static void a_disk_that_fails_for_a_while_is_read_again(void)
+{
+    int fd = open("/data/read", O_RDWR | O_CREAT, 0644);
+    struct stat st;
+
+    for (int i = 0; i < 16; i++) /* more than stays in memory */
+        CHECK(write(fd, pattern, sizeof(pattern)) == (ssize_t)sizeof(pattern));
+    CHECK(fsync(fd) == 0);
+    puts("reading");
+    while (pread(fd, buffer, sizeof(buffer), 0) == (ssize_t)sizeof(buffer))
+        usleep(20000);
+    CHECK(errno == EIO);
+    puts("it fails");
+    while (pread(fd, buffer, sizeof(buffer), 0) < 0)
+        usleep(20000);
+    CHECK(pread(fd, buffer, sizeof(buffer), 0) == (ssize_t)sizeof(buffer));
+    CHECK(memcmp(buffer, pattern, sizeof(pattern)) == 0);
+    CHECK(pwrite(fd, "again", 5, 0) == 5 && fsync(fd) == 0 && close(fd) == 0);
+    CHECK(stat("/data/read", &st) == 0 && st.st_size == 16 * (off_t)sizeof(pattern));
+}
+
 static void files_that_stay_open_are_no_trouble(void)
 {
     int fd = open("/data/left", O_RDWR | O_CREAT, 0600);
@@ -251,6 +274,8 @@ int main(int argc, char **argv)
         RUN(nothing_is_changed_when_mounted_read_only);
     } else if (strcmp(what, "failing") == 0) {
         RUN(a_disk_that_fails_ends_all);
+    } else if (strcmp(what, "recovering") == 0) {
+        RUN(a_disk_that_fails_for_a_while_is_read_again);
     } else if (strcmp(what, "leave") == 0) {
         RUN(files_that_stay_open_are_no_trouble);
     } else {

@@ -34,7 +34,7 @@ def dom0(command):
     return done.stdout
 
 
-def eventually(what, seconds=60):
+def eventually(what, seconds=120):
     """Wait until what() is true; return its value. dom0 tells nobody of some of these things."""
     end = time.monotonic() + seconds
     while not (value := what()):

@@ -15,6 +15,7 @@ MIB = 2**20
 SIZE = 4 * MIB
 XVDA = 51712
 MASK = 2**64 - 1
+FOR_EVER_S = 1000000
 
 
 def pattern(seed, size=SIZE):
@@ -59,6 +60,45 @@ class Disk:
         path = BUILD / f"test-{self.name}.bin"  # dom0 sees the build folder
         path.write_bytes(data)
         return path
+
+
+def tool(*words):
+    """Run a program of e2fsprogs; return what it says. It is content."""
+    environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
+    done = subprocess.run(words, capture_output=True, check=False, env=environment)
+    if done.returncode != 0:
+        raise AssertionError((done.stdout + done.stderr).decode())
+    return done.stdout
+
+
+class FailingDisk:
+    """A file of this machine with ext4 on it, as a device of dom0 that can fail."""
+
+    def __init__(self, name):
+        self.image = BUILD / f"test/guest/{name}.img"  # here, where e2fsck is
+        self.name, self.loop = f"sprat-{name}", None
+        self.spec = f"phy:/dev/mapper/{self.name},xvda,w"
+
+    def __enter__(self):
+        self.image.write_bytes(bytes(16 * MIB))
+        tool("mke2fs", "-q", "-F", "-t", "ext4", self.image)
+        self.loop = dom0(f"modprobe -a dm-mod dm-flakey loop;"
+                         f" /sbin/losetup --find --show {self.image}").strip()  # fmt: skip
+        dom0(f"echo {self._table('linear', '0')} | DM_DISABLE_UDEV=1 dmsetup create {self.name}")
+        return self
+
+    def __exit__(self, *_):
+        dom0(f"DM_DISABLE_UDEV=1 dmsetup remove --retry {self.name};"
+             f" /sbin/losetup --detach {self.loop}")  # fmt: skip
+
+    def be(self, target, rest):
+        """Be this from now on. Not "error": what has no cache takes flushes for done."""
+        dom0(f"export DM_DISABLE_UDEV=1; echo {self._table(target, rest)} |"
+             f" dmsetup reload {self.name} && dmsetup suspend --noflush {self.name} &&"
+             f" dmsetup resume {self.name}")  # fmt: skip
+
+    def _table(self, target, rest):
+        return f"0 {16 * MIB // 512} {target} {self.loop} {rest}"
 
 
 @contextlib.contextmanager
@@ -169,6 +209,43 @@ class Transport(unittest.TestCase):
             self.assertNotIn("flush", console("disk-ram"))
 
 
+class Many(unittest.TestCase):
+    """Disks of several kinds, driven at once; see disks.c."""
+
+    def test_disks_are_driven_at_once_while_others_come_go_and_change(self):
+        kinds = (("", 4 * MIB, 512), (",queues=2,ring=2", 8 * MIB, 512), ("", 4 * MIB, 4096),
+                 (",no-persistent,no-indirect", 4 * MIB, 512), (",pages=64", 3 * MIB, 512),
+                 (",queues=4", 4 * MIB, 512))  # fmt: skip
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(blkback(max_queues=4))
+            names = [f"xvd{letter}" for letter in "abcdefgh"]
+            plain = [stack.enter_context(Disk(f"many-{name}", size, sector))
+                     for name, (_, size, sector) in zip(names, kinds)]  # fmt: skip
+            sized = stack.enter_context(Disk("many-sized", 8 * MIB))
+            plugged = stack.enter_context(Disk("many-plugged"))
+            words = [name + options for name, (options, _, _) in zip(names, kinds)]
+            words += [f"{names[6]}:{2 * MIB}", names[7]]
+            specs = [f"phy:{disk.device},{name},w" for name, disk in zip(names, [*plain, sized])]
+            wait = stack.enter_context(guest("disks-many", " ".join(words), *specs,
+                                             image="test-disks"))  # fmt: skip
+            dom0("xl sched-credit2 -d disks-many --cap 30")  # for dom0 has to do the rest
+            for word in words[:6]:
+                wait(f"{word}: driven")
+            dom0(f"xl block-attach disks-many phy:{plugged.device},{names[7]},w")
+            wait(f"{names[7]}: driven")
+            dom0(f"truncate -s {3 * MIB} {sized.file} && /sbin/losetup -c {sized.device} &&"
+                 f" xl block-detach disks-many {names[7]}")  # fmt: skip
+            wait(f"{names[7]}: gone")
+            dom0(f"truncate -s {12 * MIB} {sized.file} && /sbin/losetup -c {sized.device} &&"
+                 f" xl block-attach disks-many phy:{plugged.device},{names[7]},w")  # fmt: skip
+            eventually(lambda: console("disks-many").count(f"{names[7]}: driven") == 2)
+            dom0("xenstore-write /local/domain/$(xl domid disks-many)/data/enough 1")
+            wait("all passed")
+            said = console("disks-many")
+        for word in words:
+            self.assertIn(f"{word.partition(':')[0]}: done after", said)
+
+
 class Script(unittest.TestCase):
     """The lab's hotplug script, as libxl calls it."""
 
@@ -227,43 +304,36 @@ class Errors(unittest.TestCase):
                        if line.startswith(("write ", "read "))]  # fmt: skip
             self.assertEqual(numbers, ["0", "0", "5", "5", "0", "0"])  # EIO
 
-
     def test_a_disk_that_fails_keeps_what_was_synced(self):
         """It has a file system, and takes nothing any more from some moment on."""
-        environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
-
-        def tool(*words):
-            done = subprocess.run(words, capture_output=True, check=False, env=environment)
-            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-            return done.stdout
-
-        image = BUILD / "test/guest/failing.img"  # here, where e2fsck is
-        image.write_bytes(bytes(16 * MIB))
-        tool("mke2fs", "-q", "-F", "-t", "ext4", image)
-        linear = f"0 {16 * MIB // 512} linear $loop 0"
-        loop = dom0(f"modprobe dm-mod; loop=$(/sbin/losetup --find --show {image}) &&"
-                    f" echo {linear} | DM_DISABLE_UDEV=1 dmsetup create sprat-failing &&"
-                    " echo $loop").strip()  # fmt: skip
-        try:
-            words = "sprat.disk.xvda=/data failing"
-            disk = "phy:/dev/mapper/sprat-failing,xvda,w"
-            with guest("disk-failing", words, disk, image="test-ext4") as wait:
+        with FailingDisk("failing") as disk:
+            with guest("disk-failing", "sprat.disk.xvda=/data failing", disk.spec,
+                       image="test-ext4") as wait:  # fmt: skip
                 wait("writing")
-                dom0(f"export DM_DISABLE_UDEV=1; echo 0 {16 * MIB // 512} error |"
-                     " dmsetup reload sprat-failing && dmsetup suspend --noflush sprat-failing &&"
-                     " dmsetup resume sprat-failing")  # fmt: skip
+                disk.be("flakey", f"0 0 {FOR_EVER_S}")
                 wait("all passed")
                 said = console("disk-failing")
-        finally:
-            dom0("DM_DISABLE_UDEV=1 dmsetup remove --retry sprat-failing;"
-                 f" /sbin/losetup --detach {loop}")  # fmt: skip
         self.assertIn("nothing can be read or written any more", said)
-        tool("e2fsck", "-y", "-E", "journal_only", image)
-        tool("e2fsck", "-fn", image)
-        found = struct.unpack("<I", tool("debugfs", "-R", "cat /counted", image))[0]
+        tool("e2fsck", "-y", "-E", "journal_only", disk.image)
+        tool("e2fsck", "-fn", disk.image)
+        found = struct.unpack("<I", tool("debugfs", "-R", "cat /counted", disk.image))[0]
         # The last one on its way may be there, and was not acknowledged.
         self.assertIn(found - int(re.search(r"synced (\d+)", said)[1]), (-1, 0))
-        image.unlink()
+        disk.image.unlink()
+
+    def test_a_disk_that_fails_for_a_while_is_read_again(self):
+        with FailingDisk("recovering") as disk:
+            with guest("disk-recovering", "sprat.disk.xvda=/data recovering", disk.spec,
+                       image="test-ext4") as wait:  # fmt: skip
+                wait("reading")
+                disk.be("flakey", f"0 0 {FOR_EVER_S}")
+                wait("it fails")
+                disk.be("linear", "0")
+                wait("all passed")
+                self.assertNotIn("nothing can be read", console("disk-recovering"))
+        tool("e2fsck", "-fn", disk.image)
+        self.assertEqual(tool("debugfs", "-R", "cat /read", disk.image)[:5], b"again")
+        disk.image.unlink()
 
 
 class Changes(unittest.TestCase):
