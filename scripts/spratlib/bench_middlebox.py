@@ -112,7 +112,7 @@ def main(args):
     write_csv(output / "first.csv", FIRST_COLUMNS, map(dataclasses.astuple, found.firsts))
     write_csv(output / "engine.csv", ENGINE_COLUMNS, engine)
     print_tables(found, engine)
-    plots.draw(output, [run for run in found.runs if run.share == cpucap.WHOLE])
+    plots.draw(output, found.runs)
     print(f"The figures and plots are in {output}")
     if found.errors:
         raise SpratError("\n".join(["not all could be measured:", *found.errors]))

@@ -4,7 +4,7 @@
 import shutil
 import subprocess
 
-from spratlib import lab_cli
+from spratlib import cpucap, lab_cli
 from spratlib.errors import SpratError
 
 TIMEOUT_S = 60
@@ -36,32 +36,42 @@ plot {curves}
 
 
 def draw(folder, runs):
-    """Draw instructions and rates of all middleboxes at the smallest size, and by size."""
+    """Draw instructions and rates of all middleboxes at the smallest size, and by size: rates both
+    with the guest as it likes and with a guest that is held."""
     if not runs:
         return
     if shutil.which("gnuplot") is None:
         lab_cli.report("no plots: apt install gnuplot-nox")
         return
     smallest = min(run.size for run in runs)
-    for value, label in (("instructions", "instructions a packet"), ("packets_s", "packets/s")):
-        bars(folder, [run for run in runs if run.size == smallest], value,
-             f"{label}, frames of {smallest} bytes", label)  # fmt: skip
+    held = [run for run in runs if run.share != cpucap.WHOLE and run.size == smallest]
+    runs = [run for run in runs if run.share == cpucap.WHOLE]
+    of = f"frames of {smallest} bytes"
+    small = [run for run in runs if run.size == smallest]
+    for name, of_these, value, title, label in (
+        ("instructions", small, "instructions", of, "instructions a packet"),
+        ("packets_s", small, "packets_s", of, "packets/s"),
+        ("held", held, "packets_s", f"{of}, guest held to {held[0].share if held else 0} % of the CPU",
+         "packets/s"),
+    ):  # fmt: skip
+        if of_these:
+            bars(folder / name, of_these, value, f"{label}, {title}", label)
     if len({run.size for run in runs}) > 1:
         by_size(folder, runs)
 
 
-def bars(folder, runs, value, title, label):
-    """Draw one value of all middleboxes as bars, side by side."""
+def bars(stem, runs, value, title, label):
+    """Draw one value of all middleboxes as bars, side by side, into the files STEM.dat and .svg."""
     names = list(dict.fromkeys(run.middlebox for run in runs))
     sides = [side for side in SIDES if any(run.guest == side for run in runs)]
     figures = {(run.middlebox, run.guest): getattr(run, value) for run in runs}
-    data = folder / f"{value}.dat"
+    data = stem.with_suffix(".dat")
     data.write_text("".join(
         " ".join([name, *(str(figures.get((name, side), "?")) for side in sides)]) + "\n"
         for name in names))  # fmt: skip
     curves = ", ".join(f"'{data}' using {number + 2}:xtic(1) title '{TITLES[side]}'"
                        for number, side in enumerate(sides))  # fmt: skip
-    gnuplot(BARS.format(output=folder / f"{value}.svg", label=label, title=title, curves=curves))
+    gnuplot(BARS.format(output=stem.with_suffix(".svg"), label=label, title=title, curves=curves))
 
 
 def by_size(folder, runs):
