@@ -51,7 +51,7 @@ def draw(folder, runs):
     for name, of_these, value, title, label in (
         ("instructions", small, "instructions", of, "instructions a packet"),
         ("packets_s", small, "packets_s", of, "packets/s"),
-        ("held", held, "packets_s", f"{of}, guest held to {held[0].share if held else 0} % of the CPU",
+        ("held", held, "packets_s", f"{of}, a guest that is held to a part of the CPU",
          "packets/s"),
     ):  # fmt: skip
         if of_these:

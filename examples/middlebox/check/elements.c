@@ -8,9 +8,6 @@
 
 #include "../engine/router.h"
 
-extern const struct element_class *const class_table[];
-extern const unsigned class_count;
-
 static void print_default(const struct field *f)
 {
     if (!f->def)
