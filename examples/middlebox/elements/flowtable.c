@@ -18,6 +18,14 @@ bool rewriter_free_reply(const struct rewriter *r, const struct flowid *out)
     return !table_find(&r->table, &reply);
 }
 
+bool rewriter_try_port(const struct rewriter *r, struct flowid *out, uint32_t port)
+{
+    out->sport = host_to_be16((uint16_t)port);
+    if (out->proto == IPPROTO_ICMP)
+        out->dport = out->sport;
+    return rewriter_free_reply(r, out);
+}
+
 static void end_flow(struct rewriter *r, struct rwentry *fw)
 {
     struct rwentry *rv = fw->twin;

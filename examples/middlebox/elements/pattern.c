@@ -120,10 +120,7 @@ bool pattern_apply(struct pattern *p, const struct rewriter *r, const struct flo
         } else { /* a small range: one after the other, so that none is missed */
             port = port >= p->high ? p->low : port + 1;
         }
-        out->sport = host_to_be16((uint16_t)port);
-        if (in->proto == IPPROTO_ICMP)
-            out->dport = out->sport;
-        if (rewriter_free_reply(r, out))
+        if (rewriter_try_port(r, out, port))
             return true;
     }
     return false;

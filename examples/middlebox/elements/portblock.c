@@ -121,12 +121,7 @@ static bool port_in_block(const struct portblock *b, const struct rewriter *r, i
 
     out->src = block_ip(b, (uint32_t)i);
     for (uint32_t k = 0; k < b->block_size; k++) {
-        uint32_t port = block_port(b, (uint32_t)i) + (start + k) % b->block_size;
-
-        out->sport = host_to_be16((uint16_t)port);
-        if (in->proto == IPPROTO_ICMP)
-            out->dport = out->sport;
-        if (rewriter_free_reply(r, out))
+        if (rewriter_try_port(r, out, block_port(b, (uint32_t)i) + (start + k) % b->block_size))
             return true;
     }
     return false;

@@ -96,6 +96,8 @@ void rewriter_clear(struct rewriter *r);
 void rewriter_inherit(struct rewriter *r, const struct rewriter *old);
 /** Is this reply key free? Mappers and patterns ask. */
 bool rewriter_free_reply(const struct rewriter *r, const struct flowid *out);
+/** Give the new flow a source port (a ping its identifier). Is its reply key free? */
+bool rewriter_try_port(const struct rewriter *r, struct flowid *out, uint32_t port);
 /** What packets with an entry's key become. */
 static inline struct flowid rwentry_result(const struct rwentry *w)
 {

@@ -76,6 +76,36 @@ static void a_hot_swap_keeps_queues_flows_stations_and_neighbours(void **state)
     assert_int_equal(lab_number("k.count"), 0);
 }
 
+static void no_packet_is_lost_when_configurations_take_turns(void **state)
+{
+    static const char *const texts[] = {
+        "FromDevice(eth0) -> q :: Queue(500) -> s :: Shaper(1000) -> ToDevice(eth1)",
+        "FromDevice(eth0) -> c :: Counter -> q :: Queue(600) -> s :: Shaper(1000) -> "
+        "ToDevice(eth1)",
+        "FromDevice(eth0) -> q :: Queue(500) -> Fnord",
+        "FromDevice(eth0) -> q :: Queue(many) -> ToDevice(eth1)",
+    };
+    unsigned sent = 0;
+
+    (void)state;
+    lab_load(texts[0]);
+    for (unsigned i = 0; i < 400; i++) {
+        uint8_t byte = (uint8_t)i;
+
+        lab_receive(0, &byte, 1);
+        if (i % 5 == 0)
+            engine_load(lab.eng, texts[i / 5 % 4], strlen(texts[i / 5 % 4]), NULL);
+    }
+    lab_pass(2000);
+    for (; lab.eth[1]->n_sent; sent++) {
+        struct packet *p = lab_sent(1);
+
+        assert_int_equal(p->data[0], (uint8_t)sent); /* in order, too */
+        packet_kill(p);
+    }
+    assert_int_equal(sent, 400);
+}
+
 static void a_wrong_new_configuration_leaves_the_old_one_running(void **state)
 {
     (void)state;
@@ -224,6 +254,7 @@ int main(void)
         LAB_TEST(handlers_list_themselves),
         LAB_TEST(unknown_handlers_are_told_apart),
         LAB_TEST(a_hot_swap_keeps_queues_flows_stations_and_neighbours),
+        LAB_TEST(no_packet_is_lost_when_configurations_take_turns),
         LAB_TEST(a_wrong_new_configuration_leaves_the_old_one_running),
         LAB_TEST(the_control_protocol_answers_as_documented),
         LAB_TEST(a_readonly_connection_writes_nothing),

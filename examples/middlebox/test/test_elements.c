@@ -340,6 +340,23 @@ static void printing_shows_label_length_and_bytes(void **state)
     assert_null(strstr(host.log.s, "ok"));
 }
 
+static void ip_packets_are_printed_readably(void **state)
+{
+    struct frame f = {.src = "10.0.0.1",
+                      .dst = "10.0.0.2",
+                      .proto = 6,
+                      .sport = 1,
+                      .dport = 2,
+                      .flags = TCP_SYN,
+                      .seq = 100};
+
+    (void)state;
+    lab_load("FromDevice(eth0) -> CheckIPHeader(14) -> IPPrint(x, TIMESTAMP false, TTL true)"
+             " -> Discard");
+    lab_receive_frame(0, &f);
+    assert_true(lab_logged("x: ttl 64 10.0.0.1.1 > 10.0.0.2.2: S 100:100(20,0,0) win 8192\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -364,6 +381,7 @@ int main(void)
         LAB_TEST(suppressors_shut_single_ports),
         LAB_TEST(packets_in_circles_are_dropped),
         LAB_TEST(printing_shows_label_length_and_bytes),
+        LAB_TEST(ip_packets_are_printed_readably),
         LAB_TEST(schedulers_share_as_documented),
     };
 

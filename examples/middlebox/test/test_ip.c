@@ -462,23 +462,6 @@ static void options_are_filled_in_or_reported(void **state)
     packet_kill(p);
 }
 
-static void ip_packets_are_printed_readably(void **state)
-{
-    struct frame f = {.src = "10.0.0.1",
-                      .dst = "10.0.0.2",
-                      .proto = 6,
-                      .sport = 1,
-                      .dport = 2,
-                      .flags = TCP_SYN,
-                      .seq = 100};
-
-    (void)state;
-    lab_load("FromDevice(eth0) -> CheckIPHeader(14) -> IPPrint(x, TIMESTAMP false, TTL true)"
-             " -> Discard");
-    lab_receive_frame(0, &f);
-    assert_true(lab_logged("x: ttl 64 10.0.0.1.1 > 10.0.0.2.2: S 100:100(20,0,0) win 8192\n"));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -497,7 +480,6 @@ int main(void)
         LAB_TEST(a_switch_learns_floods_and_forgets),
         LAB_TEST(tunnels_wrap_and_unwrap),
         LAB_TEST(options_are_filled_in_or_reported),
-        LAB_TEST(ip_packets_are_printed_readably),
     };
 
     return cmocka_run_group_tests_name("ip", tests, NULL, NULL);

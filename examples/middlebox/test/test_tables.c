@@ -109,6 +109,57 @@ static void flows_beyond_the_capacity_wait_for_the_guarantee_of_others(void **st
     assert_int_equal(lab_number("r.size"), 0);
 }
 
+static void a_flow_in_use_survives_a_flood_of_others_and_all_is_counted(void **state)
+{
+    struct frame own = udp(0, 7);
+
+    (void)state;
+    own.src = "10.9.9.9";
+    lab_load("FromDevice(eth0) -> Strip(14) -> CheckIPHeader"
+             " -> r :: IPRewriter(pattern 1.0.0.1 1024-65535# - - 0 1, MAPPING_CAPACITY 20,"
+             " UDP_GUARANTEE 1) -> out :: Counter -> IPClassifier(src port 1024) -> own :: Counter"
+             " -> Discard; r[1] -> Discard");
+    lab_receive_frame(0, &own); /* is given port 1024 */
+    for (unsigned i = 0; i < FLOOD; i++) {
+        struct frame f = udp(i % 60, (uint16_t)(1000 + i));
+
+        lab_receive_frame(0, &f);
+        assert_in_range(lab_number("r.size"), 1, 20);
+        if (i % 10 == 0)
+            lab_receive_frame(0, &own);
+        lab_pass(100); /* ten flows are younger than the guarantee, another ten may go */
+    }
+    assert_int_equal(lab_number("own.count"), 1 + FLOOD / 10);
+    assert_int_equal(lab_number("out.count") + lab_number("r.drops"), 1 + FLOOD + FLOOD / 10);
+    assert_int_equal(lab_number("r.drops"), lab_number("r.mapping_failures"));
+}
+
+static void a_station_that_talks_survives_a_flood_of_addresses(void **state)
+{
+    uint8_t flood[60] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 9}, talks[60] = {2, 0, 0, 0, 0, 1, 2},
+            asks[60] = {2, 0, 0, 0, 0, 0, 2, 1};
+
+    (void)state;
+    lab_load("FromDevice(eth0) -> [0] s :: EtherSwitch(CAPACITY 20); FromDevice(eth1) -> [1] s;"
+             "FromDevice(eth2) -> [2] s; s[0] -> right :: Counter -> Discard;"
+             "s[1] -> Discard; s[2] -> wrong :: Counter -> Discard");
+    lab_receive(0, talks, sizeof(talks)); /* 02:00:00:00:00:00 is at 0 */
+    for (unsigned i = 0; i < FLOOD; i++) {
+        flood[10] = (uint8_t)(i >> 8);
+        flood[11] = (uint8_t)i;
+        flood[9] = 1;
+        lab_receive(1, flood, sizeof(flood));
+        if (i % 10 == 0)
+            lab_receive(0, talks, sizeof(talks));
+        host_advance(1000);
+    }
+    lab_write("wrong.reset", "");
+    lab_write("right.reset", "");
+    lab_receive(1, asks, sizeof(asks));
+    assert_int_equal(lab_number("right.count"), 1);
+    assert_int_equal(lab_number("wrong.count"), 0); /* nothing is sent where it is not */
+}
+
 static void tcp_flows_age_by_what_was_seen_of_them(void **state)
 {
     struct frame f = {
@@ -343,6 +394,8 @@ int main(void)
         LAB_TEST(packets_for_unknown_neighbours_are_bounded_in_all),
         LAB_TEST(stations_beyond_the_capacity_push_out_the_most_silent),
         LAB_TEST(flows_beyond_the_capacity_wait_for_the_guarantee_of_others),
+        LAB_TEST(a_flow_in_use_survives_a_flood_of_others_and_all_is_counted),
+        LAB_TEST(a_station_that_talks_survives_a_flood_of_addresses),
         LAB_TEST(tcp_flows_age_by_what_was_seen_of_them),
         LAB_TEST(udp_flows_that_stream_may_be_silent_for_longer),
         LAB_TEST(fragments_without_an_end_are_bounded_and_given_up),
