@@ -8,7 +8,7 @@
  * needed, connections that are over and only remembered are forgotten first, then data that came
  * before what it continues: their senders have it still. If that is not enough, memory is in
  * connections, and without any the guest could not even hear that they end: those that have been
- * silent for longest are reset.
+ * silent for longest are reset, and of those whose data the program has yet to read, one at a time.
  */
 #include "net.h"
 #include "net_hooks.h"
@@ -80,13 +80,25 @@ static void forget_early(void)
     }
 }
 
+/* The connection that has been silent for longest, new ones being put first in the list. Whose data
+ * the program has not read yet is not silent: it waits. */
+static struct tcp_pcb *most_silent(bool read)
+{
+    struct tcp_pcb *silent = NULL;
+
+    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
+        if ((!read || pcb->rcv_wnd == TCP_WND_MAX(pcb)) &&
+            (!silent || tcp_ticks - pcb->tmr >= tcp_ticks - silent->tmr))
+            silent = pcb;
+    return silent;
+}
+
 static void reset_silent(void)
 {
-    for (int n = 0; n < RESETS; n++) {
-        struct tcp_pcb *silent = tcp_active_pcbs;
-        for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
-            if (tcp_ticks - pcb->tmr >= tcp_ticks - silent->tmr)
-                silent = pcb; /* new ones are put first */
+    for (int n = 0; n < RESETS && page_free_count() < PAGES_LAST; n++) {
+        struct tcp_pcb *silent = most_silent(true);
+        if (!silent && !n)
+            silent = most_silent(false);
         if (!silent)
             return;
         tcp_abort(silent);

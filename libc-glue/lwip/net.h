@@ -102,6 +102,14 @@ struct tcp_hdr;
 /** Called for each segment to a listener, before lwIP looks at it: make room for a request. */
 err_t net_listener_segment(const struct tcp_pcb_listen *listener, const struct tcp_hdr *header);
 
+/* recovery.c */
+
+/** A segment comes in: has lwIP begun to repair a loss? */
+void net_recovery_begins(struct tcp_pcb *pcb);
+
+/** Something new was acknowledged: repair the next loss. */
+void net_recovery_goes_on(struct tcp_pcb *pcb);
+
 /* tcp_send.c */
 
 /** The program waits: send what was held for what it might have written next. */

@@ -31,9 +31,9 @@ static void challenge(struct tcp_pcb *pcb, u32_t len)
 {
     struct extension extension = extension_get(pcb);
 
-    if (!len && extension.challenged == tcp_ticks)
+    if (!len && extension.challenged == (uint8_t)tcp_ticks)
         return;
-    extension.challenged = tcp_ticks;
+    extension.challenged = (uint8_t)tcp_ticks;
     extension_set(pcb, extension);
     tcp_send_empty_ack(pcb);
 }
@@ -59,5 +59,6 @@ err_t net_segment_in(struct tcp_pcb *pcb, const struct tcp_hdr *header, const st
         return net_listener_segment((const struct tcp_pcb_listen *)pcb, header);
     if (pcb->state < ESTABLISHED || pcb->state == TIME_WAIT)
         return ERR_OK;
+    net_recovery_begins(pcb);
     return look_at(pcb, header, p);
 }

@@ -38,6 +38,8 @@ static const uint8_t peer_mac[] = {0x02, 0, 0, 0, 0, 9};
 static const uint8_t link_local[] = {0xfe, 0x80, 0, 0, 0, 0, 0, 0};
 static const uint8_t guest_id[] = {0x02, 0x16, 0x3e, 0xff, 0xfe, 0x01, 0x02, 0x03};
 
+void (*peer_sees)(const struct peer_packet *packet);
+
 static struct {
     struct kept {
         struct peer_packet packet;
@@ -128,6 +130,8 @@ static void keep(const struct netbuf *packet, uint8_t protocol, uint32_t to, con
     kept->packet = (struct peer_packet){protocol, to, kept->bytes, len, total, packet->gso_size};
     if (packet->gso == NETBUF_GSO_NONE)
         kept->packet.cut_bytes = 0;
+    if (peer_sees)
+        peer_sees(&kept->packet);
     sent.n[protocol]++;
 }
 

@@ -9,12 +9,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <sprat/page.h>
+
 #include "kernel.h"
 #include "peer.h"
 #include "world.h"
 
 #define PORT      7
 #define FAR       0x40000000u /* numbers: a quarter of all */
+#define FEW_PAGES 15          /* fewer than the network likes */
 #define TICK_MS   1100        /* lwIP counts half seconds, and rests in between */
 #define FORGET_MS 130000      /* more than TIME_WAIT's two minutes */
 
@@ -205,6 +208,27 @@ static void crossing_ends_body(void)
     assert_int_equal(close(server), 0);
 }
 
+/* The last pages are needed: who was served and is silent makes room, who waits to be served does
+ * not. */
+static void short_memory_body(void)
+{
+    char bytes[8];
+
+    connect_peer();
+    peer_say(&peer, "honest", 6); /* and the program is slow */
+    peer_wait_ms(5000);
+    struct peer_tcp second = peer_connect(PEER_HONEST, 5001, PORT);
+    int idle = accept(listener, NULL, NULL);
+    peer_wait_ms(5000);
+    while (page_free_count() >= FEW_PAGES)
+        assert_non_null(page_alloc(1, 1));
+    peer_segment(&second, PEER_RST, second.next + FAR, 0, NULL, 0); /* the network has a look */
+    assert_int_equal(recv(idle, bytes, 1, MSG_DONTWAIT), -1);
+    assert_int_equal(errno, ETIMEDOUT); /* as when lwIP gives up */
+    assert_int_equal(recv(server, bytes, sizeof(bytes), MSG_DONTWAIT), 6);
+    assert_int_equal(send(server, "served", 6, MSG_DONTWAIT), 6);
+}
+
 #define BODY(name)                                                                                 \
     static void name(void **state)                                                                 \
     {                                                                                              \
@@ -220,6 +244,7 @@ BODY(storms)
 BODY(repeated)
 BODY(late_close)
 BODY(crossing_ends)
+BODY(short_memory)
 
 /* The kernel's stacks are the guest's memory. */
 const char *__asan_default_options(void);
@@ -239,6 +264,7 @@ int main(void)
         {"challenges_are_few", storms, NULL, NULL, NULL},
         {"what_comes_twice_is_acknowledged_twice", repeated, NULL, NULL, NULL},
         {"a_connection_that_is_over_is_closed_late", late_close, NULL, NULL, NULL},
+        {"who_waits_to_be_served_is_not_silent", short_memory, NULL, NULL, NULL},
         {"so_is_one_whose_ends_crossed", crossing_ends, NULL, NULL, NULL},
     };
     return RUN_TESTS(tests);

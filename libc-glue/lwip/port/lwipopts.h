@@ -98,6 +98,9 @@
 #define TCP_CALCULATE_EFF_SEND_MSS     1
 #define LWIP_WND_SCALE                 1
 #define TCP_RCV_SCALE                  6
+#define TCP_TMR_INTERVAL               100  /* ms: a time-out is three times twice that at least */
+#define LWIP_TCP_RTO_TIME              1500 /* until a round trip was measured */
+#define TCP_SYNMAXRTX                  12   /* the most lwIP takes: 19 s */
 #define TCP_SND_QUEUELEN               4096
 #define TCP_SNDQUEUELOWAT              2048
 #define TCP_WND_UPDATE_THRESHOLD       (TCP_WND / 4)

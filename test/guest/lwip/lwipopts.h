@@ -55,6 +55,12 @@
 #define mem_clib_free   free
 #define TCP_OVERSIZE    256
 
+/* Those of TCP's time-outs count turns, with lwIP's own numbers. */
+#undef TCP_TMR_INTERVAL
+#undef LWIP_TCP_RTO_TIME
+#define TCP_TMR_INTERVAL  250
+#define LWIP_TCP_RTO_TIME 3000
+
 /* Those of DHCP count the questions whether an address is in use, which a guest leaves out. */
 #undef DHCP_DOES_ARP_CHECK
 #define DHCP_DOES_ARP_CHECK 1
