@@ -15,6 +15,7 @@
 #include "command.h"
 #include "guest.h"
 #include "host.h"
+#include "log.h"
 
 #define CLIENTS_MAX 256
 #define LINE_MAX_   65536     /* a request; a configuration file has a few hundred bytes */
@@ -158,7 +159,7 @@ static void cannot_accept(struct host *host, int error)
     if (error == EAGAIN || error == EINTR || error == ECONNABORTED)
         return;
     if (!state.complained)
-        fprintf(stderr, "spratd: a client cannot be served: %s\n", strerror(error));
+        log_line("a client cannot be served: %s", strerror(error));
     state.complained = true;
     if (refuse_with_spare())
         return;

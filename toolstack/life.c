@@ -10,6 +10,7 @@
 #include "guest.h"
 #include "host.h"
 #include "json.h"
+#include "log.h"
 #include "pool.h"
 
 #define SOON_NS 10000000000ull /* a guest that ends so soon after its start is in a loop */
@@ -109,16 +110,16 @@ static void plan_restart(struct guest *guest)
     struct restart *restart = calloc(1, sizeof(*restart));
 
     if (!restart || !*guest->text) {
-        fprintf(stderr, "spratd: %s cannot be restarted: %s\n", guest->name,
-                restart ? "its configuration is not known" : "no memory");
+        log_line("%s cannot be restarted: %s", guest->name,
+                 restart ? "its configuration is not known" : "no memory");
         free(restart);
         return;
     }
     if (now_ns - guest->started_ns < SOON_NS) {
         restart->n_restarts = guest->n_restarts + 1;
         delay_ns = delay_after(guest->n_restarts);
-        fprintf(stderr, "spratd: %s ended soon after its start, %u times now: restart in %.1f s\n",
-                guest->name, restart->n_restarts, (double)delay_ns / 1e9);
+        log_line("%s ended soon after its start, %u times now: restart in %.1f s", guest->name,
+                 restart->n_restarts, (double)delay_ns / 1e9);
     }
     strcpy(restart->name, guest->name);
     memcpy(restart->uuid, guest->uuid, sizeof(restart->uuid));
@@ -145,8 +146,18 @@ static void end(struct host *host, struct guest *guest, enum config_action actio
         plan_restart(guest);
     /* One that another destroys is dying: xenstored could not be told its page any more. */
     if (guest_destroy(host, guest, is_shutdown, &fail) < 0)
-        fprintf(stderr, "spratd: %s\n", fail.text);
+        log_line("%s", fail.text);
     counts.n_destroyed++;
+}
+
+/* Of a guest that crashes again and again, the first time. */
+static void report_crash(struct host *host, struct guest *guest, unsigned reason)
+{
+    if (guest->n_restarts)
+        return;
+    console_drain(&guest->console, &host->hyper);
+    log_line("%s crashed (reason %u); it said last:", guest->name, reason);
+    log_last_words(guest->name, guest->console.log, guest->console.log_len);
 }
 
 static void look_at(struct host *host, struct guest *guest, const xc_domaininfo_t *info)
@@ -168,6 +179,7 @@ static void look_at(struct host *host, struct guest *guest, const xc_domaininfo_
             break;
         default:
             counts.n_crash++;
+            report_crash(host, guest, reason);
             end(host, guest, guest->on_crash, true, "crash");
         }
     }
@@ -188,7 +200,7 @@ void life_look(struct host *host)
         n = xc_domain_getinfolist(host->hyper.control, next, BATCH, infos);
         if (n < 0) {
             if (!complained)
-                fprintf(stderr, "spratd: cannot list the domains: %s\n", strerror(errno));
+                log_line("cannot list the domains: %s", strerror(errno));
             complained = true;
             return;
         }
@@ -217,7 +229,7 @@ static void restart_later(struct restart *restart, const char *trouble)
     uint64_t delay_ns = delay_after(restart->n_tries++);
 
     if (!restart->trouble || strcmp(restart->trouble, trouble) != 0) {
-        fprintf(stderr, "spratd: restart: %s; it is tried again\n", trouble);
+        log_line("restart: %s; it is tried again", trouble);
         free(restart->trouble);
         restart->trouble = strdup(trouble);
     }
@@ -243,7 +255,7 @@ static void restart_now(struct host *host, struct restart *restart)
         return;
     }
     if (error)
-        fprintf(stderr, "spratd: no restart: %s\n", fail.text);
+        log_line("no restart: %s", fail.text);
     else
         guest->n_restarts = restart->n_restarts;
     restart_free(restart);

@@ -11,6 +11,7 @@
 #include "image.h"
 #include "json.h"
 #include "life.h"
+#include "log.h"
 #include "store.h"
 
 struct pool {
@@ -72,7 +73,7 @@ static void drop_newest(struct host *host, struct pool *pool)
     struct fail fail;
 
     if (guest_destroy(host, pool->shells[--pool->n_shells], false, &fail) < 0)
-        fprintf(stderr, "spratd: pool: %s\n", fail.text);
+        log_line("pool: %s", fail.text);
 }
 
 struct guest *pool_take(struct host *host, const struct config *config)
@@ -111,7 +112,7 @@ static void add_shell(struct host *host, struct pool *pool)
     }
     if (error) {
         if (strncmp(pool->trouble, fail.text, sizeof(pool->trouble) - 1) != 0)
-            fprintf(stderr, "spratd: pool of %s: %s\n", pool->shape.kernel, fail.text);
+            log_line("pool of %s: %s", pool->shape.kernel, fail.text);
         snprintf(pool->trouble, sizeof(pool->trouble), "%.255s", fail.text);
         pool->stuck = true;
         return;

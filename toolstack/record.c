@@ -9,6 +9,7 @@
 
 #include "guest.h"
 #include "host.h"
+#include "log.h"
 #include "store.h"
 #include "vif.h"
 
@@ -128,10 +129,10 @@ static void remove_rest(struct host *host, uint32_t domid)
     vif_unplug(host, domid);
     store_release(host->store, domid);
     if (store_flush(host->store, &fail) < 0)
-        fprintf(stderr, "spratd: domain %" PRIu32 ": %s\n", domid, fail.text);
+        log_line("domain %" PRIu32 ": %s", domid, fail.text);
     if (xc_domain_destroy(host->hyper.control, domid) < 0)
-        fprintf(stderr, "spratd: domain %" PRIu32 " is left over and cannot be destroyed: %s\n",
-                domid, strerror(errno));
+        log_line("domain %" PRIu32 " is left over and cannot be destroyed: %s", domid,
+                 strerror(errno));
 }
 
 int record_adopt_all(struct host *host, unsigned *n_removed, unsigned *n_adopted, struct fail *fail)
@@ -159,8 +160,7 @@ int record_adopt_all(struct host *host, unsigned *n_removed, unsigned *n_adopted
                 if (adopt(host, &infos[i], record, fail) == 0)
                     ++*n_adopted;
                 else
-                    fprintf(stderr, "spratd: domain %u cannot be taken over: %s\n", infos[i].domain,
-                            fail->text);
+                    log_line("domain %u cannot be taken over: %s", infos[i].domain, fail->text);
                 free(record);
             }
         }

@@ -31,6 +31,7 @@
 #include "guest.h"
 #include "host.h"
 #include "life.h"
+#include "log.h"
 #include "pool.h"
 #include "record.h"
 #include "store.h"
@@ -169,7 +170,7 @@ static void wait_for_others(void)
     struct sched_param param = {0};
 
     if (sched_setscheduler(0, SCHED_BATCH, &param) < 0)
-        fprintf(stderr, "spratd: no batch scheduling: %s\n", strerror(errno));
+        log_line("no batch scheduling: %s", strerror(errno));
 }
 
 /* A guest has asked its xenstore for something. */
@@ -206,7 +207,7 @@ static void take_events(void)
     if (n <= 0)
         return;
     if (write(fd, ports, (size_t)n) != n && !complained) {
-        fprintf(stderr, "spratd: cannot unmask event channels: %s\n", strerror(errno));
+        log_line("cannot unmask event channels: %s", strerror(errno));
         complained = true;
     }
     for (size_t i = 0; i < (size_t)n / sizeof(*ports); i++) {
@@ -330,11 +331,10 @@ int main(int argc, char **argv)
     if (error)
         goto err_host;
     if (n_removed || n_adopted)
-        fprintf(stderr, "spratd: %u guests taken over, %u left-overs removed\n", n_adopted,
-                n_removed);
+        log_line("%u guests taken over, %u left-overs removed", n_adopted, n_removed);
     if (options.ready_fd >= 0) {
         if (write(options.ready_fd, "ready\n", 6) != 6)
-            fprintf(stderr, "spratd: --ready-fd %d: %s\n", options.ready_fd, strerror(errno));
+            log_line("--ready-fd %d: %s", options.ready_fd, strerror(errno));
         close(options.ready_fd);
     }
     error = serve(&fail);
@@ -345,6 +345,6 @@ err_host:
     host_close(&host);
 err_lock:
     if (error)
-        fprintf(stderr, "spratd: %s\n", fail.text);
+        log_line("%s", fail.text);
     return error ? 1 : 0;
 }

@@ -60,6 +60,14 @@ class LauncherTest(LauncherCase):
         )
         self.assertTrue(self.ctl("destroy", "loop")[0]["ok"])
 
+    def test_a_crash_is_in_the_log_with_the_guests_last_words(self):
+        crash = paths.build_folder() / "examples/crash.cfg"
+        self.ctl("create", "--name", "dies", "--cmdline", "null-write", str(crash))
+        self.assert_soon(lambda: self.ctl("list")[0]["guests"] == [])
+        log = self.dom0("cat /tmp/launcher.log")
+        self.assertIn("dies crashed (reason 3); it said last:\n", log)
+        self.assertRegex(log, r"(?m)^    dies: .*(page fault|null|PANIC|sprat)")
+
     def test_a_restart_that_fails_is_tried_again_unless_the_guest_was_asked_to_end(self):
         image = self.folder / "image.xen"
         build = paths.build_folder() / "examples/hello.xen"
