@@ -76,16 +76,26 @@ void host_close(struct host *host)
  * too small for the next list. A node that was larger once keeps its place, so this one is given a
  * value for a moment. Source: Xen's tools/xenstore/tdb.c, tdb_allocate().
  */
-void host_make_room(struct host *host)
+static void make_room(struct host *host, unsigned *n_listed, const char *path)
 {
     char room[ROOM_BYTES + 1];
 
-    if (host->n_listed++ % ROOM_DOMAINS)
+    if ((*n_listed)++ % ROOM_DOMAINS)
         return;
     memset(room, ' ', ROOM_BYTES);
     room[ROOM_BYTES] = '\0';
-    store_write(host->store, room, DOMAINS_PATH);
-    store_write(host->store, "", DOMAINS_PATH);
+    store_write(host->store, room, "%s", path);
+    store_write(host->store, "", "%s", path);
+}
+
+void host_make_room(struct host *host)
+{
+    make_room(host, &host->n_listed, DOMAINS_PATH);
+}
+
+void host_make_room_for_vif(struct host *host)
+{
+    make_room(host, &host->n_vifs_listed, VIF_BACKENDS);
 }
 
 int host_poll(struct host *host, int fd, enum host_source source, uint32_t number, uint32_t events,

@@ -49,12 +49,12 @@ struct host {
     unsigned n_guests;            /* that have a domain, shells too */
     struct host_foreign *foreign; /* domains that others made */
     size_t n_foreign;
-    unsigned n_heard;       /* of them, those that are HEARD_WITH_OTHERS */
-    unsigned n_heard_alone; /* and those that are HEARD_ALONE */
-    unsigned n_listed;      /* domains in xenstore since host_make_room() */
-    unsigned n_introduced;  /* by us, and xenstored's event about it has not come yet */
-    bool domains_appeared;  /* since foreign[] was brought up to date */
-    bool domains_ended;     /* look which of ours have */
+    unsigned n_heard;                 /* of them, those that are HEARD_WITH_OTHERS */
+    unsigned n_heard_alone;           /* and those that are HEARD_ALONE */
+    unsigned n_listed, n_vifs_listed; /* domains in xenstore since host_make_room...() */
+    unsigned n_introduced;            /* by us, and xenstored's event about it has not come yet */
+    bool domains_appeared;            /* since foreign[] was brought up to date */
+    bool domains_ended;               /* look which of ours have */
 };
 
 /** Open all handles, watch for domains that come and go. @return 0 or -errno. */
@@ -67,6 +67,8 @@ void host_close(struct host *host);
  * it stays in its place. The requests wait in the store.
  */
 void host_make_room(struct host *host);
+/** The same of the list of domains that have interfaces. */
+void host_make_room_for_vif(struct host *host);
 
 /** Have epoll tell about a descriptor. @return 0 or -errno. */
 int host_poll(struct host *host, int fd, enum host_source source, uint32_t number, uint32_t events,

@@ -19,6 +19,7 @@
 #include <linux/sockios.h>
 
 #include "host.h"
+#include "log.h"
 #include "store.h"
 
 #define APPEAR_NS 5000000000ull /* netback takes milliseconds */
@@ -129,7 +130,7 @@ static void refuse_ipv6(const char *name)
     if (fd < 0)
         return; /* this kernel has no IPv6 */
     if (write(fd, "1", 1) != 1)
-        fprintf(stderr, "spratd: %s: %s\n", path, strerror(errno));
+        log_line("%s: %s", path, strerror(errno));
     close(fd);
 }
 
@@ -189,6 +190,7 @@ int vif_plug(struct host *host, uint32_t domid, bool introduced, const struct co
     for (unsigned i = 0; i < n_vifs; i++)
         if (*vifs[i].bridge && !if_nametoindex(vifs[i].bridge))
             return fail_set(fail, ENODEV, "vif: there is no bridge %s", vifs[i].bridge);
+    host_make_room_for_vif(host);
     int news = open_link_news(fail); /* before the nodes: nothing is missed */
     if (news < 0)
         return news;
