@@ -50,6 +50,7 @@ static struct {
     int listener;
     int spare; /* given up to refuse a client when no other descriptor is left */
     bool complained;
+    uint64_t now_ns;  /* of this turn */
     uint64_t rest_ns; /* until then connections wait in the kernel; 0: they are taken */
     char path[108];
     struct client *clients[CLIENTS_MAX];
@@ -163,25 +164,24 @@ static void cannot_accept(struct host *host, int error)
     state.complained = true;
     if (refuse_with_spare())
         return;
-    state.rest_ns = host_now_ns() + REST_NS;
+    state.rest_ns = state.now_ns + REST_NS;
     listen_again(host, false);
 }
 
 /* Whether all that it asked is answered, and it has said nothing for a while. */
-static bool is_silent(const struct client *client, uint64_t now_ns)
+static bool is_silent(const struct client *client)
 {
     return client->n_waits == 0 && client->n_searched == client->n_in &&
-           now_ns - client->moved_ns >= SILENT_NS;
+           state.now_ns - client->moved_ns >= SILENT_NS;
 }
 
 static struct client *most_silent(void)
 {
-    uint64_t now_ns = host_now_ns();
     struct client *found = NULL;
 
     for (uint32_t place = 0; place < CLIENTS_MAX; place++) {
         struct client *client = state.clients[place];
-        if (is_silent(client, now_ns) && (!found || client->moved_ns < found->moved_ns))
+        if (is_silent(client) && (!found || client->moved_ns < found->moved_ns))
             found = client;
     }
     return found;
@@ -229,7 +229,7 @@ void client_accept(struct host *host)
     }
     client->fd = fd;
     client->number = number;
-    client->moved_ns = host_now_ns();
+    client->moved_ns = state.now_ns;
     state.clients[place] = client;
 }
 
@@ -241,7 +241,7 @@ static void client_write(struct host *host, struct client *client)
             client->broken = true;
         if (n <= 0)
             break;
-        client->moved_ns = host_now_ns();
+        client->moved_ns = state.now_ns;
         memmove(client->out, client->out + n, client->n_out - (size_t)n);
         client->n_out -= (size_t)n;
     }
@@ -264,7 +264,7 @@ void client_ready(struct host *host, uint32_t number, uint32_t events)
             recv(client->fd, client->in + client->n_in, LINE_MAX_ - client->n_in, MSG_DONTWAIT);
         if (n > 0) {
             client->n_in += (size_t)n;
-            client->moved_ns = host_now_ns();
+            client->moved_ns = state.now_ns;
         } else if (n == 0) {
             client->ended = true;
         } else if (errno != EAGAIN && errno != EINTR) {
@@ -420,6 +420,7 @@ uint64_t client_deadlines(struct host *host, uint64_t now_ns)
 {
     uint64_t next_ns = UINT64_MAX;
 
+    state.now_ns = now_ns;
     if (state.rest_ns && state.rest_ns <= now_ns) {
         state.rest_ns = 0;
         listen_again(host, true);

@@ -153,11 +153,17 @@ static int serve_create(struct request *request, struct fail *fail)
 static int serve_wait(struct request *request, struct fail *fail)
 {
     struct guest *guest;
-    const char *ready = NULL;
+    const char *name, *ready = NULL;
+    bool end = json_get_bool(request->json, "end", false);
     uint64_t deadline_ns;
 
-    int error = take_guest(request, &guest, fail);
-    if (!error && !json_get_bool(request->json, "end", false))
+    int error = take_string(request, "name", &name, fail);
+    /* It may have been quicker than who asked it to end. */
+    if (!error && end && !host_find(request->host, name) && !life_is_waiting(name))
+        return 0;
+    if (!error)
+        error = take_guest(request, &guest, fail);
+    if (!error && !end)
         error = take_string(request, "ready", &ready, fail);
     if (!error)
         error = take_timeout(request, &deadline_ns, fail);

@@ -8,7 +8,8 @@
  *             [paused], [ready (text), [timeout_s]]                [wait_ns]
  *   destroy   name                                                 ns
  *   shutdown  name, [reboot]                                       (when it was asked)
- *   wait      name, ready or "end": true, [timeout_s]              wait_ns
+ *   wait      name, ready or "end": true, [timeout_s]              [wait_ns] (one that is not there
+ *                                                                  has ended)
  *   log       name                                                 console (the last of it)
  *   list                                                           guests [...], others [names]
  *   pool      config, file, size, [low]                            (it is filled when idle)

@@ -59,10 +59,9 @@ int life_create(struct host *host, const struct config *config, const char *text
     int error = host_check_name(host, config->name, fail);
     if (error)
         return error;
-    for (struct restart *restart = restarts; restart; restart = restart->next)
-        if (strcmp(restart->name, config->name) == 0)
-            return fail_set(fail, EEXIST, "the guest %s waits to be restarted; destroy it first",
-                            config->name);
+    if (life_is_waiting(config->name))
+        return fail_set(fail, EEXIST, "the guest %s waits to be restarted; destroy it first",
+                        config->name);
     struct guest *guest = pool_take(host, config);
     if (pooled)
         *pooled = guest != NULL;
@@ -367,6 +366,14 @@ uint64_t life_work(struct host *host, uint64_t now_ns)
     uint64_t restart_ns = restart_due(host, now_ns), look_ns = look_at_suspects(host, now_ns);
 
     return restart_ns < look_ns ? restart_ns : look_ns;
+}
+
+bool life_is_waiting(const char *name)
+{
+    for (struct restart *restart = restarts; restart; restart = restart->next)
+        if (strcmp(restart->name, name) == 0)
+            return true;
+    return false;
 }
 
 bool life_cancel(const char *name)

@@ -40,6 +40,9 @@ void life_sweep(void);
  * */
 uint64_t life_work(struct host *host, uint64_t now_ns);
 
+/** Whether a guest waits to be restarted. */
+bool life_is_waiting(const char *name);
+
 /** Cancel the restart of a guest that waits for one. @return whether there was one. */
 bool life_cancel(const char *name);
 

@@ -53,11 +53,15 @@ class Fleet:
         self.plan = fleet_plan.read(folder)
         self.launcher = launcher
         self.args = args
+        self._names, self._named = [], None
         self.ready = getattr(args, "ready", None) or self.plan.ready
 
     def names(self):
         """Return the planned names, in order."""
-        return [guest.name for guest in fleet_plan.guests_of(self.folder.name, self.plan)]
+        if self._named is not self.plan:
+            guests = fleet_plan.guests_of(self.folder.name, self.plan)
+            self._names, self._named = [guest.name for guest in guests], self.plan
+        return self._names
 
     def look(self):
         """Ask what there is. A guest is ours when it has the UUID that the plan gave it."""
@@ -142,7 +146,9 @@ class Fleet:
         if asked and not now:
             self.launcher.ask("shutdown", asked)
             at_once = f"--parallel {len(asked)} --timeout {self.args.timeout}"
-            self.launcher.ask(f"wait --end {at_once}", asked)
+            answers = self.launcher.ask(f"wait --end {at_once}", asked)
+            if len(asked) == len(names) and all(answer["ok"] for answer in answers):
+                return
         there = self.launcher.guests() if names else {}
         left = [name for name in names if name in there]
         if left:

@@ -105,6 +105,7 @@ static void serve(void)
     bool more = true;
 
     for (int turns = 0; turns < 1000; turns++) {
+        client_deadlines(&host, now_ns);
         if (epoll_wait(host.epoll, &event, 1, 0) == 1) {
             if (event.data.u64 >> 32 == SOURCE_LISTEN)
                 client_accept(&host);
@@ -263,6 +264,7 @@ static void a_request_that_is_not_served_yet_keeps_its_client(void **state)
     assert_int_equal(epoll_wait(host.epoll, &event, 1, 0), 1);
     client_ready(&host, (uint32_t)event.data.u64, event.events);
     now_ns += 2000000000;
+    client_deadlines(&host, now_ns);
     int fd = connect_to(&address);
     client_accept(&host);
     close(fd);
