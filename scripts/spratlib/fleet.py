@@ -119,6 +119,7 @@ def plan_fleet(args):
     with alone(folder):
         fleet_replace.refuse_unfinished(folder)
         guests = fleet_plan.write(folder, fleet_plan.with_image(folder, plan), args.libvirt)
+        fleet_plan.forget_images(folder)
     print(f"{len(guests)} guests planned in {folder}")
     return 0
 

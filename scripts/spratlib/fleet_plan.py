@@ -236,6 +236,8 @@ def read(folder):
     try:
         fields = json.loads((folder / PLAN_FILE).read_text())
         fields["bridges"] = tuple(fields["bridges"])
+        if not fields["base"]:
+            raise ValueError("it has no cfg in it")
         return Plan(**fields)
     except FileNotFoundError:
         raise SpratError(f"there is no fleet {folder.name}; 'sprat fleet plan' makes one") from None

@@ -131,6 +131,16 @@ class PlanTest(unittest.TestCase):
         self.assertEqual(own.read_text(), "mine")
         self.assertEqual(fleet_plan.read(parent / "web").count, 2)
 
+    def test_a_plan_that_cannot_be_read_is_told(self):
+        parent = self.beside(web={})
+        old = '{"cfg": "hello", "count": 3, "bridges": [], "base": ""}'
+        for text in ("", "{", "[]", "{}", old):
+            (parent / "web/plan.json").write_text(text)
+            with self.assertRaisesRegex(SpratError, "plan.json cannot be read"):
+                fleet_plan.read(parent / "web")
+        with self.assertRaisesRegex(SpratError, "no fleet other"):
+            fleet_plan.read(parent / "other")
+
     def test_a_fleet_has_its_own_copy_of_its_image(self):
         parent = self.beside(web={})
         folder, cfg = parent / "web", parent / "hello.cfg"
