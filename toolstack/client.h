@@ -53,7 +53,11 @@ void client_guest_wrote(struct guest *guest);
 /** A guest has ended. @param how in a word or two. */
 void client_guest_ended(struct guest *guest, const char *how);
 
-/** A turn begins. Do what is due: answer those whose deadline has passed. @return when more is, or UINT64_MAX. */
+/**
+ * A turn begins. Do what is due: answer those whose deadline has passed.
+ *
+ * @return when more is due, or UINT64_MAX.
+ */
 uint64_t client_deadlines(struct host *host, uint64_t now_ns);
 
 #endif

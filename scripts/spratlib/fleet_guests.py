@@ -7,7 +7,7 @@ import zlib
 from spratlib import fleet_plan, guest_cfg, lab_cli
 from spratlib.errors import SpratError
 
-REPORT_EVERY = 50  # guests
+REPORT_EVERY = 25  # guests
 REASONS_MAX = 5
 
 

@@ -44,6 +44,8 @@ def forward(fleet, cfg):
     fleet.refuse_strangers(texts, state)
     names = [name for name in texts if not is_done(fleet, state, name, texts[name])]
     n_done = len(texts) - len(names)
+    if n_done:
+        lab_cli.report(f"{n_done} of {len(texts)} guests are of the new image already")
     for at in range(0, len(names), fleet.args.parallel):
         batch = names[at : at + fleet.args.parallel]
         failed = swap(fleet, batch, texts, now=False)
@@ -54,7 +56,7 @@ def forward(fleet, cfg):
         lab_cli.report(f"{n_done + at + len(batch)} of {len(texts)} guests replaced")
     fleet_plan.write(fleet.folder, new, any(fleet.folder.glob("*.xml")))
     forget_before(fleet.folder)
-    print(f"{len(names)} guests replaced, {n_done} were of the new image already")
+    print(f"{len(names)} guests replaced")
     return 0
 
 

@@ -16,7 +16,7 @@ import support
 from spratlib import paths
 
 COUNT = 4
-MANY = 60
+MANY = 30
 SLOW = ("--timeout", "120")
 CTL = paths.build_folder() / "toolstack/spratctl"
 
@@ -25,7 +25,7 @@ class FleetTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.lab = support.use_any_lab()
-        cls.folders = []
+        cls.scratch = support.scratch_folder()
 
     def setUp(self):
         self.name = f"fleet{os.getpid()}-{self.id().rsplit('.', 1)[1][5:25].strip('_')}"
@@ -49,9 +49,16 @@ class FleetTest(unittest.TestCase):
             self.assertEqual(done.returncode != 0, fails, said)
         return said
 
+    def cfg_of(self, guest, cmdline):
+        """Return a cfg like a guest's, with a command line."""
+        text = (paths.build_folder() / guest).read_text()
+        path = self.scratch / f"{pathlib.Path(guest).stem}-{cmdline}.cfg"
+        path.write_text(re.sub("(?m)^extra = .*$", f'extra = "{cmdline}"', text))
+        return str(path)
+
     def plan(self, *words, count=COUNT):
-        self.fleet("plan", "--cfg", "hello", "--count", str(count), "--cmdline", "stay {n}",
-                   "--ready", "from Sprat", *words)  # fmt: skip
+        self.fleet("plan", "--cfg", self.cfg_of("examples/hello.cfg", "stay"),
+                   "--count", str(count), "--ready", "from Sprat", *words)  # fmt: skip
 
     def running(self):
         """Return {name: domain} of what Xen runs of this fleet, by its last part."""
@@ -110,47 +117,55 @@ class FleetTest(unittest.TestCase):
         self.fleet("remove")
         self.assertNotIn(f"{self.name} ", support.sprat("fleet", "list").stdout)
 
-    def assert_all_run_hello(self):
+    def assert_all_run(self, greeting):
         self.assertIn(f"{COUNT} of {COUNT} guests run", self.fleet("status"))
         for console in self.consoles().values():
-            self.assertIn("Hello from Sprat", console)
+            self.assertIn(f"{greeting} from Sprat", console)
 
-    def test_replace_goes_on_and_back(self):
+    def replace(self, how, *words):
+        """Return the words of a replace by an image of which the third guest does this."""
+        return ("replace", "--cfg", self.cfg_of("test/guest/test-picky.cfg", how), *SLOW, *words)
+
+    def test_a_bad_image_is_taken_back_from_all(self):
         self.plan()
         self.fleet("up", *SLOW)
         before = self.cfgs()
-        # A bad image: the third guest fails, and all get the old one back.
-        said = self.fleet("replace", "--cfg", "test-picky", "--parallel", "2", *SLOW, fails=True)
+        said = self.fleet(*self.replace("fails", "--parallel", "2"), fails=True)
         self.assertIn(f"2 of {COUNT} guests replaced", said)
         self.assertIn("ended before it was ready", said)
         self.assertIn("all run the old image", said)
         self.assertEqual(before, self.cfgs())
-        self.assert_all_run_hello()
-        # A good one, interrupted: back.
-        typed = ("replace", "--cfg", "typed", "--ready", "type", "--timeout", "120")
-        self.until(f"1 of {COUNT} guests replaced", signal.SIGKILL, *typed, "--parallel", "1")
-        self.assertIn("interrupted", self.fleet("scale", "2", fails=True))
-        self.assertIn("all run the old image", self.fleet("replace", "--back", *SLOW))
-        self.assert_all_run_hello()
-        # The same, and on.
+        self.assert_all_run("Hello")
+
+    def test_a_replace_that_was_interrupted_goes_on_or_back(self):
+        self.plan()
+        self.fleet("up", *SLOW)
+        # It waits for the third guest when it is killed, and again when it is interrupted.
+        silent = self.replace("silent", "--parallel", "1")
+        self.until(f"2 of {COUNT} guests replaced", signal.SIGKILL, *silent)
+        self.assertIn("a replace was interrupted", self.fleet("status", fails=None).lower())
+        self.assertIn("was interrupted", self.fleet("scale", "2", fails=True))
         first = self.running()
-        self.until(f"2 of {COUNT} guests replaced", signal.SIGINT, *typed, "--parallel", "2")
-        said = self.fleet(*typed)
-        self.assertGreaterEqual(int(re.search(r"(\d+) were of the new image", said)[1]), 2)
-        self.assertEqual(self.running().keys(), self.numbers(1, COUNT))
-        self.assertTrue(set(first.values()).isdisjoint(self.running().values()))
+        said = self.until("2 of 4 guests are of the new image already", signal.SIGINT, *silent)
+        self.assertIn("to go on, give the command again", said)
+        for number in "12":
+            self.assertEqual(self.running()[number], first[number])
+        self.assertIn("all run the old image", self.fleet("replace", "--back", *SLOW))
+        self.assert_all_run("Hello")
+        self.fleet(*self.replace("works"))
+        self.assert_all_run("Picky,")
         self.assertFalse((self.folder / "before").exists())
         self.assertEqual(len(list((self.folder / "images").iterdir())), 1)
 
     def test_up_and_down_go_on_where_they_were_interrupted(self):
         self.plan(count=MANY)
-        self.until("50 guests are up", signal.SIGKILL, "up", "--parallel", "4", *SLOW)
+        self.until("25 guests are up", signal.SIGKILL, "up", "--parallel", "4", *SLOW)
         self.fleet("up", *SLOW)
         self.assertEqual(self.running().keys(), self.numbers(1, MANY))
-        said = self.until(f"20 of {MANY} ended", signal.SIGINT, "down", "--parallel", "20")
+        said = self.until(f"10 of {MANY} ended", signal.SIGINT, "down", "--parallel", "10")
         self.assertIn("to go on, give the command again", said)
         left = self.running().keys()  # the first ones: the last is ended first
-        self.assertIn(left, [self.numbers(1, last) for last in range(MANY - 19)])
+        self.assertIn(left, [self.numbers(1, last) for last in range(MANY - 9)])
         self.fleet("down", "--now", "--parallel", str(MANY))
 
     def test_what_fails_is_started_again_and_told(self):
