@@ -5,8 +5,8 @@ A guest with a disk is destroyed at a random moment, and with it the cache of it
 flushed is there, or not, or in part. It is started again on what is left, and asked for all that it
 had acknowledged before; again and again. One cut in --early comes while it starts. kv answers
 clients, and an answer to a change is an acknowledgement; SQLite's shell prints a row's number
-behind each commit, and checks its database after each cut (PRAGMA integrity_check). Before one cut in
---fail the disk fails for a moment, whatever it is asked for, and comes back or not. After every
+behind each commit, and checks its database after each cut (PRAGMA integrity_check). Before one cut
+in --fail the disk fails for a moment, whatever it is asked for, and comes back or not. After every
 --fsck cuts e2fsck looks at copies of the disk, cut at moments of its own. The same seed makes the
 same choices; what the moments hit depends on the machine.
 

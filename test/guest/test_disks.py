@@ -138,6 +138,19 @@ class Data(unittest.TestCase):
             left = pattern(3)
             self.assertTrue(disk.holds(left[:MIB] + bytes(65536) + left[MIB + 65536 :]))
 
+    def test_places_beyond_32_bits_of_sectors_are_places(self):
+        far, near = 5 << 39, 1 << 39  # the same but for what 32 bits leave of the first one
+        with Disk("huge", 3 << 40) as disk:
+            dom0("; ".join(f"echo here | dd of={disk.device} bs=512 seek={place // 512} conv=sync"
+                           for place in (far, near)))  # fmt: skip
+            with guest("disk-huge", f"xvda size at:{far}", f"phy:{disk.device},xvda,w") as wait:
+                wait("all passed")
+                said = console("disk-huge")
+            found = [dom0(f"dd if={disk.device} bs=512 skip={place // 512} count=1 | tr -d '\\0'")
+                     for place in (far, near)]  # fmt: skip
+        self.assertIn(f"{3 << 40} bytes in sectors of 512", said)
+        self.assertEqual(found, ["", "here\n"])
+
     def test_a_file_system_call_is_a_request(self):
         with Disk("posix", 8 * MIB) as disk, Disk("second") as second:
             disks = f"phy:{disk.device},xvda,w", f"phy:{second.device},xvdb,r"
