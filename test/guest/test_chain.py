@@ -144,12 +144,13 @@ class Chains(Folder):
         self.assertEqual(self.traces("killed"), "")
 
     def test_a_guest_that_ends_at_once_is_reported_and_nothing_stays(self):
-        (self.folder / "wrong.click").write_text(f"{WIRE} Fnord;")
+        large = "ARPTable(ENTRY_CAPACITY 1048576);"  # that only the guest knows to be too large
+        (self.folder / "wrong.click").write_text(f"{WIRE} {large}")
         path = self.describe("bridge wro0\nbridge wro1\nguest good wire.click wro0 wro1\n"
                              "guest bad wrong.click wro0 wro1\n", name="wrong.chain")  # fmt: skip
         done = sprat("chain", "up", path)
         self.assertEqual(done.returncode, 1)
-        self.assertIn("Fnord", done.stderr)
+        self.assertIn("out of memory", done.stderr)
         self.assertIn("wrong.bad has ended", done.stderr)
         self.assertEqual(self.traces("wrong"), "")
 
