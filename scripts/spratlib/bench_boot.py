@@ -92,8 +92,10 @@ def main(args):
                 if report.has(name, image.stem, count):
                     continue
                 lab_cli.report(f"{image.stem}: {count} guests by {name}")
-                bench.measure(image, name, count)
-                report.write(output)  # what there is, should the next one be interrupted
+                try:
+                    bench.measure(image, name, count)
+                finally:
+                    report.write(output)  # what there is, should it be interrupted
     print(report.text())
     bench_boot_report.plot(output, report)
     print(f"The figures and plots are in {output}")
