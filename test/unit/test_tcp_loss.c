@@ -45,7 +45,7 @@ static void see(const struct peer_packet *packet)
     queue[n_queued++].len = packet->len - header;
 }
 
-/* The first segment arrives, or is lost; what arrives is acknowledged as far as there is no hole. */
+/* The first segment arrives, or is lost; what arrives is acknowledged as far as it has no hole. */
 static void pass_one(void)
 {
     uint32_t at = queue[0].sequence - first;
