@@ -40,8 +40,16 @@ set(SPRAT_GUEST_FLAGS
 
 set(SPRAT_RUNTIME_FLAGS
     -ffreestanding
+    -fbuiltin                           # but memcpy of a few bytes is no call
+    # calloc is malloc and memset, not the other way round:
+    -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free
     -fvisibility=hidden                 # see SPRAT_API in <sprat/compiler.h>
     -UNDEBUG)                           # assert stays on in the guest, whatever the build type
+
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+    # memcpy of many bytes is a call: gcc -Os would have a byte at a time moved.
+    list(APPEND SPRAT_RUNTIME_FLAGS -mstringop-strategy=libcall)
+endif()
 
 # Each function's prologue compares the stack pointer with %fs:0x70, so that an application that
 # runs out of stack is caught before it writes below it. No stack is ever split: the runtime's

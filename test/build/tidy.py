@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 EXIT_SKIPPED = 77
-GCC_ONLY = " -malign-data=abi "  # an option that clang does not know
+GCC_ONLY = (" -malign-data=abi ", " -mstringop-strategy=libcall ")  # clang does not know them
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -26,7 +26,8 @@ def main():
     commands = list({entry["file"]: entry for entry in reversed(commands)}.values())
     files = sorted(entry["file"] for entry in commands if is_source(entry["file"], build))
     for entry in commands:
-        entry["command"] = entry["command"].replace(GCC_ONLY, " ")
+        for option in GCC_ONLY:
+            entry["command"] = entry["command"].replace(option, " ")
     with tempfile.TemporaryDirectory() as folder:
         pathlib.Path(folder, "compile_commands.json").write_text(json.dumps(commands))
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
