@@ -10,29 +10,31 @@ u16_t net_checksum(const void *data, int len)
 {
     const uint8_t *at = data;
     size_t left = (size_t)len;
-    uint64_t sum = 0;
+    uint64_t sum = 0, few = 0;
 
     for (; left >= 8; at += 8, left -= 8) {
         uint64_t word;
         memcpy(&word, at, sizeof(word));
-        sum += (uint32_t)word;
-        sum += word >> 32;
+        sum += word;
+        sum += sum < word; /* the carry */
     }
     if (left & 4) {
         uint32_t word;
         memcpy(&word, at, sizeof(word));
-        sum += word;
+        few = word;
         at += 4;
     }
     if (left & 2) {
         uint16_t word;
         memcpy(&word, at, sizeof(word));
-        sum += word;
+        few += word;
         at += 2;
     }
     if (left & 1)
-        sum += *at;
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return (u16_t)sum;
+        few += *at;
+    few += (uint32_t)sum + (sum >> 32);
+    few = (uint32_t)few + (few >> 32);
+    uint32_t folded = (uint32_t)few + (uint32_t)(few >> 32); /* 32 bits */
+    folded = (folded & 0xffff) + (folded >> 16);
+    return (u16_t)(folded + (folded >> 16));
 }
