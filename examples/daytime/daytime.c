@@ -24,16 +24,35 @@ static int listener(void)
     return fd;
 }
 
-/* As most such servers have it: "Tue Nov 10 01:02:03 2026 UTC". strftime, which knows of other
- * ways and of time zones, would be a twentieth of the image. */
+static void put(char *at, int n_digits, int value)
+{
+    while (n_digits-- > 0) {
+        at[n_digits] = (char)('0' + value % 10);
+        value /= 10;
+    }
+}
+
+/* As most such servers have it, without what the C library needs for other ways and time zones: a
+ * tenth of the image, and more time than all else that this program does. */
 static void answer(int fd)
 {
-    char text[32];
+    static const char days[] = "SunMonTueWedThuFriSat",
+                      months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    char text[] = "Tue Nov 10 01:02:03 2026 UTC\r\n";
     time_t now = time(NULL);
     struct tm utc;
 
-    strcpy(strchr(asctime_r(gmtime_r(&now, &utc), text), '\n'), " UTC\r\n");
-    if (send(fd, text, strlen(text), 0) < 0)
+    gmtime_r(&now, &utc);
+    memcpy(text, days + 3 * (size_t)utc.tm_wday, 3);
+    memcpy(text + 4, months + 3 * (size_t)utc.tm_mon, 3);
+    put(text + 8, 2, utc.tm_mday);
+    if (text[8] == '0')
+        text[8] = ' ';
+    put(text + 11, 2, utc.tm_hour);
+    put(text + 14, 2, utc.tm_min);
+    put(text + 17, 2, utc.tm_sec);
+    put(text + 20, 4, 1900 + utc.tm_year);
+    if (send(fd, text, sizeof(text) - 1, 0) < 0)
         perror("daytime");
 }
 

@@ -16,8 +16,8 @@ GROWTH_MAX = 1.10  # from 16 MiB to 1 GiB
 TRAFFIC_NS_MAX = {
     # daytime with an interface, until idle; what IPv6 asks its neighbours comes before or after.
     "start": 1_000_000,
-    "ping": 25_000, "connection": 99_000, "driver": 2_700, "receive": 5_350, "transmit": 7_400,
-    "upload": 1_650_000, "download": 3_100_000, "forward": 3_300,
+    "ping": 24_000, "connection": 90_000, "driver": 2_500, "receive": 5_100, "transmit": 6_900,
+    "upload": 840_000, "download": 1_050_000, "forward": 2_900,
 }  # fmt: skip
 
 
