@@ -100,7 +100,9 @@ static void add(struct connection *connection, const char *text, size_t len)
     connection->out_len += len;
 }
 
-static void add_text(struct connection *connection, const char *text)
+/* Most texts are written here, and their lengths known when this is compiled. */
+static inline __attribute__((always_inline)) void add_text(struct connection *connection,
+                                                           const char *text)
 {
     add(connection, text, strlen(text));
 }
