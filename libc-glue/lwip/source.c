@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * An address of IPv6 is tentative for a second or two, while its link is asked whether somebody
- * else has it (RFC 4862): nothing may come from it yet. Who has no other for a destination
- * waits. To use it at once (RFC 4429) is for addresses that are hardly ever double; one that was
- * typed may be.
+ * else has it (RFC 4862): nothing may come from it yet. Who has no other for a destination waits.
+ * To use it at once (RFC 4429) is for addresses that are hardly ever double; one that was typed may
+ * be.
  */
 #include "source.h"
 
