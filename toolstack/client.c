@@ -50,6 +50,7 @@ static struct {
     int listener;
     int spare; /* given up to refuse a client when no other descriptor is left */
     bool complained;
+    bool answered;    /* since client_work(): there is something to send */
     uint64_t now_ns;  /* of this turn */
     uint64_t rest_ns; /* until then connections wait in the kernel; 0: they are taken */
     char path[108];
@@ -304,6 +305,7 @@ bool client_work(struct host *host)
 {
     bool more = false;
 
+    state.answered = false;
     for (uint32_t place = 0; place < CLIENTS_MAX; place++) {
         struct client *client = state.clients[place];
         if (!client)
@@ -316,6 +318,11 @@ bool client_work(struct host *host)
             client_free(client);
     }
     return more;
+}
+
+bool client_has_answers(void)
+{
+    return state.answered;
 }
 
 void client_send(struct client *client, struct json_out *out)
@@ -335,6 +342,7 @@ void client_send(struct client *client, struct json_out *out)
         client->broken = true; /* better no answer than half of one */
         return;
     }
+    state.answered = true;
     memcpy(client->out + client->n_out, out->text, out->len);
     client->n_out += out->len;
     out->len = 0;

@@ -32,6 +32,9 @@ void client_ready(struct host *host, uint32_t number, uint32_t events);
 /** Serve one request of each client that has one. @return whether some have more. */
 bool client_work(struct host *host);
 
+/** Whether answers wait for client_work(): what ends a wait comes at any time. */
+bool client_has_answers(void);
+
 /** Send an answer: a whole line. `out` is empty afterwards. */
 void client_send(struct client *client, struct json_out *out);
 

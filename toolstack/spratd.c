@@ -280,6 +280,7 @@ static int serve(struct fail *fail)
         uint64_t due_ns = client_deadlines(&host, now_ns), life_ns = life_work(&host, now_ns);
         if (life_ns < due_ns)
             due_ns = life_ns;
+        more |= client_has_answers() || host.domains_ended;
         int n = epoll_wait(host.epoll, events, EVENTS_MAX, more ? 0 : wait_ms(due_ns));
         if (n < 0 && errno != EINTR)
             return fail_errno(fail, "epoll_wait");

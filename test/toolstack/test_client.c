@@ -106,6 +106,7 @@ static void serve(void)
 
     for (int turns = 0; turns < 1000; turns++) {
         client_deadlines(&host, now_ns);
+        more |= client_has_answers();
         if (epoll_wait(host.epoll, &event, 1, 0) == 1) {
             if (event.data.u64 >> 32 == SOURCE_LISTEN)
                 client_accept(&host);
@@ -248,6 +249,26 @@ static void a_client_that_waits_keeps_its_place(void **state)
     stop();
 }
 
+static void an_answer_that_comes_by_itself_is_sent_at_once(void **state)
+{
+    struct sockaddr_un address = listen_here();
+    char answer[200] = "";
+    int fd = connect_to(&address);
+
+    (void)state;
+    assert_int_equal(send(fd, "wait\n", 5, MSG_NOSIGNAL), 5);
+    serve();
+    assert_false(client_has_answers());
+    client_guest_ended(&guest, "poweroff"); /* nothing is to be read, and no deadline is due */
+    assert_true(client_has_answers());
+    serve();
+    assert_false(client_has_answers());
+    assert_true(recv(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT) > 0);
+    assert_has(answer, "ended before it was ready");
+    close(fd);
+    stop();
+}
+
 static void a_request_that_is_not_served_yet_keeps_its_client(void **state)
 {
     struct sockaddr_un address = listen_here();
@@ -365,6 +386,7 @@ int main(void)
         cmocka_unit_test(a_line_without_end_is_refused),
         cmocka_unit_test(the_most_silent_client_gives_way),
         cmocka_unit_test(a_client_that_waits_keeps_its_place),
+        cmocka_unit_test(an_answer_that_comes_by_itself_is_sent_at_once),
         cmocka_unit_test(a_request_that_is_not_served_yet_keeps_its_client),
         cmocka_unit_test(what_epoll_says_of_a_former_client_is_not_for_the_next_one),
         cmocka_unit_test(a_client_without_a_descriptor_is_told_and_wakes_nobody),
