@@ -76,7 +76,7 @@ static int set_checksum(struct socket *socket, int offset)
     struct raw_pcb *raw = socket->dgram.raw;
 
     if (socket->protocol == IPPROTO_ICMPV6 || (offset != -1 && (offset & 1 || offset < 0)) ||
-        offset > UINT16_MAX)
+        offset > (int)UINT16_MAX)
         return -EINVAL;
     raw->chksum_reqd = offset >= 0;
     raw->chksum_offset = offset >= 0 ? (u16_t)offset : 0;

@@ -86,7 +86,7 @@ static int set_interface_index(struct socket *socket, int index)
     if (index < 0)
         return -EINVAL;
     net_wait_ready();
-    const struct netif *netif = index <= UINT8_MAX ? netif_get_by_index((u8_t)index) : NULL;
+    const struct netif *netif = index <= (int)UINT8_MAX ? netif_get_by_index((u8_t)index) : NULL;
     return netif ? set_interface(socket, netif) : -ENODEV;
 }
 
