@@ -9,8 +9,8 @@
 
 #include "stack.h"
 #include "vif.h"
+#include "wire.h"
 #include "world.h"
-#include "xenstored.h"
 
 #define ETHER      14
 #define IP4        20
@@ -48,42 +48,13 @@ static struct {
     unsigned n[KEPT];
 } sent;
 
-static void put(uint8_t *at, size_t n, uint32_t value)
-{
-    for (; n--; value >>= 8)
-        at[n] = (uint8_t)value;
-}
-
-static uint32_t get(const uint8_t *at, size_t n)
-{
-    uint32_t value = 0;
-
-    while (n--)
-        value = value << 8 | *at++;
-    return value;
-}
-
-static uint32_t add(const uint8_t *bytes, size_t len, uint32_t sum)
-{
-    for (size_t i = 0; i < len; i++)
-        sum += i % 2 ? bytes[i] : (uint32_t)bytes[i] << 8;
-    return sum;
-}
-
-static uint16_t fold(uint32_t sum)
-{
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~sum;
-}
-
 static void deliver(uint8_t *frame, uint16_t type, size_t len)
 {
     const struct netbuf like = {.csum = NETBUF_CSUM_VALID};
 
     memcpy(frame, guest_mac, 6);
     memcpy(frame + 6, peer_mac, 6);
-    put(frame + 12, 2, type);
+    wire_put(frame + 12, 2, type);
     fake_vif_deliver(frame, ETHER + len, &like, 0);
 }
 
@@ -98,12 +69,12 @@ static void answer_arp(const uint8_t *request)
 {
     uint8_t frame[ETHER + ARP];
 
-    if (get(request + 6, 2) != 1 || get(request + 24, 4) != PEER_HONEST)
+    if (wire_get(request + 6, 2) != 1 || wire_get(request + 24, 4) != PEER_HONEST)
         return;
     memcpy(frame + ETHER, request, 8);
     frame[ETHER + 7] = 2;
     memcpy(frame + ETHER + 8, peer_mac, 6);
-    put(frame + ETHER + 14, 4, PEER_HONEST);
+    wire_put(frame + ETHER + 14, 4, PEER_HONEST);
     memcpy(frame + ETHER + 18, request + 8, 10);
     deliver(frame, TYPE_ARP, ARP);
 }
@@ -112,8 +83,8 @@ static void answer_solicitation(const uint8_t *icmp)
 {
     uint8_t answer[32] = {ADVERTISEMENT, [4] = 0x60, [24] = 2, [25] = 1};
 
-    if (memcmp(icmp + 8, link_local, sizeof(link_local)) != 0 || get(icmp + 16, 4) ||
-        get(icmp + 20, 4) != HONEST6)
+    if (memcmp(icmp + 8, link_local, sizeof(link_local)) != 0 || wire_get(icmp + 16, 4) ||
+        wire_get(icmp + 20, 4) != HONEST6)
         return;
     memcpy(answer + 8, icmp + 8, 16);
     memcpy(answer + 26, peer_mac, 6);
@@ -139,12 +110,12 @@ static void take(const struct netbuf *packet, const uint8_t *frame, size_t len)
 {
     const uint8_t *ip = frame + ETHER;
 
-    switch (get(frame + 12, 2)) {
+    switch (wire_get(frame + 12, 2)) {
     case TYPE_ARP:
         answer_arp(ip);
         break;
     case TYPE_IP4:
-        keep(packet, ip[9], get(ip + 16, 4), ip + IP4, len - ETHER - IP4, len - ETHER);
+        keep(packet, ip[9], wire_get(ip + 16, 4), ip + IP4, len - ETHER - IP4, len - ETHER);
         break;
     case TYPE_IP6:
         if (ip[6] == PEER_ICMP6 && ip[IP6] == SOLICITATION)
@@ -158,8 +129,7 @@ static void take(const struct netbuf *packet, const uint8_t *frame, size_t len)
 
 void peer_start(void)
 {
-    fake_xenstored_write("device/vif/0/backend", "/local/domain/0/backend/vif/5/0");
-    fake_xenstored_write("/local/domain/0/backend/vif/5/0/ip", "10.0.0.2/24");
+    fake_vif_plug();
     fake_vif.sent = take;
     fake_stack_start();
     peer_forget();
@@ -188,14 +158,14 @@ void peer_send4(uint32_t from, uint8_t protocol, uint16_t id, uint16_t offset, c
     uint8_t frame[FRAME_MAX] = {0}, *ip = frame + ETHER;
 
     ip[0] = 0x45;
-    put(ip + 2, 2, (uint32_t)(IP4 + len));
-    put(ip + 4, 2, id);
-    put(ip + 6, 2, offset);
+    wire_put(ip + 2, 2, (uint32_t)(IP4 + len));
+    wire_put(ip + 4, 2, id);
+    wire_put(ip + 6, 2, offset);
     ip[8] = 64;
     ip[9] = protocol;
-    put(ip + 12, 4, from);
-    put(ip + 16, 4, PEER_GUEST);
-    put(ip + 10, 2, fold(add(ip, IP4, 0)));
+    wire_put(ip + 12, 4, from);
+    wire_put(ip + 16, 4, PEER_GUEST);
+    wire_put(ip + 10, 2, wire_fold(wire_sum(ip, IP4, 0)));
     memcpy(ip + IP4, bytes, len);
     deliver(frame, TYPE_IP4, IP4 + len);
 }
@@ -205,18 +175,18 @@ void peer_send6(uint16_t from, uint8_t next_header, const void *bytes, size_t le
     uint8_t frame[FRAME_MAX] = {0}, *ip = frame + ETHER;
 
     ip[0] = 0x60;
-    put(ip + 4, 2, (uint32_t)len);
+    wire_put(ip + 4, 2, (uint32_t)len);
     ip[6] = next_header;
     ip[7] = 255;
     memcpy(ip + 8, link_local, sizeof(link_local));
-    put(ip + 22, 2, from);
+    wire_put(ip + 22, 2, from);
     memcpy(ip + 24, link_local, sizeof(link_local));
     memcpy(ip + 32, guest_id, sizeof(guest_id));
     memcpy(ip + IP6, bytes, len);
     if (next_header == PEER_ICMP6) {
-        uint32_t pseudo = add(ip + 8, 32, (uint32_t)len + PEER_ICMP6);
-        put(ip + IP6 + 2, 2, 0);
-        put(ip + IP6 + 2, 2, fold(add(ip + IP6, len, pseudo)));
+        uint32_t pseudo = wire_sum(ip + 8, 32, (uint32_t)len + PEER_ICMP6);
+        wire_put(ip + IP6 + 2, 2, 0);
+        wire_put(ip + IP6 + 2, 2, wire_fold(wire_sum(ip + IP6, len, pseudo)));
     }
     deliver(frame, TYPE_IP6, IP6 + len);
 }
@@ -225,10 +195,10 @@ void peer_send_udp(uint32_t from, uint16_t from_port, uint16_t port, const void 
 {
     uint8_t udp[FRAME_MAX];
 
-    put(udp, 2, from_port);
-    put(udp + 2, 2, port);
-    put(udp + 4, 2, (uint32_t)(UDP + len));
-    put(udp + 6, 2, 0);
+    wire_put(udp, 2, from_port);
+    wire_put(udp + 2, 2, port);
+    wire_put(udp + 4, 2, (uint32_t)(UDP + len));
+    wire_put(udp + 6, 2, 0);
     memcpy(udp + UDP, bytes, len);
     peer_send4(from, PEER_UDP, 0, 0, udp, UDP + len);
 }
@@ -238,18 +208,18 @@ void peer_segment(const struct peer_tcp *tcp, uint8_t flags, uint32_t sequence, 
 {
     uint8_t segment[FRAME_MAX] = {0};
 
-    put(segment, 2, tcp->from_port);
-    put(segment + 2, 2, tcp->port);
-    put(segment + 4, 4, sequence);
-    put(segment + 8, 4, ack);
+    wire_put(segment, 2, tcp->from_port);
+    wire_put(segment + 2, 2, tcp->port);
+    wire_put(segment + 4, 4, sequence);
+    wire_put(segment + 8, 4, ack);
     size_t header = TCP;
     if (flags & PEER_SYN) {
-        put(segment + TCP, 4, MSS_OPTION | MSS);
+        wire_put(segment + TCP, 4, MSS_OPTION | MSS);
         header += 4;
     }
     segment[12] = (uint8_t)(header / 4 << 4);
     segment[13] = flags;
-    put(segment + 14, 2, tcp->window);
+    wire_put(segment + 14, 2, tcp->window);
     if (len)
         memcpy(segment + header, bytes, len);
     if (tcp->ip6)
@@ -264,9 +234,9 @@ static void handshake(struct peer_tcp *tcp)
     peer_segment(tcp, PEER_SYN, tcp->next++, 0, NULL, 0);
     peer_wait_ms(1); /* the guest may have to find its neighbour first */
     struct peer_packet answer = peer_last(PEER_TCP);
-    if (answer.bytes[13] != (PEER_SYN | PEER_ACK) || get(answer.bytes + 8, 4) != tcp->next)
+    if (answer.bytes[13] != (PEER_SYN | PEER_ACK) || wire_get(answer.bytes + 8, 4) != tcp->next)
         fake_fail("the guest refuses the connection");
-    tcp->guest_next = get(answer.bytes + 4, 4) + 1;
+    tcp->guest_next = wire_get(answer.bytes + 4, 4) + 1;
     peer_segment(tcp, PEER_ACK, tcp->next, tcp->guest_next, NULL, 0);
 }
 

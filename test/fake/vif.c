@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "world.h"
+#include "xenstored.h"
 
 #define SLOTS_MAX   18
 #define WAITING_MAX 64
@@ -144,6 +145,12 @@ void netfront_multicast(struct netfront *nf, const uint8_t mac[6], bool join)
         memcpy(vif.macs[vif.n_macs++], mac, 6);
     else
         fake_vif.features.multicast = false;
+}
+
+void fake_vif_plug(void)
+{
+    fake_xenstored_write("device/vif/0/backend", "/local/domain/0/backend/vif/5/0");
+    fake_xenstored_write("/local/domain/0/backend/vif/5/0/ip", "10.0.0.2/24");
 }
 
 void fake_vif_changed(void)

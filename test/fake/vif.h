@@ -28,6 +28,9 @@ struct fake_vif {
 };
 extern struct fake_vif fake_vif;
 
+/** Put the interface into xenstore, with 10.0.0.2/24 as xl's `ip=`: before the network starts. */
+void fake_vif_plug(void);
+
 /** The link or the room for packets changed: tell the user of the interface. */
 void fake_vif_changed(void);
 

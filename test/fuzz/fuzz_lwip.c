@@ -32,7 +32,6 @@
 #include "packets.h"
 #include "vif.h"
 #include "world.h"
-#include "xenstored.h"
 
 #define STEPS_MAX  64
 #define PORT       7
@@ -373,8 +372,7 @@ const char *__asan_default_options(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (!world.started) {
-        fake_xenstored_write("device/vif/0/backend", "/local/domain/0/backend/vif/5/0");
-        fake_xenstored_write("/local/domain/0/backend/vif/5/0/ip", "10.0.0.2/24");
+        fake_vif_plug();
         run(data, 0);
     }
     run(data, size);

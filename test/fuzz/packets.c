@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "../fake/wire.h"
+
 #define ETHER        14
 #define TYPE_IP4     0x0800
 #define TYPE_IP6     0x86dd
@@ -35,35 +37,6 @@ void packets_forget(void)
     memset(&learnt, 0, sizeof(learnt));
 }
 
-static uint32_t get(const uint8_t *at, size_t n)
-{
-    uint32_t value = 0;
-
-    while (n--)
-        value = value << 8 | *at++;
-    return value;
-}
-
-static void put(uint8_t *at, size_t n, uint32_t value)
-{
-    for (; n--; value >>= 8)
-        at[n] = (uint8_t)value;
-}
-
-static uint32_t sum_of(const uint8_t *bytes, size_t len, uint32_t sum)
-{
-    for (size_t i = 0; i < len; i++)
-        sum += i % 2 ? bytes[i] : (uint32_t)bytes[i] << 8;
-    return sum;
-}
-
-static uint16_t fold(uint32_t sum)
-{
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~sum;
-}
-
 /* Where the transport's header is. */
 struct layers {
     uint8_t protocol;
@@ -88,7 +61,7 @@ static bool skip_headers(const uint8_t *frame, size_t len, struct layers *layers
         case 44:
             if (len < layers->at + 8)
                 return false;
-            layers->fragment |= (get(at + 2, 2) & 0xfff9) != 0;
+            layers->fragment |= (wire_get(at + 2, 2) & 0xfff9) != 0;
             size = 8;
             break;
         default:
@@ -104,13 +77,13 @@ static bool skip_headers(const uint8_t *frame, size_t len, struct layers *layers
 static bool find_layers(const uint8_t *frame, size_t len, struct layers *layers)
 {
     *layers = (struct layers){0};
-    if (len >= ETHER + 20 && get(frame + 12, 2) == TYPE_IP4) {
+    if (len >= ETHER + 20 && wire_get(frame + 12, 2) == TYPE_IP4) {
         layers->at = ETHER + (frame[ETHER] & 15) * 4u;
         layers->protocol = frame[ETHER + 9];
-        layers->fragment = get(frame + ETHER + 6, 2) & 0x3fff;
+        layers->fragment = wire_get(frame + ETHER + 6, 2) & 0x3fff;
         if (layers->at < ETHER + 20 || layers->at > len)
             return false;
-    } else if (len >= ETHER + IP6 && get(frame + 12, 2) == TYPE_IP6) {
+    } else if (len >= ETHER + IP6 && wire_get(frame + 12, 2) == TYPE_IP6) {
         layers->ip6 = true;
         layers->at = ETHER + IP6;
         layers->protocol = frame[ETHER + 6];
@@ -128,12 +101,12 @@ static void finish_tcp(uint8_t *tcp, unsigned keep)
     if (!learnt.tcp)
         return;
     if (!(keep & PACKETS_KEEP_PORTS)) {
-        put(tcp, 2, learnt.peer_port);
-        put(tcp + 2, 2, learnt.guest_port);
+        wire_put(tcp, 2, learnt.peer_port);
+        wire_put(tcp + 2, 2, learnt.guest_port);
     }
     if (!(keep & PACKETS_KEEP_NUMBERS)) {
-        put(tcp + 4, 4, get(tcp + 4, 4) + learnt.peer_next);
-        put(tcp + 8, 4, get(tcp + 8, 4) + learnt.guest_next);
+        wire_put(tcp + 4, 4, wire_get(tcp + 4, 4) + learnt.peer_next);
+        wire_put(tcp + 8, 4, wire_get(tcp + 8, 4) + learnt.guest_next);
     }
 }
 
@@ -141,12 +114,12 @@ static void finish_udp(uint8_t *udp, size_t len, unsigned keep)
 {
     if (keep & PACKETS_KEEP_IDS)
         return;
-    if (get(udp, 2) == PORT_DNS && len >= UDP + 2) {
-        put(udp + 2, 2, learnt.dns_port);
+    if (wire_get(udp, 2) == PORT_DNS && len >= UDP + 2) {
+        wire_put(udp + 2, 2, learnt.dns_port);
         memcpy(udp + UDP, learnt.dns_id, 2);
-    } else if (get(udp + 2, 2) == PORT_DHCP && len >= UDP + 8) {
+    } else if (wire_get(udp + 2, 2) == PORT_DHCP && len >= UDP + 8) {
         memcpy(udp + UDP + 4, learnt.dhcp_id, 4);
-    } else if (get(udp + 2, 2) == PORT_DHCP6 && len >= UDP + 4) {
+    } else if (wire_get(udp + 2, 2) == PORT_DHCP6 && len >= UDP + 4) {
         memcpy(udp + UDP + 1, learnt.dhcp6_id, 3);
     }
 }
@@ -156,23 +129,23 @@ static void finish_sums(uint8_t *frame, size_t len, const struct layers *layers)
     uint8_t *ip = frame + ETHER, *transport = frame + layers->at;
 
     if (layers->ip6) {
-        put(ip + 4, 2, (uint32_t)(len - ETHER - IP6));
+        wire_put(ip + 4, 2, (uint32_t)(len - ETHER - IP6));
     } else {
-        put(ip + 2, 2, (uint32_t)(len - ETHER));
-        put(ip + 10, 2, 0);
-        put(ip + 10, 2, fold(sum_of(ip, layers->at - ETHER, 0)));
+        wire_put(ip + 2, 2, (uint32_t)(len - ETHER));
+        wire_put(ip + 10, 2, 0);
+        wire_put(ip + 10, 2, wire_fold(wire_sum(ip, layers->at - ETHER, 0)));
     }
     if (layers->len < 4 || layers->fragment)
         return;
     if (layers->protocol == PROTO_UDP && layers->len >= UDP)
-        put(transport + 4, 2, (uint32_t)layers->len);
+        wire_put(transport + 4, 2, (uint32_t)layers->len);
     if (layers->protocol == PROTO_ICMP || layers->protocol == PROTO_IGMP) {
-        put(transport + 2, 2, 0);
-        put(transport + 2, 2, fold(sum_of(transport, layers->len, 0)));
+        wire_put(transport + 2, 2, 0);
+        wire_put(transport + 2, 2, wire_fold(wire_sum(transport, layers->len, 0)));
     } else if (layers->protocol == PROTO_ICMP6 && layers->ip6) {
-        put(transport + 2, 2, 0);
-        uint32_t pseudo = sum_of(ip + 8, 32, (uint32_t)layers->len + PROTO_ICMP6);
-        put(transport + 2, 2, fold(sum_of(transport, layers->len, pseudo)));
+        wire_put(transport + 2, 2, 0);
+        uint32_t pseudo = wire_sum(ip + 8, 32, (uint32_t)layers->len + PROTO_ICMP6);
+        wire_put(transport + 2, 2, wire_fold(wire_sum(transport, layers->len, pseudo)));
     }
 }
 
@@ -198,21 +171,21 @@ static void learn_tcp(const uint8_t *tcp, size_t len)
     if (header > len)
         return;
     learnt.tcp = true;
-    learnt.guest_port = (uint16_t)get(tcp, 2);
-    learnt.peer_port = (uint16_t)get(tcp + 2, 2);
+    learnt.guest_port = (uint16_t)wire_get(tcp, 2);
+    learnt.peer_port = (uint16_t)wire_get(tcp + 2, 2);
     learnt.guest_next =
-        get(tcp + 4, 4) + (uint32_t)(len - header) + !!(flags & TCP_SYN) + !!(flags & TCP_FIN);
-    learnt.peer_next = get(tcp + 8, 4);
+        wire_get(tcp + 4, 4) + (uint32_t)(len - header) + !!(flags & TCP_SYN) + !!(flags & TCP_FIN);
+    learnt.peer_next = wire_get(tcp + 8, 4);
 }
 
 static void learn_udp(const uint8_t *udp, size_t len)
 {
-    if (get(udp + 2, 2) == PORT_DNS && len >= UDP + 2) {
-        learnt.dns_port = (uint16_t)get(udp, 2);
+    if (wire_get(udp + 2, 2) == PORT_DNS && len >= UDP + 2) {
+        learnt.dns_port = (uint16_t)wire_get(udp, 2);
         memcpy(learnt.dns_id, udp + UDP, 2);
-    } else if (get(udp, 2) == PORT_DHCP && len >= UDP + 8) {
+    } else if (wire_get(udp, 2) == PORT_DHCP && len >= UDP + 8) {
         memcpy(learnt.dhcp_id, udp + UDP + 4, 4);
-    } else if (get(udp, 2) == PORT_DHCP6 && len >= UDP + 4) {
+    } else if (wire_get(udp, 2) == PORT_DHCP6 && len >= UDP + 4) {
         memcpy(learnt.dhcp6_id, udp + UDP + 1, 3);
     }
 }

@@ -13,8 +13,8 @@
 #include "machine.h"
 #include "stack.h"
 #include "vif.h"
+#include "wire.h"
 #include "world.h"
-#include "xenstored.h"
 
 #define PORT     9 /* of the first peer's end, and one more for the second's */
 #define PEERS    2
@@ -40,21 +40,6 @@ static const uint8_t peer_mac[6] = {0x00, 0x16, 0x3e, 0, 0, 9}, peer_ip[4] = {10
 static uint8_t byte_at(uint32_t offset)
 {
     return (uint8_t)(offset ^ offset >> 8 ^ offset >> 16);
-}
-
-static uint32_t get(const uint8_t *at, size_t n)
-{
-    uint32_t value = 0;
-
-    while (n--)
-        value = value << 8 | *at++;
-    return value;
-}
-
-static void put(uint8_t *at, size_t n, uint32_t value)
-{
-    for (; n--; value >>= 8)
-        at[n] = (uint8_t)value;
 }
 
 /* Let a frame reach the guest, even when it has no memory left for packets of its own. */
@@ -91,21 +76,21 @@ static void send_segment(const struct peer *peer, uint8_t flags)
     memcpy(frame, peer->guest_mac, 6);
     memcpy(frame + 6, peer_mac, 6);
     frame[ETHERNET] = 0x45;
-    put(frame + ETHERNET + 2, 2, (uint32_t)(len - ETHERNET));
+    wire_put(frame + ETHERNET + 2, 2, (uint32_t)(len - ETHERNET));
     frame[ETHERNET + 8] = 64;
     frame[ETHERNET + 9] = 6;
     memcpy(frame + ETHERNET + 12, peer_ip, 4);
     memcpy(frame + ETHERNET + 16, peer->guest_ip, 4);
     for (int i = 0; i < IP; i += 2)
-        sum += get(frame + ETHERNET + i, 2);
-    put(frame + ETHERNET + 10, 2, ~((sum >> 16) + (sum & 0xffff)));
-    put(frame + TCP, 2, PORT + (uint32_t)(peer - peers));
-    put(frame + TCP + 2, 2, peer->guest_port);
-    put(frame + TCP + 4, 4, flags & SYN ? 1000 : 1001);
-    put(frame + TCP + 8, 4, peer->next);
+        sum += wire_get(frame + ETHERNET + i, 2);
+    wire_put(frame + ETHERNET + 10, 2, ~((sum >> 16) + (sum & 0xffff)));
+    wire_put(frame + TCP, 2, PORT + (uint32_t)(peer - peers));
+    wire_put(frame + TCP + 2, 2, peer->guest_port);
+    wire_put(frame + TCP + 4, 4, flags & SYN ? 1000 : 1001);
+    wire_put(frame + TCP + 8, 4, peer->next);
     frame[TCP + 12] = (uint8_t)((len - TCP) / 4 << 4);
     frame[TCP + 13] = flags;
-    put(frame + TCP + 14, 2, 0xffff); /* 8 MiB; of a SYN, as it is */
+    wire_put(frame + TCP + 14, 2, 0xffff); /* 8 MiB; of a SYN, as it is */
     memcpy(frame + TCP + TCP_MIN, options, flags & SYN ? sizeof(options) : 0);
     deliver(frame, len);
 }
@@ -127,16 +112,16 @@ static void look_at_sent(const struct netbuf *packet, const uint8_t *frame, size
         answer_arp(frame);
     if (frame[12] != 8 || frame[13] || frame[ETHERNET + 9] != 6)
         return;
-    struct peer *peer = &peers[get(frame + TCP + 2, 2) - PORT];
+    struct peer *peer = &peers[wire_get(frame + TCP + 2, 2) - PORT];
     size_t at = TCP + (frame[TCP + 12] >> 4) * 4u;
     if (frame[TCP + 13] & SYN) {
         memcpy(peer->guest_mac, frame + 6, 6);
         memcpy(peer->guest_ip, frame + ETHERNET + 12, 4);
-        peer->guest_port = (uint16_t)get(frame + TCP, 2);
-        peer->first = peer->next = get(frame + TCP + 4, 4) + 1;
+        peer->guest_port = (uint16_t)wire_get(frame + TCP, 2);
+        peer->first = peer->next = wire_get(frame + TCP + 4, 4) + 1;
         send_segment(peer, SYN | ACK);
     } else if (len > at) {
-        take_data(peer, frame + at, get(frame + TCP + 4, 4), len - at);
+        take_data(peer, frame + at, wire_get(frame + TCP + 4, 4), len - at);
     }
 }
 
@@ -287,8 +272,7 @@ static void held_of_two_body(void)
 static int setup(void **state)
 {
     (void)state;
-    fake_xenstored_write("device/vif/0/backend", "/local/domain/0/backend/vif/5/0");
-    fake_xenstored_write("/local/domain/0/backend/vif/5/0/ip", "10.0.0.2/24");
+    fake_vif_plug();
     return 0;
 }
 

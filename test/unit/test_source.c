@@ -12,7 +12,6 @@
 #include "stack.h"
 #include "vif.h"
 #include "world.h"
-#include "xenstored.h"
 
 #define PEER    "fe80::9"
 #define PORT    7
@@ -177,8 +176,7 @@ static void closed_body(void)
 static int setup(void **state)
 {
     (void)state;
-    fake_xenstored_write("device/vif/0/backend", "/local/domain/0/backend/vif/5/0");
-    fake_xenstored_write("/local/domain/0/backend/vif/5/0/ip", "10.0.0.2/24");
+    fake_vif_plug();
     return 0;
 }
 

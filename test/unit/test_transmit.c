@@ -11,7 +11,6 @@
 #include "stack.h"
 #include "vif.h"
 #include "world.h"
-#include "xenstored.h"
 
 #define HEADERS  54 /* Ethernet's, IPv4's and TCP's */
 #define LARGE    60000
@@ -98,8 +97,7 @@ static void no_link_body(void)
 static int setup(void **state)
 {
     (void)state;
-    fake_xenstored_write("device/vif/0/backend", "/local/domain/0/backend/vif/5/0");
-    fake_xenstored_write("/local/domain/0/backend/vif/5/0/ip", "10.0.0.2/24");
+    fake_vif_plug();
     return 0;
 }
 
