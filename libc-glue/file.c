@@ -29,7 +29,8 @@ static struct slot first_slots[TABLE_FIRST] = {
 static struct {
     struct slot *slots;
     int n;
-} table = {first_slots, TABLE_FIRST};
+    int hint; /* no slot below is free */
+} table = {first_slots, TABLE_FIRST, 0};
 
 void file_init(struct file *file, const struct file_ops *ops, int flags)
 {
@@ -92,10 +93,12 @@ static int make_room(int n)
 
 int file_install(struct file *file, int least, int flags)
 {
-    int fd = least;
+    int fd = least > table.hint ? least : table.hint;
 
     while (slot_of(fd))
         fd++;
+    if (least <= table.hint)
+        table.hint = fd;
     int error = make_room(fd + 1);
     if (error)
         return error;
@@ -146,6 +149,8 @@ SPRAT_API int close(int fd)
         return (int)file_result(-EBADF);
     struct file *file = slot->file;
     *slot = (struct slot){0};
+    if (fd < table.hint)
+        table.hint = fd;
     file_release(file);
     return 0;
 }

@@ -30,6 +30,23 @@ static void a_copy_of_a_descriptor_is_the_same_file(void)
     CHECK(dup2(1, 1) == 1);
 }
 
+static void a_new_descriptor_is_the_lowest_that_is_free(void)
+{
+    for (int fd = 3; fd < 100; fd++)
+        CHECK(dup(1) == fd);
+    CHECK(close(70) == 0 && close(9) == 0 && close(40) == 0);
+    CHECK(fcntl(1, F_DUPFD, 20) == 40);
+    CHECK(dup2(1, 9) == 9);
+    CHECK(dup(1) == 70);
+    CHECK(dup(1) == 100);
+    CHECK(fcntl(1, F_DUPFD, 300) == 300);
+    CHECK(dup(1) == 101);
+    CHECK(close(300) == 0);
+    for (int fd = 101; fd >= 3; fd--)
+        CHECK(close(fd) == 0);
+    CHECK(dup(1) == 3 && close(3) == 0);
+}
+
 static void the_console_is_a_terminal_without_a_position(void)
 {
     struct stat st;
@@ -140,6 +157,7 @@ static void many_descriptors_are_possible(void)
 int main(void)
 {
     RUN(a_copy_of_a_descriptor_is_the_same_file);
+    RUN(a_new_descriptor_is_the_lowest_that_is_free);
     RUN(the_console_is_a_terminal_without_a_position);
     RUN(a_pipe_keeps_order_and_ends);
     RUN(a_full_pipe_takes_no_more);
