@@ -12,6 +12,7 @@
 #include <sprat/arch.h>
 #include <sprat/clock.h>
 #include <sprat/console.h>
+#include <sprat/cpu.h>
 #include <sprat/format.h>
 #include <sprat/hypercall.h>
 #include <sprat/mmu.h>
@@ -117,7 +118,7 @@ void log_flush(uint64_t deadline_ns)
         struct sched_poll poll = {.nr_ports = 1, .timeout = clock_xen(deadline_ns)};
         set_xen_guest_handle(poll.ports, &port);
         hypercall_sched_op(SCHEDOP_poll, &poll);
-        shared_info.evtchn_pending[port / 64] &= ~(1ul << port % 64);
+        cpu_atomic_clear_bit(&shared_info.evtchn_pending[port / 64], port % 64);
         drain();
     }
 }
