@@ -95,11 +95,27 @@ def fetch(name, source, archives):
         if os.geteuid() == 0:
             options += ["-o", "APT::Sandbox::User=root"]
         apt([*options, "update"], work)
-        apt([*options, "source", "--download-only", f"{name}={source.version}"], work)
-        fetched = work / source.archive
-        if sum_of(fetched) != source.sha256:
-            raise SpratError(f"what apt fetched as {source.archive} does not have the sum expected")
-        fetched.rename(archives / source.archive)
+        download(name, source, options, work)
+        (work / source.archive).rename(archives / source.archive)
+
+
+def download(name, source, options, work):
+    """Have apt bring a package's archive into the folder `work`, and check it.
+
+    Debian keeps a version only until one with corrections takes its place. The upstream archive
+    stays the same then, and is all that is used of either.
+    """
+    command = [*options, "source", "--download-only"]
+    try:
+        apt([*command, f"{name}={source.version}"], work)
+    except SpratError:
+        apt([*command, name], work)
+    found = sum_of(work / source.archive)
+    if found is None:
+        raise SpratError(f"apt's newest {name} does not come with {source.archive}: its upstream"
+                         " version is another one, for which Sprat must be adapted")  # fmt: skip
+    if found != source.sha256:
+        raise SpratError(f"what apt fetched as {source.archive} does not have the sum expected")
 
 
 def write_entries(folder):
