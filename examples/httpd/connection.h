@@ -23,7 +23,7 @@ enum header { HEADER_NONE, HEADER_RANGE, HEADER_IF_RANGE, HEADER_IF_NONE_MATCH, 
 struct connection {
     int fd;
     short events;      /**< what is waited for */
-    size_t index;      /**< its place among all */
+    size_t index;      /**< deadlines.c's */
     time_t now_s;      /**< the time of this turn */
     time_t deadline_s; /**< it is closed then, whatever it does until */
     http_parser parser;

@@ -19,7 +19,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include "connection.h"
+#include "deadlines.h"
 
 #define PORT         80
 #define BACKLOG      255
@@ -31,24 +31,10 @@
 #define PAGES_LOW    64   /* free ones, below which no connection is added for nothing */
 #define TELL_S       10   /* between two lines about what was dropped */
 
-static int poller; /* tells of the listener with NULL, of a connection with it */
-static struct connection **connections;
-static size_t n, room;
+static int poller;  /* tells of the listener with NULL, of a connection with it */
 static size_t most; /* connections that there is memory for */
 static unsigned long n_dropped;
 static time_t told_s;
-
-static int make_room(void)
-{
-    size_t bigger = room ? room * 2 : 16;
-    struct connection **more = realloc(connections, bigger * sizeof(struct connection *));
-
-    if (!more)
-        return -1;
-    connections = more;
-    room = bigger;
-    return 0;
-}
 
 static time_t now_s(void)
 {
@@ -60,8 +46,7 @@ static time_t now_s(void)
 
 static void drop(struct connection *connection)
 {
-    connections[connection->index] = connections[--n];
-    connections[connection->index]->index = connection->index;
+    deadlines_remove(connection);
     close(connection->fd); /* and the poller forgets it */
     connection_free(connection);
 }
@@ -69,13 +54,8 @@ static void drop(struct connection *connection)
 /* The one whose time is over first makes room: it has done least with it. */
 static void drop_one(void)
 {
-    size_t first = 0;
-
-    for (size_t i = 1; i < n; i++)
-        if (connections[i]->deadline_s < connections[first]->deadline_s)
-            first = i;
-    if (first < n)
-        drop(connections[first]);
+    if (deadlines_first())
+        drop(deadlines_first());
     n_dropped++;
 }
 
@@ -92,6 +72,8 @@ static void tell(time_t now)
 
 static bool is_full(void)
 {
+    size_t n = deadlines_count();
+
     return n >= most || (n && sysconf(_SC_AVPHYS_PAGES) < PAGES_LOW);
 }
 
@@ -111,29 +93,28 @@ static int accept_one(int listener)
         return 0;
     if (is_full())
         drop_one();
-    struct connection *connection =
-        n < room || make_room() == 0 ? connection_new(fd, now_s()) : NULL;
-    if (!connection || watch(fd, EPOLL_CTL_ADD, EPOLLIN, connection)) {
-        if (connection)
-            connection_free(connection);
+    struct connection *connection = connection_new(fd, now_s());
+    if (!connection || !deadlines_add(connection)) {
+        connection_free(connection);
         close(fd); /* no memory for one more */
         n_dropped++;
-        return 1;
+    } else if (watch(fd, EPOLL_CTL_ADD, EPOLLIN, connection)) {
+        drop(connection);
+        n_dropped++;
+    } else {
+        connection->events = EPOLLIN;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    connection->events = EPOLLIN;
-    connection->index = n;
-    connections[n++] = connection;
     return 1;
 }
 
 static void close_late(void)
 {
     time_t now = now_s();
+    struct connection *first;
 
-    for (size_t i = n; i-- > 0;)
-        if (now > connections[i]->deadline_s)
-            drop(connections[i]);
+    while ((first = deadlines_first()) && now > first->deadline_s)
+        drop(first);
 }
 
 static int listen_on(in_port_t port)
@@ -166,10 +147,12 @@ static void work(struct connection *connection, time_t now)
 
     if (!connection_work(connection, now, &events) ||
         (events != connection->events &&
-         watch(connection->fd, EPOLL_CTL_MOD, (uint32_t)events, connection)))
+         watch(connection->fd, EPOLL_CTL_MOD, (uint32_t)events, connection))) {
         drop(connection);
-    else
-        connection->events = events;
+        return;
+    }
+    connection->events = events;
+    deadlines_changed(connection);
 }
 
 static void serve(int listener)
@@ -178,7 +161,7 @@ static void serve(int listener)
     time_t swept_s = 0;
 
     for (;;) {
-        int n_events = epoll_wait(poller, events, EVENTS, n ? SWEEP_MS : -1);
+        int n_events = epoll_wait(poller, events, EVENTS, deadlines_first() ? SWEEP_MS : -1);
         time_t now = now_s();
         bool is_asked = false;
         for (int i = 0; i < n_events; i++) {
@@ -207,7 +190,7 @@ int main(int argc, char **argv)
     most = (size_t)sysconf(_SC_AVPHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE) / SHARE /
            (sizeof(struct connection) + COST);
     poller = epoll_create1(0);
-    if (poller < 0 || make_room() || watch(listener, EPOLL_CTL_ADD, EPOLLIN, NULL)) {
+    if (poller < 0 || watch(listener, EPOLL_CTL_ADD, EPOLLIN, NULL)) {
         perror("httpd");
         return EXIT_FAILURE;
     }

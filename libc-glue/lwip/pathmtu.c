@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The paths' MTUs are lwIP's, for datagrams; what TCP's segments are cut to is an extension of
- * their connections (tso.c), as netback cuts them. Anybody can say that a packet was too big. RFC
+ * The paths' MTUs are lwIP's, for datagrams; what TCP's segments are cut to is kept of
+ * each connection (tso.c), as netback cuts them. Anybody can say that a packet was too big. RFC
  * 8201 asks that it shows some of it: so there must be a connection that has sent this, or a socket
  * that may have. And no path may be said to be narrower than IPv6 allows. Where netback does not
  * cut, nothing is learnt: lwIP can't cut a segment that it has made, only the packet around it.
@@ -17,7 +17,7 @@
 #include "lwip/prot/nd6.h"
 #include "lwip/udp.h"
 
-#include "extension.h"
+#include "connections.h"
 #include "net.h"
 #include "transmit.h"
 
@@ -89,12 +89,11 @@ static bool may_have_sent(const struct quoted *quoted)
 /* What was too big is lost: it is sent again, in smaller segments. */
 static void narrow(struct tcp_pcb *pcb, unsigned mtu)
 {
-    struct extension extension = extension_get(pcb);
+    struct connection *connection = connection_of(pcb);
 
-    if (tso_real_size(pcb) <= mtu - HEADERS)
+    if (!connection || tso_real_size(pcb) <= mtu - HEADERS)
         return;
-    extension.segment_bytes = (uint16_t)(mtu - HEADERS);
-    extension_set(pcb, extension);
+    connection->segment_bytes = (uint16_t)(mtu - HEADERS);
     tcp_rexmit_rto(pcb);
 }
 

@@ -10,32 +10,30 @@
 
 #include "lwip/priv/tcp_priv.h"
 
-#include "extension.h"
+#include "connections.h"
 
 void net_recovery_begins(struct tcp_pcb *pcb)
 {
     if (!(pcb->flags & TF_INFR))
         return;
-    struct extension extension = extension_get(pcb);
-    if (extension.recovering)
+    struct connection *connection = connection_of(pcb);
+    if (connection->recovering)
         return;
-    extension.recovering = true;
-    extension.recover = pcb->snd_nxt;
-    extension_set(pcb, extension);
+    connection->recovering = true;
+    connection->recover = pcb->snd_nxt;
 }
 
 void net_recovery_goes_on(struct tcp_pcb *pcb)
 {
-    struct extension extension = extension_get(pcb);
+    struct connection *connection = connection_of(pcb);
 
-    if (!extension.recovering)
+    if (!connection->recovering)
         return;
-    if (!(pcb->flags & TF_RTO) && TCP_SEQ_LT(pcb->lastack, extension.recover) &&
+    if (!(pcb->flags & TF_RTO) && TCP_SEQ_LT(pcb->lastack, connection->recover) &&
         tcp_rexmit(pcb) == ERR_OK) {
         tcp_set_flags(pcb, TF_INFR);
         pcb->rtime = 0;
         return;
     }
-    extension.recovering = false;
-    extension_set(pcb, extension);
+    connection->recovering = false;
 }

@@ -12,7 +12,7 @@
 
 #include "lwip/priv/tcp_priv.h"
 
-#include "extension.h"
+#include "connections.h"
 
 /* Does it begin or end where something may still come? */
 static bool fits_window(const struct tcp_pcb *pcb, u32_t first, u32_t len)
@@ -29,12 +29,11 @@ static bool fits_sent(const struct tcp_pcb *pcb, u32_t ack)
 
 static void challenge(struct tcp_pcb *pcb, u32_t len)
 {
-    struct extension extension = extension_get(pcb);
+    struct connection *connection = connection_of(pcb);
 
-    if (!len && extension.challenged == (uint8_t)tcp_ticks)
+    if (!len && connection->challenged == (uint8_t)tcp_ticks)
         return;
-    extension.challenged = (uint8_t)tcp_ticks;
-    extension_set(pcb, extension);
+    connection->challenged = (uint8_t)tcp_ticks;
     tcp_send_empty_ack(pcb);
 }
 
@@ -55,6 +54,7 @@ static err_t look_at(struct tcp_pcb *pcb, const struct tcp_hdr *header, const st
 
 err_t net_segment_in(struct tcp_pcb *pcb, const struct tcp_hdr *header, const struct pbuf *p)
 {
+    connections_show();
     if (pcb->state == LISTEN)
         return net_listener_segment((const struct tcp_pcb_listen *)pcb, header);
     if (pcb->state < ESTABLISHED || pcb->state == TIME_WAIT)

@@ -11,6 +11,7 @@
 #include <sprat/compiler.h>
 #include <sprat/thread.h>
 
+#include "connections.h"
 #include "net.h"
 
 #define NS_PER_S 1000000000ull
@@ -191,12 +192,35 @@ static int tcp_socket_accept(struct socket *socket, struct socket **out)
     return 0;
 }
 
+/* From a port that connections to elsewhere may have, too, unless the program has bound one. */
+static err_t begin(struct tcp_pcb *pcb, const ip_addr_t *to, u16_t port)
+{
+    struct netif *netif = net_route((const struct ip_pcb *)pcb, to);
+    const ip_addr_t *local = &pcb->local_ip;
+    bool bound = pcb->local_port;
+
+    if (netif && ip_addr_isany(local))
+        local = ip_netif_get_local_ip(netif, to);
+    if (!netif || !local)
+        return ERR_RTE;
+    if (bound)
+        return tcp_connect(pcb, to, port, connected);
+    const u8_t options = pcb->so_options;
+    ip_reset_option(pcb, SOF_REUSEADDR); /* lwIP would look for others with these ends */
+    pcb->local_port = connections_port(local, to, port);
+    err_t result = pcb->local_port ? tcp_connect(pcb, to, port, connected) : ERR_BUF;
+    if (result != ERR_OK)
+        pcb->local_port = 0;
+    pcb->so_options = options;
+    return result;
+}
+
 /* There was no address to connect from, and now there is, or there is none. */
 static void look_for_source(struct source_waiter *waiter)
 {
     struct socket *socket = CONTAINER_OF(waiter, struct socket, tcp.source);
     struct tcp_pcb *pcb = socket->tcp.pcb;
-    err_t result = tcp_connect(pcb, &pcb->remote_ip, pcb->remote_port, connected);
+    err_t result = begin(pcb, &pcb->remote_ip, pcb->remote_port);
 
     if (result == ERR_OK)
         return;
@@ -217,7 +241,7 @@ static int begin_to_connect(struct socket *socket, const ip_addr_t *to, u16_t po
         socket->tcp.source = (struct source_waiter){.to = &pcb->remote_ip, .look = look_for_source};
         source_await(&socket->tcp.source);
     } else {
-        err_t result = tcp_connect(pcb, to, port, connected);
+        err_t result = begin(pcb, to, port);
         if (result != ERR_OK)
             return socket_errno(result);
     }

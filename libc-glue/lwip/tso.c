@@ -3,16 +3,16 @@
  * Large segments: lwIP makes TCP segments of up to 64 KiB, and netback cuts them (GSO).
  *
  * lwIP cuts what a program writes into segments of pcb->mss. That field is raised here, step by
- * step, to a multiple of the size agreed with the peer, which is kept in the connection's
- * extension. It never falls again: a segment that is larger than the congestion window could not be
- * sent, and pcb->mss is what that window falls to when a segment is lost. The size at which netback
- * must cut is handed to the interface when a segment goes out: lwIP calls net_segment_out() right
- * before the packet goes down through IP.
+ * step, to a multiple of the size agreed with the peer, which is kept beside it (connections.h). It
+ * never falls again: a segment that is larger than the congestion window could not be sent, and
+ * pcb->mss is what that window falls to when a segment is lost. The size at which netback must cut
+ * is handed to the interface when a segment goes out: lwIP calls net_segment_out() right before the
+ * packet goes down through IP.
  *
  * What lwIP takes for an interface's MTU then is no measure for IPv6's segments, so the size that
  * it offers to peers, which is right for IPv4, is put right here.
  */
-#include "extension.h"
+#include "connections.h"
 #include "net.h"
 #include "net_hooks.h"
 #include "transmit.h"
@@ -27,9 +27,9 @@ static uint16_t taken_size; /* of the segment that goes out now */
 
 uint16_t tso_real_size(const struct tcp_pcb *pcb)
 {
-    struct extension extension = extension_get(pcb);
+    const struct connection *connection = connection_of(pcb);
 
-    return extension.segment_bytes ? extension.segment_bytes : pcb->mss;
+    return connection && connection->segment_bytes ? connection->segment_bytes : pcb->mss;
 }
 
 void tso_grow(struct tcp_pcb *pcb)
@@ -44,9 +44,7 @@ void tso_grow(struct tcp_pcb *pcb)
     const struct netif *netif = net_route((const struct ip_pcb *)pcb, &pcb->remote_ip);
     if (!netif || !transmit_cuts(netif, IP_IS_V6_VAL(pcb->remote_ip)))
         return;
-    struct extension extension = extension_get(pcb);
-    extension.segment_bytes = (uint16_t)real;
-    extension_set(pcb, extension);
+    connection_of(pcb)->segment_bytes = (uint16_t)real;
     pcb->mss = (u16_t)want;
 }
 

@@ -6,6 +6,11 @@
  *     lab-traffic DOMID N ping ADDRESS [BURST]           N pings, BURST (1) of them at a time
  *     lab-traffic DOMID N connect ADDRESS PORT           N TCP connections, one after the other,
  *                                                        each read to its end
+ *     lab-traffic DOMID N request ADDRESS PORT           N requests for a page, one after the
+ *                                                        other, all by one connection
+ *     lab-traffic DOMID N fetch ADDRESS PORT [HELD]      N connections, a request by each; HELD
+ *                                                        others are open meanwhile, and silent
+ *     lab-traffic DOMID N query ADDRESS PORT             N questions for the name example.org
  *     lab-traffic DOMID N send ADDRESS PORT              N datagrams to the guest
  *     lab-traffic DOMID N ask ADDRESS PORT               N datagrams from the guest, which sends as
  *                                                        many as the one it is sent asks for
@@ -32,6 +37,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
@@ -47,10 +53,12 @@ enum {
     IDLE_LOOKS_MAX = 1500,
     WARM_UP = 3,
     PAUSE_US = 20000, /* between bursts */
+    SHORT_US = 4000,  /* between fetches: lwIP's tick, 100 ms, looks at each connection */
     BURST = 32,
     PAYLOAD = 18,
     FRAME = 60,
     BLOCK = 65536,
+    FILES_MAX = 30000,
 };
 
 static xc_interface *xc;
@@ -173,6 +181,74 @@ static void connections(uint64_t n, char **words)
         close(fd);
         usleep(PAUSE_US);
     }
+}
+
+/* Ask for a page, and take all of it. */
+static void get_page(int fd, const char *connection)
+{
+    size_t n = 0, len = 0;
+    const char *body = NULL, *said;
+
+    n = (size_t)snprintf(block, sizeof(block),
+                         "GET / HTTP/1.1\r\nHost: a\r\nConnection: %s\r\n\r\n", connection);
+    if (write(fd, block, n) != (ssize_t)n)
+        die("request: %s", strerror(errno));
+    for (n = 0; !body || n < (size_t)(body - block) + len;) {
+        ssize_t got = read(fd, block + n, sizeof(block) - 1 - n);
+        if (got <= 0)
+            die("request: %s", got < 0 ? strerror(errno) : "the answer is not whole");
+        n += (size_t)got;
+        block[n] = '\0';
+        if (body || !(body = strstr(block, "\r\n\r\n")))
+            continue;
+        body += 4;
+        said = strstr(block, "Content-Length: ");
+        if (!said || strncmp(block, "HTTP/1.1 200", 12) != 0)
+            die("request: there is no such page");
+        len = strtoul(said + 16, NULL, 10);
+    }
+}
+
+static void requests(uint64_t n, char **words)
+{
+    int fd = connected_socket(SOCK_STREAM, 0, words[0], words[1]);
+
+    while (n--) {
+        get_page(fd, "keep-alive");
+        usleep(PAUSE_US);
+    }
+    close(fd);
+}
+
+static void fetches(uint64_t n, char **words)
+{
+    static bool are_held;
+
+    for (int i = are_held || !words[2] ? 0 : atoi(words[2]); i > 0; i--)
+        get_page(connected_socket(SOCK_STREAM, 0, words[0], words[1]), "keep-alive");
+    are_held = true;
+    while (n--) {
+        int fd = connected_socket(SOCK_STREAM, 0, words[0], words[1]);
+        get_page(fd, "close");
+        close(fd);
+        usleep(SHORT_US);
+    }
+}
+
+static void queries(uint64_t n, char **words)
+{
+    static const char question[] = "\0\1\0\0\0\1\0\0\0\0\0\0\7example\3org\0\0\1\0\1";
+    int fd = connected_socket(SOCK_DGRAM, 0, words[0], words[1]);
+
+    while (n--) {
+        if (send(fd, question, sizeof(question) - 1, 0) < 0)
+            die("send: %s", strerror(errno));
+        await_input(fd, "query");
+        if (recv(fd, block, sizeof(block), 0) < (ssize_t)sizeof(question) || block[3] & 15)
+            die("query: there is no such name");
+        usleep(PAUSE_US);
+    }
+    close(fd);
 }
 
 /* Nobody answers: a burst, then a pause in which the guest takes it. */
@@ -300,6 +376,7 @@ static const struct kind {
     void (*run)(uint64_t n, char **words);
 } kinds[] = {
     {"start", 0, start},       {"ping", 1, ping},          {"connect", 2, connections},
+    {"request", 2, requests},  {"fetch", 2, fetches},      {"query", 2, queries},
     {"send", 2, datagrams_to}, {"ask", 2, datagrams_from}, {"upload", 2, upload},
     {"download", 2, download}, {"forward", 2, forward},
 };
@@ -307,17 +384,20 @@ static const struct kind {
 int main(int argc, char **argv)
 {
     const struct kind *kind = NULL;
-    char *words[3] = {NULL};
+    const struct rlimit files = {FILES_MAX, FILES_MAX};
+    char *words[4] = {NULL};
 
     for (size_t i = 0; argc >= 4 && i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(argv[3], kinds[i].name) == 0)
             kind = &kinds[i];
-    if (!kind || argc < 4 + kind->words || argc > 6) {
+    if (!kind || argc < 4 + kind->words || argc > 7) {
         fputs("usage: lab-traffic DOMID N KIND WORD...; its source says which kinds there are\n",
               stderr);
         return 2;
     }
     memcpy(words, argv + 4, (size_t)(argc - 4) * sizeof(*argv));
+    if (setrlimit(RLIMIT_NOFILE, &files))
+        die("more files can't be open: %s", strerror(errno));
     xc = xc_interface_open(NULL, NULL, 0);
     if (!xc)
         die("Xen can't be asked: %s; is this dom0, as root?", strerror(errno));

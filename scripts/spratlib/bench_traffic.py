@@ -38,6 +38,12 @@ KINDS = {
     "start": Traffic("daytime", (f"sprat.ip={ADDRESS}/24",), "start", "start", 1),
     "ping": Traffic("daytime", STATIC, "ping", f"ping {ADDRESS}", 100),
     "connection": Traffic("daytime", STATIC, "connection", f"connect {ADDRESS} 13", 100),
+    "request": Traffic("httpd", STATIC, "HTTP request", f"request {ADDRESS} 80", 100),
+    "fetch": Traffic("httpd", STATIC, "connection and request", f"fetch {ADDRESS} 80", 100),
+    # The same while a thousand others are open.
+    "crowd": Traffic("httpd", STATIC, "connection and request", f"fetch {ADDRESS} 80 1000", 100,
+                     xl=("memory=32",)),
+    "query": Traffic("dns", STATIC, "DNS query", f"query {ADDRESS} 53", 100),
     "driver": Traffic("pong", (), "packet in and out", f"ping {ADDRESS} 32", 640),
     "receive": Traffic("test-traffic", STATIC, "datagram", f"send {ADDRESS} 9", 640),
     "transmit": Traffic("test-traffic", STATIC, "datagram", f"ask {ADDRESS} 19", 640),

@@ -9,7 +9,8 @@ function(sprat_httpd_sources out)
     set(parser ${http-parser_DIR}/http_parser.c)
     set_source_files_properties(${parser} PROPERTIES GENERATED TRUE COMPILE_OPTIONS -w)
     set(${out} ${PROJECT_SOURCE_DIR}/examples/httpd/connection.c
-        ${PROJECT_SOURCE_DIR}/examples/httpd/answer.c ${parser} PARENT_SCOPE)
+        ${PROJECT_SOURCE_DIR}/examples/httpd/answer.c
+        ${PROJECT_SOURCE_DIR}/examples/httpd/deadlines.c ${parser} PARENT_SCOPE)
 endfunction()
 
 # As in examples/CMakeLists.txt, with sanitizers.

@@ -229,7 +229,7 @@ void peer_segment(const struct peer_tcp *tcp, uint8_t flags, uint32_t sequence, 
     peer_wait_ms(0);
 }
 
-static void handshake(struct peer_tcp *tcp)
+void peer_open(struct peer_tcp *tcp)
 {
     peer_segment(tcp, PEER_SYN, tcp->next++, 0, NULL, 0);
     peer_wait_ms(1); /* the guest may have to find its neighbour first */
@@ -245,7 +245,7 @@ struct peer_tcp peer_connect(uint32_t from, uint16_t from_port, uint16_t port)
     struct peer_tcp tcp = {
         .from = from, .from_port = from_port, .port = port, .next = 1000, .window = WINDOW};
 
-    handshake(&tcp);
+    peer_open(&tcp);
     return tcp;
 }
 
@@ -258,7 +258,7 @@ struct peer_tcp peer_connect6(uint16_t from_port, uint16_t port)
                            .next = 1000,
                            .window = WINDOW};
 
-    handshake(&tcp);
+    peer_open(&tcp);
     return tcp;
 }
 

@@ -68,7 +68,11 @@ struct peer_tcp {
 void peer_segment(const struct peer_tcp *tcp, uint8_t flags, uint32_t sequence, uint32_t ack,
                   const void *bytes, size_t len);
 
-/** Connect to the guest. Fails the test when it does not answer. */
+/** Connect to the guest from these ends, `next` being our first number. Fails the test when it does
+ * not answer. */
+void peer_open(struct peer_tcp *tcp);
+
+/** The same with numbers of its own. */
 struct peer_tcp peer_connect(uint32_t from, uint16_t from_port, uint16_t port);
 
 /** The same from the honest one, by IPv6. */

@@ -11,7 +11,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "../../examples/httpd/connection.h"
+#include "../../examples/httpd/deadlines.h"
 
 #define START 100 /* seconds */
 #define GET   "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -129,6 +129,38 @@ static void taking_some_of_an_answer_buys_no_time(void **state)
     assert_int_equal(connection->deadline_s, START + IDLE_S + (time_t)(sizeof(body) / RATE_MIN));
 }
 
+/* As many come and go, or get more time or less, the first is one that none is before. */
+static void whatever_comes_and_goes_the_first_deadline_is_known(void **state)
+{
+    static struct connection all[64];
+    static bool in[64];
+    unsigned random = 1, n = 0;
+
+    (void)state;
+    for (unsigned step = 0; step < 20000; step++) {
+        random = random * 1103515245 + 12345;
+        unsigned i = random >> 16 & 63;
+        if (in[i] && random >> 30) {
+            all[i].deadline_s = random >> 8 & 31;
+            deadlines_changed(&all[i]);
+        } else if (in[i]) {
+            deadlines_remove(&all[i]);
+            in[i] = false;
+            n--;
+        } else {
+            all[i].deadline_s = random >> 8 & 31;
+            assert_true(deadlines_add(&all[i]));
+            in[i] = true;
+            n++;
+        }
+        const struct connection *first = deadlines_first();
+        assert_int_equal(deadlines_count(), n);
+        assert_int_equal(first != NULL, n != 0);
+        for (unsigned j = 0; j < 64; j++)
+            assert_false(in[j] && all[j].deadline_s < first->deadline_s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +173,7 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_header_without_an_end_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(taking_some_of_an_answer_buys_no_time, setup, teardown),
+        cmocka_unit_test(whatever_comes_and_goes_the_first_deadline_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

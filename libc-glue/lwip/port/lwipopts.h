@@ -104,7 +104,7 @@
 #define TCP_SND_QUEUELEN               4096
 #define TCP_SNDQUEUELOWAT              2048
 #define TCP_WND_UPDATE_THRESHOLD       (TCP_WND / 4)
-#define LWIP_TCP_PCB_NUM_EXT_ARGS      1 /* the segments' real size: see tso.c */
+#define LWIP_TCP_PCB_NUM_EXT_ARGS      1 /* what is kept beside: connections.h */
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1 /* they are about pools, and about numbers */
 #define SO_REUSE                       1
 #define SO_REUSE_RXTOALL               0

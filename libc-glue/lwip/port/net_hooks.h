@@ -22,4 +22,25 @@ err_t net_segment_in(struct tcp_pcb *pcb, const struct tcp_hdr *header, const st
 #define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(p, header, pcb, options) net_segment_out(header, pcb, options)
 u32_t *net_segment_out(const struct tcp_hdr *header, const struct tcp_pcb *pcb, u32_t *options);
 
+/*
+ * How blocks come into lwIP's lists, and leave them: connections.c looks for none in a list. And
+ * what IP hands to TCP goes by there; IP's files include raw.h, TCP's do not.
+ */
+struct netif;
+void net_connection_add(struct tcp_pcb **list, struct tcp_pcb *pcb);
+void net_connection_remove(struct tcp_pcb **list, struct tcp_pcb *pcb);
+void net_tcp_input(struct pbuf *p, struct netif *netif);
+
+#undef TCP_REG
+#define TCP_REG(list, pcb)                                                                         \
+    do {                                                                                           \
+        net_connection_add(list, pcb);                                                             \
+        tcp_timer_needed();                                                                        \
+    } while (0)
+#undef TCP_RMV
+#define TCP_RMV(list, pcb) net_connection_remove(list, pcb)
+#ifdef LWIP_HDR_RAW_H
+#define tcp_input net_tcp_input
+#endif
+
 #endif

@@ -17,6 +17,7 @@
 #include "lwip/stats.h"
 #include "lwip/timeouts.h"
 
+#include "connections.h"
 #include "net_hooks.h"
 
 #include "core/test_def.h"
@@ -144,6 +145,7 @@ err_t net_segment_in(struct tcp_pcb *pcb, const struct tcp_hdr *header, const st
     (void)pcb;
     (void)header;
     (void)p;
+    connections_show();
     return ERR_OK;
 }
 
