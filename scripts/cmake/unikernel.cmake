@@ -284,8 +284,9 @@ function(_sprat_runtime out)
     list(TRANSFORM layers REPLACE "^(.+)$" "sprat_\\1_guest" OUTPUT_VARIABLE targets)
     list(TRANSFORM targets REPLACE "^(.+)$" "$<TARGET_FILE:\\1>" OUTPUT_VARIABLE archives)
     list(JOIN layers " " joined)
+    # --unique: static functions of one name in several files are not kept for each other's sake.
     add_custom_command(OUTPUT ${object}
-        COMMAND ${CMAKE_LINKER} -r --whole-archive ${archives} -o ${object}.all
+        COMMAND ${CMAKE_LINKER} -r --unique --whole-archive ${archives} -o ${object}.all
         COMMAND ${CMAKE_OBJCOPY} --localize-hidden ${object}.all ${object}
         COMMAND ${CMAKE_COMMAND} -E rm ${object}.all
         DEPENDS ${archives} ${targets}
