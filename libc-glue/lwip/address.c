@@ -6,7 +6,9 @@
 #include <netinet/in.h>
 
 #include <sprat/compiler.h>
+#include <sprat/format.h>
 
+#include "bytes.h"
 #include "net.h"
 #include "socket.h"
 
@@ -179,28 +181,50 @@ SPRAT_API int inet_pton(int family, const char *text, void *address)
     return 1;
 }
 
+void address_text(int family, const void *address, char *text)
+{
+    const uint8_t *at = address, *end = at + (family == AF_INET ? 4 : 16);
+    const uint8_t *zeros = NULL, *zeros_end = NULL; /* the longest row of two groups or more */
+    char *to = text, *text_end = text + INET6_ADDRSTRLEN;
+
+    if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)address)) {
+        to += format(to, INET6_ADDRSTRLEN, "::ffff:");
+        at += 12;
+    }
+    if (end - at == 4) {
+        format(to, (size_t)(text_end - to), "%u.%u.%u.%u", at[0], at[1], at[2], at[3]);
+        return;
+    }
+    for (const uint8_t *row = at, *row_end; row < end; row = row_end + 2) {
+        for (row_end = row; row_end < end && !bytes_get16(row_end);)
+            row_end += 2;
+        if (row_end - row > 2 && row_end - row > zeros_end - zeros)
+            zeros = row, zeros_end = row_end;
+    }
+    for (; at < end; at += 2) {
+        const char *colon = to == text || to[-1] == ':' ? "" : ":";
+        if (at == zeros) {
+            to += format(to, (size_t)(text_end - to), "::");
+            at = zeros_end - 2;
+            continue;
+        }
+        to += format(to, (size_t)(text_end - to), "%s%x", colon, bytes_get16(at));
+    }
+}
+
 SPRAT_API const char *inet_ntop(int family, const void *address, char *text, socklen_t size)
 {
-    char *written = NULL;
+    char written[INET6_ADDRSTRLEN];
 
-    if (family == AF_INET) {
-        ip4_addr_t ip;
-        memcpy(&ip.addr, address, sizeof(ip.addr));
-        written = ip4addr_ntoa_r(&ip, text, (int)size);
-    } else if (family == AF_INET6) {
-        ip6_addr_t ip6 = {0};
-        memcpy(ip6.addr, address, sizeof(ip6.addr));
-        written = ip6addr_ntoa_r(&ip6, text, (int)size);
-        for (char *c = text; written && *c; c++)
-            if (*c >= 'A' && *c <= 'F')
-                *c += 'a' - 'A'; /* RFC 5952 */
-    } else {
+    if (family != AF_INET && family != AF_INET6) {
         errno = EAFNOSUPPORT;
         return NULL;
     }
-    if (!written)
-        errno = ENOSPC;
-    return written;
+    address_text(family, address, written);
+    if (strlen(written) < size)
+        return strcpy(text, written);
+    errno = ENOSPC;
+    return NULL;
 }
 
 SPRAT_API char *inet_ntoa(struct in_addr address)

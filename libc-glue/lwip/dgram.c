@@ -71,6 +71,16 @@ static void udp_received(void *arg, struct udp_pcb *pcb, struct pbuf *p, const i
     keep(arg, p, from, port);
 }
 
+void dgram_fail(struct udp_pcb *udp, int error)
+{
+    struct socket *socket = udp->recv_arg;
+
+    if (udp->recv != udp_received)
+        return;
+    socket->error = error;
+    socket_wake_readers(socket); /* no writer waits */
+}
+
 /* lwIP's own protocols see the packet as well: the socket has a copy. */
 static u8_t raw_received(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip_addr_t *from)
 {
@@ -154,7 +164,7 @@ static int remember_peer(struct socket *socket, const ip_addr_t *ip, u16_t port)
     return 0;
 }
 
-static int udp_socket_connect(struct socket *socket, const ip_addr_t *ip, u16_t port)
+int udp_socket_connect(struct socket *socket, const ip_addr_t *ip, u16_t port)
 {
     if (!ip) {
         udp_disconnect(socket->dgram.udp);
@@ -162,6 +172,11 @@ static int udp_socket_connect(struct socket *socket, const ip_addr_t *ip, u16_t 
     }
     err_t error = udp_connect(socket->dgram.udp, ip, port);
     return error ? socket_errno(error) : remember_peer(socket, ip, port);
+}
+
+int raw_socket_connect(struct socket *socket, const ip_addr_t *ip, u16_t port)
+{
+    return remember_peer(socket, ip, port);
 }
 
 /* Copy a message into one pbuf with room for headers. */
@@ -258,10 +273,13 @@ static ssize_t dgram_send(struct socket *socket, const struct msghdr *message, i
         to = &socket->dgram.peer;
         port = socket->dgram.peer_port;
     }
+    int error = socket_take_error(socket);
+    if (error)
+        return error;
     struct pbuf *p = gather(message, udp ? PBUF_TRANSPORT : PBUF_IP, len);
     if (!p)
         return -ENOBUFS;
-    int error = prepare_checksum(socket, p);
+    error = prepare_checksum(socket, p);
     if (!error)
         error = socket_errno(control ? send_specially(socket, p, to, port, control)
                                      : send_plainly(socket, p, to, port));
@@ -271,20 +289,31 @@ static ssize_t dgram_send(struct socket *socket, const struct msghdr *message, i
     return error ? error : (ssize_t)len;
 }
 
-static ssize_t dgram_receive(struct socket *socket, struct msghdr *message, int flags,
-                             ip_addr_t *from, u16_t *port)
+/* Wait for a datagram, or an error. @return 1, 0: none will come any more, -errno. */
+static int wait_for_datagram(struct socket *socket, int flags)
 {
-    size_t max = (size_t)file_iov_bytes(message->msg_iov, (int)message->msg_iovlen), done = 0;
     uint64_t started_ns = 0;
+    int error;
 
-    while (!socket->dgram.first) {
+    while (!(error = socket_take_error(socket)) && !socket->dgram.first) {
         if (socket->read_shut)
             return 0;
-        int error =
+        error =
             socket_wait(socket, &socket->readers, socket->receive_timeout_ns, flags, &started_ns);
         if (error)
             return error;
     }
+    return error ? error : 1;
+}
+
+static ssize_t dgram_receive(struct socket *socket, struct msghdr *message, int flags,
+                             ip_addr_t *from, u16_t *port)
+{
+    size_t max = (size_t)file_iov_bytes(message->msg_iov, (int)message->msg_iovlen), done = 0;
+    int there = wait_for_datagram(socket, flags);
+
+    if (there <= 0)
+        return there;
     struct datagram *datagram = socket->dgram.first;
     size_t len = datagram->p->tot_len;
     for (const struct pbuf *p = datagram->p; p && done < max; p = p->next) {
@@ -325,6 +354,8 @@ static short dgram_poll(struct socket *socket)
 
     if (socket->dgram.first || socket->read_shut)
         events |= POLLIN | POLLRDNORM;
+    if (socket->error)
+        events |= POLLERR;
     return events;
 }
 
@@ -371,7 +402,6 @@ static void raw_socket_close(struct socket *socket)
 const struct socket_ops udp_socket_ops = {
     .open = udp_open,
     .bind = udp_socket_bind,
-    .connect = udp_socket_connect,
     .send = dgram_send,
     .receive = dgram_receive,
     .shutdown = dgram_shutdown,
@@ -384,7 +414,6 @@ const struct socket_ops udp_socket_ops = {
 const struct socket_ops raw_socket_ops = {
     .open = raw_open,
     .bind = raw_socket_bind,
-    .connect = remember_peer,
     .send = dgram_send,
     .receive = dgram_receive,
     .shutdown = dgram_shutdown,

@@ -8,9 +8,12 @@
 
 #include "control.h"
 #include "multicast.h"
+#include "net.h"
+#include "pathmtu.h"
 #include "sockopt.h"
 
 #define HOPS_DEFAULT IP_DEFAULT_TTL
+#define LOOPBACK_MTU 65536 /* as Linux's */
 
 /* What a program wants to be told beside datagrams: either family's option for a bit. */
 static const struct wish {
@@ -142,11 +145,35 @@ int ip_option_set(struct socket *socket, int level, int name, const struct socko
     return level == IPPROTO_IP ? set4(socket, name, value) : set6(socket, name, value);
 }
 
-static int get4(const struct socket *socket, int name, int *number)
+/* What a packet to the peer may have, as far as is known. */
+static int get_mtu(struct socket *socket, int *number)
+{
+    ip_addr_t peer;
+    u16_t port;
+    int error = socket->ops->name(socket, true, &peer, &port);
+
+    if (error)
+        return error;
+    const struct netif *netif = net_route(socket_block(socket), &peer);
+    if (!netif)
+        return -ENETUNREACH;
+    const struct interface *interface = netif->state;
+    if (!interface)
+        *number = LOOPBACK_MTU;
+    else if (IP_IS_V6_VAL(peer))
+        *number = (int)pathmtu_to(interface, ip_2_ip6(&peer));
+    else
+        *number = interface->features.mtu;
+    return 0;
+}
+
+static int get4(struct socket *socket, int name, int *number)
 {
     const struct ip_pcb *block = socket_block(socket);
 
     switch (name) {
+    case IP_MTU:
+        return get_mtu(socket, number);
     case IP_TTL:
         *number = block ? block->ttl : HOPS_DEFAULT;
         return 0;
@@ -161,9 +188,11 @@ static int get4(const struct socket *socket, int name, int *number)
     }
 }
 
-static int get6(const struct socket *socket, int name, int *number)
+static int get6(struct socket *socket, int name, int *number)
 {
     switch (name) {
+    case IPV6_MTU:
+        return get_mtu(socket, number);
     case IPV6_V6ONLY:
         *number = socket->v6_only;
         return 0;
@@ -181,7 +210,7 @@ static int get6(const struct socket *socket, int name, int *number)
     }
 }
 
-int ip_option_get(const struct socket *socket, int level, int name, int *number)
+int ip_option_get(struct socket *socket, int level, int name, int *number)
 {
     u8_t bit = wish(level, name);
 

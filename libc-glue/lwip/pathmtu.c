@@ -8,8 +8,6 @@
  */
 #include "pathmtu.h"
 
-#include <string.h>
-
 #include "lwip/nd6.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/prot/icmp6.h"
@@ -17,57 +15,25 @@
 #include "lwip/prot/nd6.h"
 #include "lwip/udp.h"
 
+#include "bytes.h"
 #include "connections.h"
 #include "net.h"
+#include "quoted.h"
 #include "transmit.h"
 
 #define LEAST       IP6_MIN_MTU_LENGTH
 #define ICMP_HEADER 8
-#define PORTS       4 /* bytes in front of TCP's sequence number */
-#define QUOTED      8 /* bytes of the transport's header that must be shown */
 #define RA_HEADER   16
 #define OPTION_MTU  5
 #define OPTION_UNIT 8
 #define HEADERS     (IP6_HLEN + TCP_HLEN + LWIP_TCP_OPT_LEN_TS_OUT)
-
-/* A packet that is said to be ours. */
-struct quoted {
-    ip_addr_t from, to;
-    uint8_t protocol;
-    u16_t from_port, to_port;
-    u32_t sequence;
-};
-
-static u32_t get32(const uint8_t *at)
-{
-    return (u32_t)at[0] << 24 | (u32_t)at[1] << 16 | (u32_t)at[2] << 8 | at[3];
-}
-
-static void take_address(ip_addr_t *ip, const uint8_t *at)
-{
-    ip_addr_set_zero_ip6(ip);
-    memcpy(ip_2_ip6(ip)->addr, at, 16);
-}
-
-static void read_quoted(struct quoted *quoted, const uint8_t *packet)
-{
-    const uint8_t *transport = packet + IP6_HLEN;
-
-    take_address(&quoted->from, packet + 8);
-    take_address(&quoted->to, packet + 24);
-    quoted->protocol = packet[6];
-    quoted->from_port = (u16_t)(get32(transport) >> 16);
-    quoted->to_port = (u16_t)get32(transport);
-    quoted->sequence = get32(transport + PORTS);
-}
 
 /* The connection that has sent it, and may have to send it again. */
 static struct tcp_pcb *find_connection(const struct quoted *quoted)
 {
     for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
         if (pcb->local_port == quoted->from_port && pcb->remote_port == quoted->to_port &&
-            ip_addr_cmp_zoneless(&pcb->local_ip, &quoted->from) &&
-            ip_addr_cmp_zoneless(&pcb->remote_ip, &quoted->to))
+            quoted_same(&quoted->from, &pcb->local_ip) && quoted_same(&quoted->to, &pcb->remote_ip))
             return TCP_SEQ_GEQ(quoted->sequence, pcb->lastack) &&
                            TCP_SEQ_LT(quoted->sequence, pcb->snd_nxt)
                        ? pcb
@@ -80,8 +46,7 @@ static bool may_have_sent(const struct quoted *quoted)
     for (const struct udp_pcb *udp = udp_pcbs; udp; udp = udp->next)
         if (udp->local_port == quoted->from_port &&
             (!(udp->flags & UDP_FLAGS_CONNECTED) ||
-             (udp->remote_port == quoted->to_port &&
-              ip_addr_cmp_zoneless(&udp->remote_ip, &quoted->to))))
+             (udp->remote_port == quoted->to_port && quoted_same(&quoted->to, &udp->remote_ip))))
             return true;
     return false;
 }
@@ -101,12 +66,11 @@ bool pathmtu_too_big(const struct interface *interface, const uint8_t *icmp, siz
 {
     struct quoted quoted;
 
-    if (len < ICMP_HEADER + IP6_HLEN + QUOTED)
+    if (len < ICMP_HEADER || !quoted_read(&quoted, icmp + ICMP_HEADER, len - ICMP_HEADER))
         return false;
-    unsigned mtu = get32(icmp + 4);
+    unsigned mtu = bytes_get32(icmp + 4);
     if (mtu < LEAST || mtu > UINT16_MAX || !transmit_cuts(&interface->netif, true))
         return false;
-    read_quoted(&quoted, icmp + ICMP_HEADER);
     if (quoted.protocol == IP6_NEXTH_UDP)
         return may_have_sent(&quoted);
     if (quoted.protocol == IP6_NEXTH_ICMP6)
@@ -121,7 +85,7 @@ void pathmtu_advertised(struct interface *interface, const uint8_t *icmp, size_t
 {
     for (size_t at = RA_HEADER; len >= at + OPTION_UNIT && icmp[at + 1];
          at += OPTION_UNIT * icmp[at + 1]) {
-        unsigned mtu = get32(icmp + at + 4);
+        unsigned mtu = bytes_get32(icmp + at + 4);
         if (icmp[at] == OPTION_MTU && mtu >= LEAST)
             interface->mtu6 = mtu < interface->features.mtu ? mtu : interface->features.mtu;
     }

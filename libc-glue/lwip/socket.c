@@ -17,6 +17,7 @@
 #include <sprat/thread.h>
 
 #include "control.h"
+#include "icmp_error.h"
 #include "net.h"
 
 #define CREATE_FLAGS (SOCK_NONBLOCK | SOCK_CLOEXEC)
@@ -301,6 +302,19 @@ SPRAT_API int bind(int fd, const struct sockaddr *address, socklen_t len)
     return (int)socket_release(socket, error ? error : socket->ops->bind(socket, &ip, port));
 }
 
+static int connect_socket(struct socket *socket, const ip_addr_t *ip, u16_t port)
+{
+    switch (socket->type) {
+    case SOCK_STREAM:
+        return tcp_socket_connect(socket, ip, port);
+    case SOCK_DGRAM:
+        icmp_error_listen();
+        return udp_socket_connect(socket, ip, port);
+    default:
+        return raw_socket_connect(socket, ip, port);
+    }
+}
+
 SPRAT_API int connect(int fd, const struct sockaddr *address, socklen_t len)
 {
     struct socket *socket;
@@ -312,11 +326,11 @@ SPRAT_API int connect(int fd, const struct sockaddr *address, socklen_t len)
         return (int)file_result(error);
     if (socket->type != SOCK_STREAM && len >= sizeof(sa_family_t) &&
         address->sa_family == AF_UNSPEC)
-        return (int)socket_release(socket, socket->ops->connect(socket, NULL, 0));
+        return (int)socket_release(socket, connect_socket(socket, NULL, 0));
     error = address_take(socket, address, len, &ip, &port);
     if (!error)
         wait_for_source(socket, &ip, 0);
-    return (int)socket_release(socket, error ? error : socket->ops->connect(socket, &ip, port));
+    return (int)socket_release(socket, error ? error : connect_socket(socket, &ip, port));
 }
 
 SPRAT_API int listen(int fd, int backlog)

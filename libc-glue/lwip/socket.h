@@ -92,7 +92,6 @@ struct socket_ops {
     /** Make the control block. */
     int (*open)(struct socket *);
     int (*bind)(struct socket *, const ip_addr_t *, u16_t port);
-    int (*connect)(struct socket *, const ip_addr_t *, u16_t port);
     int (*listen)(struct socket *, int backlog);
     int (*accept)(struct socket *, struct socket **);
     ssize_t (*send)(struct socket *, const struct msghdr *, int flags, const ip_addr_t *to,
@@ -107,6 +106,11 @@ struct socket_ops {
 };
 
 extern const struct socket_ops tcp_socket_ops, udp_socket_ops, raw_socket_ops;
+
+/* The operation that a server has no need of, and so not in its image. NULL: to nobody. */
+int tcp_socket_connect(struct socket *socket, const ip_addr_t *ip, u16_t port);
+int udp_socket_connect(struct socket *socket, const ip_addr_t *ip, u16_t port);
+int raw_socket_connect(struct socket *socket, const ip_addr_t *ip, u16_t port);
 
 /** Make a socket without a control block. NULL: no memory. */
 struct socket *socket_make(int domain, int type, int protocol, const struct socket_ops *ops);
@@ -140,6 +144,11 @@ int socket_wait(struct socket *socket, struct port_queue *queue, uint64_t timeou
 void socket_wake_readers(struct socket *socket);
 void socket_wake_writers(struct socket *socket);
 
+/* dgram.c */
+
+/** An error of ICMP's is about a datagram of this control block's, if that is a socket's. */
+void dgram_fail(struct udp_pcb *udp, int error);
+
 /* address.c */
 
 /** @return 0, -EINVAL, -EAFNOSUPPORT: an address that this socket can't use. */
@@ -149,6 +158,12 @@ int address_take(const struct socket *socket, const struct sockaddr *address, so
 /** Write an address as the socket's family has it, cut to *len, which becomes its whole length. */
 void address_give(int domain, const ip_addr_t *ip, u16_t port, struct sockaddr *address,
                   socklen_t *len);
+
+/**
+ * An address of AF_INET's or AF_INET6's as text, as RFC 5952 would have it written.
+ * @param text  INET6_ADDRSTRLEN bytes.
+ */
+void address_text(int family, const void *address, char *text);
 
 /* A vector's bytes, from an offset on. */
 size_t vector_gather(const struct iovec *iov, size_t n, size_t offset, void *to, size_t len);

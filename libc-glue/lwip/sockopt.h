@@ -37,6 +37,6 @@ int tcp_option_get(struct socket *socket, int name, struct sockopt_value *value)
 
 /** IPPROTO_IP and IPPROTO_IPV6. ip_option.c */
 int ip_option_set(struct socket *socket, int level, int name, const struct sockopt_new *value);
-int ip_option_get(const struct socket *socket, int level, int name, int *number);
+int ip_option_get(struct socket *socket, int level, int name, int *number);
 
 #endif

@@ -249,7 +249,7 @@ static int begin_to_connect(struct socket *socket, const ip_addr_t *to, u16_t po
     return 0;
 }
 
-static int tcp_socket_connect(struct socket *socket, const ip_addr_t *ip, u16_t port)
+int tcp_socket_connect(struct socket *socket, const ip_addr_t *ip, u16_t port)
 {
     uint64_t started_ns = 0;
     ip_addr_t to = *ip;
@@ -396,7 +396,6 @@ static void tcp_socket_close(struct socket *socket)
 const struct socket_ops tcp_socket_ops = {
     .open = tcp_socket_open,
     .bind = tcp_socket_bind,
-    .connect = tcp_socket_connect,
     .listen = tcp_socket_listen,
     .accept = tcp_socket_accept,
     .send = tcp_socket_send,

@@ -36,9 +36,11 @@ enum { SOLICITATION = 135, ADVERTISEMENT = 136 };
 static const uint8_t guest_mac[] = {0x00, 0x16, 0x3e, 0x01, 0x02, 0x03};
 static const uint8_t peer_mac[] = {0x02, 0, 0, 0, 0, 9};
 static const uint8_t link_local[] = {0xfe, 0x80, 0, 0, 0, 0, 0, 0};
-static const uint8_t guest_id[] = {0x02, 0x16, 0x3e, 0xff, 0xfe, 0x01, 0x02, 0x03};
+static const uint8_t guest6[] = {0xfe, 0x80, 0,    0,    0,    0,    0,    0,
+                                 0x02, 0x16, 0x3e, 0xff, 0xfe, 0x01, 0x02, 0x03};
 
 void (*peer_sees)(const struct peer_packet *packet);
+uint16_t peer_sum_error;
 
 static struct {
     struct kept {
@@ -170,7 +172,8 @@ void peer_send4(uint32_t from, uint8_t protocol, uint16_t id, uint16_t offset, c
     deliver(frame, TYPE_IP4, IP4 + len);
 }
 
-void peer_send6(uint16_t from, uint8_t next_header, const void *bytes, size_t len)
+void peer_send6_to(const uint8_t to[16], uint16_t from, uint8_t next_header, const void *bytes,
+                   size_t len)
 {
     uint8_t frame[FRAME_MAX] = {0}, *ip = frame + ETHER;
 
@@ -180,27 +183,49 @@ void peer_send6(uint16_t from, uint8_t next_header, const void *bytes, size_t le
     ip[7] = 255;
     memcpy(ip + 8, link_local, sizeof(link_local));
     wire_put(ip + 22, 2, from);
-    memcpy(ip + 24, link_local, sizeof(link_local));
-    memcpy(ip + 32, guest_id, sizeof(guest_id));
+    memcpy(ip + 24, to, 16);
     memcpy(ip + IP6, bytes, len);
     if (next_header == PEER_ICMP6) {
         uint32_t pseudo = wire_sum(ip + 8, 32, (uint32_t)len + PEER_ICMP6);
         wire_put(ip + IP6 + 2, 2, 0);
-        wire_put(ip + IP6 + 2, 2, wire_fold(wire_sum(ip + IP6, len, pseudo)));
+        wire_put(ip + IP6 + 2, 2, wire_fold(wire_sum(ip + IP6, len, pseudo)) ^ peer_sum_error);
     }
     deliver(frame, TYPE_IP6, IP6 + len);
+}
+
+void peer_send6(uint16_t from, uint8_t next_header, const void *bytes, size_t len)
+{
+    peer_send6_to(guest6, from, next_header, bytes, len);
+}
+
+/* @return its length. */
+static size_t make_udp(uint8_t *udp, uint16_t from_port, uint16_t port, const void *bytes,
+                       size_t len)
+{
+    wire_put(udp, 2, from_port);
+    wire_put(udp + 2, 2, port);
+    wire_put(udp + 4, 2, (uint32_t)(UDP + len));
+    memcpy(udp + UDP, bytes, len);
+    return UDP + len;
+}
+
+void peer_send_udp6(const uint8_t *to, uint16_t from, uint16_t from_port, uint16_t port,
+                    const void *bytes, size_t len)
+{
+    uint8_t udp[FRAME_MAX];
+
+    wire_put(udp + 6, 2, 0xffff);
+    len = make_udp(udp, from_port, port, bytes, len);
+    peer_send6_to(to ? to : guest6, from, PEER_UDP, udp, len);
 }
 
 void peer_send_udp(uint32_t from, uint16_t from_port, uint16_t port, const void *bytes, size_t len)
 {
     uint8_t udp[FRAME_MAX];
 
-    wire_put(udp, 2, from_port);
-    wire_put(udp + 2, 2, port);
-    wire_put(udp + 4, 2, (uint32_t)(UDP + len));
     wire_put(udp + 6, 2, 0);
-    memcpy(udp + UDP, bytes, len);
-    peer_send4(from, PEER_UDP, 0, 0, udp, UDP + len);
+    len = make_udp(udp, from_port, port, bytes, len);
+    peer_send4(from, PEER_UDP, 0, 0, udp, len);
 }
 
 void peer_segment(const struct peer_tcp *tcp, uint8_t flags, uint32_t sequence, uint32_t ack,

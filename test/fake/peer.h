@@ -49,8 +49,19 @@ void peer_wait_ms(unsigned ms);
 void peer_send4(uint32_t from, uint8_t protocol, uint16_t id, uint16_t offset, const void *bytes,
                 size_t len);
 
+/** By how much ICMPv6's sums are wrong. */
+extern uint16_t peer_sum_error;
+
 /** Send the guest's link-local address an IPv6 packet, from fe80::NUMBER. ICMPv6's sum is made. */
 void peer_send6(uint16_t from, uint8_t next_header, const void *bytes, size_t len);
+
+/** The same to another address, which all on the link get. */
+void peer_send6_to(const uint8_t to[16], uint16_t from, uint8_t next_header, const void *bytes,
+                   size_t len);
+
+/** A datagram of UDP in IPv6, whose sum the interface vouches for. @param to  NULL: as above. */
+void peer_send_udp6(const uint8_t *to, uint16_t from, uint16_t from_port, uint16_t port,
+                    const void *bytes, size_t len);
 
 /** A datagram of UDP in IPv4. */
 void peer_send_udp(uint32_t from, uint16_t from_port, uint16_t port, const void *bytes, size_t len);

@@ -306,6 +306,64 @@ static void names_of_this_host_need_no_server(void)
     CHECK(in.s_addr == htonl(0x01020304));
 }
 
+/* What is read in any form is written in one: RFC 5952. */
+static void addresses_are_written_in_one_form(void)
+{
+    static const struct {
+        int family;
+        const char *read, *written;
+    } texts[] = {
+        {AF_INET, "10.0.200.1", "10.0.200.1"},
+        {AF_INET, "255.255.255.255", "255.255.255.255"},
+        {AF_INET6, "0:0:0:0:0:0:0:0", "::"},
+        {AF_INET6, "::1", "::1"},
+        {AF_INET6, "1::", "1::"},
+        {AF_INET6, "FE80::0216:3EFF:fe01:203", "fe80::216:3eff:fe01:203"},
+        {AF_INET6, "1:0:3:4:5:6:7:8", "1:0:3:4:5:6:7:8"}, /* a single group is not shortened */
+        {AF_INET6, "1:0:0:4:0:0:0:8", "1:0:0:4::8"},      /* the longest row is */
+        {AF_INET6, "1:0:0:4:5:0:0:8", "1::4:5:0:0:8"},    /* or the first */
+        {AF_INET6, "0:0:3:4:5:6:7:8", "::3:4:5:6:7:8"},
+        {AF_INET6, "1:2:3:4:5:6:0:0", "1:2:3:4:5:6::"},
+        {AF_INET6, "::ffff:a00:2", "::ffff:10.0.0.2"},
+        {AF_INET6, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+         "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
+    };
+    char text[INET6_ADDRSTRLEN];
+    struct in6_addr address;
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        socklen_t size = (socklen_t)strlen(texts[i].written) + 1;
+        CHECK(inet_pton(texts[i].family, texts[i].read, &address) == 1);
+        CHECK(inet_ntop(texts[i].family, &address, text, size) == text);
+        CHECK(strcmp(text, texts[i].written) == 0);
+        CHECK(inet_ntop(texts[i].family, &address, text, size - 1) == NULL && errno == ENOSPC);
+    }
+    CHECK(inet_ntop(AF_UNSPEC, &address, text, sizeof(text)) == NULL && errno == EAFNOSUPPORT);
+}
+
+/* A datagram that nobody takes: its sender hears of it, once it is connected. */
+static void a_datagram_may_be_refused(void)
+{
+    static const int families[] = {AF_INET, AF_INET6};
+    char byte;
+
+    for (int i = 0; i < 2; i++) {
+        socklen_t len;
+        struct sockaddr_storage nobody = here(families[i], 1015, &len);
+        int fd = socket(families[i], SOCK_DGRAM, 0);
+        CHECK(sendto(fd, "x", 1, 0, (struct sockaddr *)&nobody, len) == 1);
+        CHECK(connect(fd, (struct sockaddr *)&nobody, len) == 0);
+        CHECK(send(fd, "x", 1, 0) == 1);
+        CHECK_FAILS(recv(fd, &byte, 1, 0), ECONNREFUSED);
+        CHECK_FAILS(recv(fd, &byte, 1, MSG_DONTWAIT), EAGAIN);
+        if (families[i] == AF_INET)
+            CHECK(option(fd, IPPROTO_IP, IP_MTU) == 65536);
+        else
+            CHECK(option(fd, IPPROTO_IPV6, IPV6_MTU) == 65536);
+        close(fd);
+    }
+}
+
 int main(void)
 {
     RUN(mistakes_have_their_errno);
@@ -322,6 +380,8 @@ int main(void)
     RUN(who_lingers_for_no_time_resets);
     RUN(a_low_water_mark_holds_readers_back);
     RUN(names_of_this_host_need_no_server);
+    RUN(addresses_are_written_in_one_form);
+    RUN(a_datagram_may_be_refused);
     puts("all passed");
     return EXIT_SUCCESS;
 }

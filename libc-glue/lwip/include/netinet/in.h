@@ -84,6 +84,7 @@ extern const struct in6_addr in6addr_any, in6addr_loopback;
 #define IP_PKTINFO         8  /**< as ancillary data, too: struct in_pktinfo */
 #define IP_RECVTTL         12 /**< as ancillary data of the type IP_TTL: an int */
 #define IP_RECVTOS         13 /**< as ancillary data of the type IP_TOS: a byte */
+#define IP_MTU             14 /**< of the path to the peer; to read */
 #define IP_MULTICAST_IF    32
 #define IP_MULTICAST_TTL   33
 #define IP_MULTICAST_LOOP  34
@@ -99,6 +100,7 @@ extern const struct in6_addr in6addr_any, in6addr_loopback;
 #define IPV6_LEAVE_GROUP     21
 #define IPV6_ADD_MEMBERSHIP  IPV6_JOIN_GROUP
 #define IPV6_DROP_MEMBERSHIP IPV6_LEAVE_GROUP
+#define IPV6_MTU             24 /**< of the path to the peer; to read */
 #define IPV6_V6ONLY          26
 #define IPV6_RECVPKTINFO     49
 #define IPV6_PKTINFO         50 /**< ancillary data only: struct in6_pktinfo */
