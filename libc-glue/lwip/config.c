@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "lwip/dhcp.h"
-#include "lwip/dhcp6.h"
 #include "lwip/dns.h"
 #include "lwip/ip6_addr.h"
 #include "lwip/nd6.h"
@@ -155,7 +154,9 @@ void config_read(struct interface *interface)
         interface->config.ip4 = parse_option(interface, ip, "dhcp", IPADDR_TYPE_V4);
     else
         read_from_toolstack(interface);
-    if (ip6)
+    if (ip6 && strcmp(ip6, "dhcp") == 0)
+        interface->config.ip6 = CONFIG_DHCP;
+    else if (ip6)
         interface->config.ip6 = parse_option(interface, ip6, "auto", IPADDR_TYPE_V6);
 }
 
@@ -191,7 +192,6 @@ void config_apply(struct interface *interface)
             netif_ip6_addr_set_state(netif, slot, IP6_ADDR_TENTATIVE);
     } else if (config->ip6 == CONFIG_AUTO) {
         netif_set_ip6_autoconfig_enabled(netif, 1);
-        dhcp6_enable_stateless(netif);
     }
     for (unsigned i = 0; i < config->n_dns; i++)
         dns_setserver((u8_t)i, &config->dns[i]);

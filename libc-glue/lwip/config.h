@@ -3,8 +3,8 @@
  * An interface's addresses. The command line says (N is the vif's number, left out for vif 0)
  *
  *     sprat.ipN=ADDRESS/LENGTH[,gw=ADDRESS][,dns=ADDRESS]...   or dhcp, or off
- *     sprat.ip6N=ADDRESS/LENGTH[,gw=ADDRESS][,dns=ADDRESS]...  or auto (SLAAC, DHCPv6 for names),
- * or off
+ *     sprat.ip6N=ADDRESS/LENGTH[,gw=ADDRESS][,dns=ADDRESS]...  or auto (SLAAC, and DHCPv6 as
+ * routers say), or dhcp (DHCPv6 in any case), or off
  *
  * An interface with both off is left alone: the application may open it by netfront's calls.
  * Otherwise what xl's vif says with ip=, as a /24 unless it names a length; otherwise dhcp and

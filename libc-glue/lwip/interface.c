@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "lwip/dhcp.h"
-#include "lwip/dhcp6.h"
 #include "lwip/dns.h"
 #include "lwip/etharp.h"
 #include "netif/ethernet.h"
@@ -77,6 +76,7 @@ static void link_up(struct interface *interface)
         interface->connecting = false;
         config_apply(interface);
     }
+    dhcpv6_link_up(interface);
 }
 
 static void look_at_link(struct interface *interface)
@@ -193,8 +193,7 @@ static void close_one(struct interface **link)
     netif_set_link_down(netif);
     dhcp_release_and_stop(netif);
     dhcp_cleanup(netif);
-    dhcp6_disable(netif);
-    dhcp6_cleanup(netif);
+    dhcpv6_stop(interface);
     netif_remove(netif);
     if (!netif_default && interfaces.first)
         netif_set_default(&interfaces.first->netif);
@@ -263,7 +262,8 @@ bool interface_names_known(void)
         return true;
     for (const struct interface *interface = interfaces.first; interface;
          interface = interface->next)
-        if (interface->config.ip4 == CONFIG_AUTO || interface->config.ip6 == CONFIG_AUTO)
+        if (interface->config.ip4 == CONFIG_AUTO || interface->config.ip6 == CONFIG_AUTO ||
+            interface->config.ip6 == CONFIG_DHCP)
             return false;
     return true;
 }

@@ -10,12 +10,15 @@
 #include <sprat/app.h>
 #include <sprat/netfront.h>
 
+#include "dhcpv6.h"
+
 #define INTERFACES_MAX 8
 #define INTERFACE_KEPT 128 /* packets that wait for room at netback; TCP is told to wait then */
 
 /** How it gets its addresses; see config.h. */
 struct interface_config {
-    enum { CONFIG_AUTO, CONFIG_STATIC, CONFIG_OFF } ip4, ip6;
+    /** AUTO: of IPv6, as routers say; DHCP: whatever they say. */
+    enum { CONFIG_AUTO, CONFIG_STATIC, CONFIG_OFF, CONFIG_DHCP } ip4, ip6;
     ip4_addr_t address, mask, gateway;
     ip6_addr_t address6, gateway6;
     ip_addr_t dns[2];
@@ -31,6 +34,7 @@ struct interface {
     unsigned mtu6; /**< of IPv6, as routers say: pathmtu.h */
     unsigned n_queues;
     struct interface_config config;
+    struct dhcpv6 dhcpv6;
     bool connecting;      /* it never had a backend yet */
     uint64_t connections; /* the one that lwIP knows of */
     struct netbuf *kept[INTERFACE_KEPT];

@@ -74,8 +74,8 @@ void net_timers_catch_up(void);
 /** Something happened that may need any of lwIP's timers: have them run for a while. */
 void net_timers_start(void);
 
-/** Names are being asked for: DNS's timer is needed. */
-void net_names_pending(int change);
+/** So many more names, or fewer, are being asked for: the timer is needed, DNS's. */
+void net_names_pending(int change, void (*timer)(void));
 
 /* flood.c */
 

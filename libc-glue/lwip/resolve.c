@@ -62,10 +62,10 @@ static int ask(const char *name, u8_t type, ip_addr_t *address)
         return EAI_AGAIN;
     if (error != ERR_INPROGRESS)
         return error == ERR_VAL ? EAI_AGAIN : EAI_NONAME; /* no server is known, or no name */
-    net_names_pending(1);
+    net_names_pending(1, dns_tmr);
     while (!question.answered)
         thread_wait(&question.asking, PORT_FOREVER);
-    net_names_pending(-1);
+    net_names_pending(-1, dns_tmr);
     *address = question.address;
     return question.found ? 0 : EAI_NONAME;
 }

@@ -6,14 +6,13 @@
  * most of the time: a table's entries age, and nobody looks at them. So when something happens
  * they all begin to run, and each stops after a while (`linger_ms`) unless it knows that it is
  * needed. What a timer counts down while nobody looks (the life of an ARP entry, of a name, of a
- * router) is made good before lwIP is called the next time, so that nothing new ages by it. (lwIP
- * says when a connection begins, by tcp_timer_needed(); a connection begins in a program's call or
- * with a packet, and both start the timers anyway.)
+ * router) is made good before lwIP is called the next time, so that nothing new ages by it. The
+ * list of them is here instead of in lwIP's timeouts.c, so that an image whose program asks for no
+ * names has no resolver in it.
  */
 #include "net.h"
 
 #include "lwip/dhcp.h"
-#include "lwip/dhcp6.h"
 #include "lwip/dns.h"
 #include "lwip/etharp.h"
 #include "lwip/igmp.h"
@@ -29,16 +28,32 @@
 #include <sprat/compiler.h>
 #include <sprat/port.h>
 
+#include "dhcpv6.h"
+
 #define NS_PER_MS        1000000ull
-#define TIMERS           16
 #define TCP_TURNS_A_TICK (TCP_SLOW_INTERVAL / TCP_TMR_INTERVAL)
 #define MAKE_GOOD_MAX    7200 /* turns: a router's life in seconds is mostly less */
 
-static int names_pending;
+static struct {
+    lwip_cyclic_timer_handler timer; /* NULL: the program asks for no names */
+    int pending;
+} names;
 
-void net_names_pending(int change)
+void net_names_pending(int change, void (*timer)(void))
 {
-    names_pending += change;
+    names.timer = timer;
+    names.pending += change;
+}
+
+static void names_tmr(void)
+{
+    if (names.timer)
+        names.timer();
+}
+
+/* A connection begins: in a program's call or with a packet, and both start the timers anyway. */
+void tcp_timer_needed(void)
+{
 }
 
 /*
@@ -58,7 +73,7 @@ static bool tcp_needed(void)
 
 static bool names_needed(void)
 {
-    return names_pending;
+    return names.pending;
 }
 
 static bool dhcp_needed(void)
@@ -111,6 +126,7 @@ static bool mld_needed(void)
 
 static const struct rule {
     lwip_cyclic_timer_handler handler;
+    unsigned interval_ms;
     bool (*needed)(void); /* may be NULL */
     unsigned linger_ms;   /* since something last happened */
     enum {
@@ -119,25 +135,25 @@ static const struct rule {
         TELL_TCP,  /* it counts turns, and looks at the count */
     } missed;
 } rules[] = {
-    {tcp_tmr, tcp_needed, 0, TELL_TCP},
-    {ip_reass_tmr, NULL, 16000, LET_GO},  /* IP_REASS_MAXAGE */
-    {ip6_reass_tmr, NULL, 61000, LET_GO}, /* IPV6_REASS_MAXAGE */
-    {etharp_tmr, NULL, 6000, MAKE_GOOD},  /* ARP_MAXPENDING: a question is repeated for 5 s */
-    {dhcp_coarse_tmr, dhcp_needed, 0, LET_GO},
-    {dhcp_fine_tmr, dhcp_fine_needed, 0, LET_GO},
-    {igmp_tmr, igmp_needed, 0, LET_GO},
-    {mld6_tmr, mld_needed, 0, LET_GO},
-    {dns_tmr, names_needed, 0, MAKE_GOOD},
-    {nd6_tmr, NULL, 65000, MAKE_GOOD}, /* an error for a lost fragment may wait for a neighbour */
-    {dhcp6_tmr, NULL, 13000, LET_GO},
+    {tcp_tmr, TCP_TMR_INTERVAL, tcp_needed, 0, TELL_TCP},
+    {ip_reass_tmr, IP_TMR_INTERVAL, NULL, 16000, LET_GO},         /* IP_REASS_MAXAGE */
+    {ip6_reass_tmr, IP6_REASS_TMR_INTERVAL, NULL, 61000, LET_GO}, /* IPV6_REASS_MAXAGE */
+    /* ARP_MAXPENDING: a question is repeated for 5 s */
+    {etharp_tmr, ARP_TMR_INTERVAL, NULL, 6000, MAKE_GOOD},
+    {dhcp_coarse_tmr, DHCP_COARSE_TIMER_MSECS, dhcp_needed, 0, LET_GO},
+    {dhcp_fine_tmr, DHCP_FINE_TIMER_MSECS, dhcp_fine_needed, 0, LET_GO},
+    {igmp_tmr, IGMP_TMR_INTERVAL, igmp_needed, 0, LET_GO},
+    {mld6_tmr, MLD6_TMR_INTERVAL, mld_needed, 0, LET_GO},
+    {names_tmr, DNS_TMR_INTERVAL, names_needed, 0, MAKE_GOOD},
+    /* an error for a lost fragment may wait for a neighbour */
+    {nd6_tmr, ND6_TMR_INTERVAL, NULL, 65000, MAKE_GOOD},
 };
 
 static struct {
     struct cyclic {
-        const struct rule *rule;
         uint64_t next_ns;
-        uint64_t stopped_ns; /* when it last ran, 0 while it runs */
-    } timers[TIMERS];
+        uint64_t stopped_ns;    /* when it last ran, 0 while it runs */
+    } timers[ARRAY_LEN(rules)]; /* one for each rule */
     uint64_t last_event_ns;
     uint64_t next_ns; /* when the first of them is due */
     bool all_running;
@@ -147,19 +163,13 @@ void sys_timeouts_init(void)
 {
     uint64_t now_ns = clock_monotonic();
 
-    for (int i = 0; i < lwip_num_cyclic_timers; i++) {
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++)
         cyclics.timers[i].stopped_ns = now_ns;
-        for (size_t j = 0; j < ARRAY_LEN(rules); j++)
-            if (rules[j].handler == lwip_cyclic_timers[i].handler)
-                cyclics.timers[i].rule = &rules[j];
-        if (!cyclics.timers[i].rule)
-            port_panic("lwip has a timer more");
-    }
 }
 
-static uint64_t interval_ns(int i)
+static uint64_t interval_ns(size_t i)
 {
-    return lwip_cyclic_timers[i].interval_ms * NS_PER_MS;
+    return rules[i].interval_ms * NS_PER_MS;
 }
 
 static void tell_tcp(u32_t ticks)
@@ -175,12 +185,12 @@ void net_timers_catch_up(void)
     if (cyclics.all_running)
         return;
     uint64_t now_ns = clock_monotonic();
-    for (int i = 0; i < lwip_num_cyclic_timers; i++) {
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
         struct cyclic *timer = &cyclics.timers[i];
-        if (!timer->stopped_ns || timer->rule->missed == LET_GO)
+        if (!timer->stopped_ns || rules[i].missed == LET_GO)
             continue;
         uint64_t missed = (now_ns - timer->stopped_ns) / interval_ns(i);
-        if (timer->rule->missed == TELL_TCP) {
+        if (rules[i].missed == TELL_TCP) {
             missed -= missed % TCP_TURNS_A_TICK;
             timer->stopped_ns += missed * interval_ns(i);
             tell_tcp((u32_t)(missed / TCP_TURNS_A_TICK));
@@ -190,14 +200,14 @@ void net_timers_catch_up(void)
         if (missed > MAKE_GOOD_MAX)
             missed = MAKE_GOOD_MAX;
         while (missed--)
-            timer->rule->handler();
+            rules[i].handler();
     }
 }
 
 static void find_next(void)
 {
     cyclics.next_ns = PORT_FOREVER;
-    for (int i = 0; i < lwip_num_cyclic_timers; i++)
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++)
         if (!cyclics.timers[i].stopped_ns && cyclics.timers[i].next_ns < cyclics.next_ns)
             cyclics.next_ns = cyclics.timers[i].next_ns;
 }
@@ -209,7 +219,7 @@ void net_timers_start(void)
     uint64_t now_ns = clock_monotonic();
     cyclics.last_event_ns = now_ns;
     cyclics.all_running = true;
-    for (int i = 0; i < lwip_num_cyclic_timers; i++) {
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
         struct cyclic *timer = &cyclics.timers[i];
         if (!timer->stopped_ns)
             continue;
@@ -223,16 +233,18 @@ void net_timers_run(void)
 {
     uint64_t now_ns = clock_monotonic();
 
+    if (now_ns >= dhcpv6_due_ns())
+        dhcpv6_run();
     if (now_ns < cyclics.next_ns)
         return;
-    for (int i = 0; i < lwip_num_cyclic_timers; i++) {
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
         struct cyclic *timer = &cyclics.timers[i];
         if (timer->stopped_ns || timer->next_ns > now_ns)
             continue;
-        timer->rule->handler();
+        rules[i].handler();
         timer->next_ns = now_ns + interval_ns(i);
-        bool lingers = now_ns - cyclics.last_event_ns < timer->rule->linger_ms * NS_PER_MS;
-        if (lingers || (timer->rule->needed && timer->rule->needed()))
+        bool lingers = now_ns - cyclics.last_event_ns < rules[i].linger_ms * NS_PER_MS;
+        if (lingers || (rules[i].needed && rules[i].needed()))
             continue;
         timer->stopped_ns = now_ns;
         cyclics.all_running = false;
@@ -242,5 +254,7 @@ void net_timers_run(void)
 
 uint64_t net_timers_next(void)
 {
-    return cyclics.next_ns;
+    uint64_t due_ns = dhcpv6_due_ns();
+
+    return due_ns < cyclics.next_ns ? due_ns : cyclics.next_ns;
 }

@@ -11,27 +11,32 @@ from support import BUILD, bring, console, dom0, eventually
 
 PLACE = "/tmp/addresses"
 BRIDGE = "xenbr7"
+MANAGED = "xenbr8"  # its router says that addresses are given
 SERVER = "10.7.0.1"
 MAC = "00:16:3e:07:00:01"
 AUTOMATIC6 = "fd07::216:3eff:fe07:1"  # SLAAC makes it of the MAC
 STATIC = "10.7.0.80"
 NAME = "addresses"
 programs = {}
+TAKEN = "fd08::77"  # by dom0, and given to the next all the same
+NEXT = "00:16:3e:08:00:01"
 DNSMASQ = (
-    f"--interface={BRIDGE} --bind-interfaces --conf-file=/dev/null --user=root --no-resolv"
+    f"--interface={BRIDGE} --interface={MANAGED} --bind-interfaces"
+    " --conf-file=/dev/null --user=root --no-resolv"
     f" --no-hosts --pid-file={PLACE}/pid --dhcp-leasefile={PLACE}/leases --enable-ra"
     " --dhcp-range=10.7.0.50,10.7.0.60,255.255.255.0,10m --dhcp-range=fd07::,ra-stateless,64"
     # By DHCPv6 alone: router advertisements tell of no name server.
     " --dhcp-option=option6:dns-server --dhcp-option=tag:dhcpv6,option6:dns-server,[fd07::1]"
+    f" --dhcp-range=fd08::50,fd08::60,64,10m --dhcp-host=id:00:03:00:01:{NEXT},[{TAKEN}]"
     f" --log-dhcp --log-facility={PLACE}/log"
     " --host-record=both.example,10.7.0.9,fd07::9 --local=/example/"
 )
 
 
-def create(name, vif, words):
+def create(name, vif, words, bridge=BRIDGE):
     """Start the guest with an interface."""
     cfg = shlex.quote(f"{BUILD}/test/guest/test-addresses.cfg")
-    extra, vif = shlex.quote(f'extra="{words}"'), shlex.quote(f'vif=["bridge={BRIDGE},{vif}"]')
+    extra, vif = shlex.quote(f'extra="{words}"'), shlex.quote(f'vif=["bridge={bridge},{vif}"]')
     dom0(f"rm -f /var/log/xen/console/guest-{name}.log;"  # of an earlier run
          f" xl create -q -e {cfg} 'name=\"{name}\"' {extra} {vif}")  # fmt: skip
 
@@ -44,10 +49,12 @@ def pings(address):
 def setUpModule():
     """Make the bridge; start dnsmasq from its Debian packages, and the guest."""
     programs["run"] = bring(PLACE, ["dnsmasq-base", "netcat-openbsd"], ["dnsmasq", "nc.openbsd"])
-    dom0(f"brctl addbr {BRIDGE} && echo 0 >/proc/sys/net/ipv6/conf/{BRIDGE}/accept_dad &&"
-         f" ip addr add {SERVER}/24 dev {BRIDGE} && ip addr add fd07::1/64 dev {BRIDGE} &&"
-         f" ip link set {BRIDGE} up &&"
-         f" ip route add 239.7.0.0/16 dev {BRIDGE}")  # fmt: skip
+    for bridge, addresses in ((BRIDGE, (f"{SERVER}/24", "fd07::1/64")),
+                              (MANAGED, ("fd08::1/64", f"{TAKEN}/64"))):  # fmt: skip
+        dom0(f"brctl addbr {bridge} && echo 0 >/proc/sys/net/ipv6/conf/{bridge}/accept_dad &&"
+             + "".join(f" ip addr add {address} dev {bridge} &&" for address in addresses)
+             + f" ip link set {bridge} up")  # fmt: skip
+    dom0(f"ip route add 239.7.0.0/16 dev {BRIDGE}")
     dom0(f"{programs['run']}dnsmasq {DNSMASQ}")
     create(NAME, f"mac={MAC}", f"{SERVER} both.example nobody.example")
     eventually(lambda: "listening" in console(NAME))
@@ -55,8 +62,10 @@ def setUpModule():
 
 def tearDownModule():
     """Leave nothing."""
-    dom0(f"xl destroy {NAME}; kill $(cat {PLACE}/pid); ip link set {BRIDGE} down;"
-         f" brctl delbr {BRIDGE}; rm -rf {PLACE}; true")  # fmt: skip
+    dom0(f"xl destroy {NAME}; kill $(cat {PLACE}/pid);"
+         f" for bridge in {BRIDGE} {MANAGED};"
+         " do ip link set $bridge down; brctl delbr $bridge; done;"
+         f" rm -rf {PLACE}; true")  # fmt: skip
 
 
 class Servers(unittest.TestCase):
@@ -94,6 +103,31 @@ class OnlySix(unittest.TestCase):
         log = dom0(f"cat {PLACE}/log")
         self.assertIn("DHCPINFORMATION-REQUEST", log)
         self.assertRegex(log, r"sent size: *16 option: *23 dns-server *fd07::1")
+
+
+class Managed(unittest.TestCase):
+    """Addresses of IPv6 that a server gives."""
+
+    def given(self, name):
+        """Return the address that a guest says it was given."""
+        said = re.compile(r"vif0: address (fd08::[0-9a-f]+)$", re.M)
+        return eventually(lambda: said.search(console(name)))[1]
+
+    def test_an_address_that_somebody_has_is_declined_for_another(self):
+        create("managed", f"mac={NEXT}", "sprat.ip=off - both.example", MANAGED)
+        self.addCleanup(dom0, "xl destroy managed")
+        address = self.given("managed")
+        self.assertIn(f"vif0: address {TAKEN} is somebody else's, too", console("managed"))
+        self.assertRegex(address, r"^fd08::(5[0-9a-f]|60)$")
+        eventually(lambda: "both.example is fd07::9" in console("managed"))
+        self.assertTrue(pings(address))
+        self.assertIn(f" {address} ", dom0(f"cat {PLACE}/leases"))
+        self.assertIn(f"disabling DHCP static address {TAKEN}", dom0(f"cat {PLACE}/log"))
+
+    def test_the_command_line_asks_for_one(self):
+        create("asking", "mac=00:16:3e:08:00:02", "sprat.ip=off sprat.ip6=dhcp", MANAGED)
+        self.addCleanup(dom0, "xl destroy asking")
+        self.assertTrue(pings(self.given("asking")))
 
 
 class Typed(unittest.TestCase):

@@ -39,8 +39,7 @@
 #define DHCP_DOES_ARP_CHECK            0 /* the server has asked; it would cost a second */
 #define LWIP_DHCP_GET_NTP_SRV          0
 #define LWIP_IPV6_AUTOCONFIG           1
-#define LWIP_IPV6_DHCP6                1
-#define LWIP_IPV6_DHCP6_STATELESS      1
+#define LWIP_IPV6_DHCP6                1 /* dhcpv6.c, not lwIP's: it asks what routers say */
 #define LWIP_IPV6_NUM_ADDRESSES        4
 #define LWIP_ND6_NUM_NEIGHBORS         64
 #define LWIP_ND6_NUM_DESTINATIONS      64

@@ -33,6 +33,10 @@
 #define LWIP_DNS                       0
 #define LWIP_ND6_RDNSS_MAX_DNS_SERVERS 0
 
+/* A guest has its own client of it. */
+#undef LWIP_IPV6_DHCP6
+#define LWIP_IPV6_DHCP6 0
+
 /* They make arrays of these sizes, which in a guest depend on its memory, and expect a pool's
  * buffer to hold one segment; a guest takes nothing from a pool. */
 #undef TCP_MSS
