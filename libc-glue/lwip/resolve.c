@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "lwip/dns.h"
+#include "lwip/prot/dns.h"
+#include "lwip/udp.h"
 
 #include <sprat/compiler.h>
 #include <sprat/decimal.h>
@@ -47,6 +49,18 @@ static void answered(const char *name, const ip_addr_t *address, void *arg)
     thread_wake(&question->asking);
 }
 
+/* lwIP looks at who answers, but not at the port: RFC 5452, 9.1. */
+static udp_recv_fn names_received; /* lwIP's */
+
+static void answer_received(void *arg, struct udp_pcb *udp, struct pbuf *p, const ip_addr_t *from,
+                            u16_t port)
+{
+    if (port == DNS_SERVER_PORT)
+        names_received(arg, udp, p, from, port);
+    else
+        pbuf_free(p);
+}
+
 /* lwIP gives up by itself, after some tries. @return 0 or EAI_*. */
 static int ask(const char *name, u8_t type, ip_addr_t *address)
 {
@@ -54,7 +68,12 @@ static int ask(const char *name, u8_t type, ip_addr_t *address)
 
     net_wait_names();
     net_enter();
+    const struct udp_pcb *newest = udp_pcbs;
     err_t error = dns_gethostbyname_addrtype(name, address, answered, &question, type);
+    if (udp_pcbs != newest) { /* each question has a port of its own */
+        names_received = udp_pcbs->recv;
+        udp_pcbs->recv = answer_received;
+    }
     net_leave();
     if (error == ERR_OK)
         return 0;

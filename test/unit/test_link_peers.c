@@ -4,30 +4,24 @@
 #include "run.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lwip/dns.h"
-
 #include <sprat/clock.h>
-#include <sprat/thread.h>
 
 #include "kernel.h"
 #include "peer.h"
 #include "vif.h"
+#include "wire.h"
 #include "world.h"
 
-#define PORT          7
-#define CLOSED        9
-#define FLOOD         3000
-#define FRAGMENTS_MAX 80    /* buffers that all unfinished packets of a family may take */
-#define FOREVER_MS    70000 /* until lwIP has given up every fragment */
-#define LEAST         1280
-#define LARGE         4000
-#define STACK         0x20000
+#define PORT   7
+#define CLOSED 9
+#define FLOOD  3000
+#define LEAST  1280
+#define LARGE  4000
 
 static struct peer_tcp peer;
 static int listener, server, udp;
@@ -42,34 +36,6 @@ static void open_sockets(void)
     assert_int_equal(bind(listener, (struct sockaddr *)&any, sizeof(any)), 0);
     assert_int_equal(listen(listener, 5), 0);
     assert_int_equal(bind(udp, (struct sockaddr *)&any, sizeof(any)), 0);
-}
-
-static void put16(uint8_t *at, unsigned value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-    put16(at, value >> 16);
-    put16(at + 2, value & 0xffff);
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
-/* UDP's header and data, without a checksum in IPv4. */
-static size_t make_udp(uint8_t *udp_header, uint16_t port, size_t data)
-{
-    put16(udp_header, 4000);
-    put16(udp_header + 2, port);
-    put16(udp_header + 4, (unsigned)(8 + data));
-    put16(udp_header + 6, 0);
-    memset(udp_header + 8, 'd', data);
-    return 8 + data;
 }
 
 /* ICMP errors are few, answers to pings are not. */
@@ -98,113 +64,6 @@ static void errors_body(void)
     assert_int_equal(peer_count(PEER_ICMP), 501);
 }
 
-/* Fragments. */
-
-static void send_fragment4(uint32_t from, unsigned id, size_t at, bool more, const uint8_t *bytes,
-                           size_t len)
-{
-    peer_send4(from, PEER_UDP, (uint16_t)id, (uint16_t)((more ? 0x2000 : 0) | at / 8), bytes, len);
-    peer_wait_ms(0);
-}
-
-static void send_fragment6(uint16_t from, unsigned id, size_t at, bool more, const uint8_t *bytes,
-                           size_t len)
-{
-    uint8_t packet[1500] = {PEER_UDP};
-
-    put16(packet + 2, (unsigned)(at | more));
-    put32(packet + 4, id);
-    memcpy(packet + 8, bytes, len);
-    peer_send6(from, 44, packet, 8 + len);
-    peer_wait_ms(0);
-}
-
-/* A whole datagram in two pieces gets in. */
-static void assert_pieces_get_in(bool ip6)
-{
-    uint8_t datagram[2008], bytes[2000];
-    size_t len = make_udp(datagram, PORT, sizeof(bytes));
-
-    if (ip6)
-        put16(datagram + 6, 0xffff); /* the interface vouches for it */
-    if (ip6) {
-        send_fragment6(9, 77, 0, true, datagram, 1400);
-        send_fragment6(9, 77, 1400, false, datagram + 1400, len - 1400);
-    } else {
-        send_fragment4(PEER_HONEST, 77, 0, true, datagram, 1400);
-        send_fragment4(PEER_HONEST, 77, 1400, false, datagram + 1400, len - 1400);
-    }
-    assert_int_equal(recv(udp, bytes, sizeof(bytes), MSG_DONTWAIT), sizeof(bytes));
-    assert_int_equal(bytes[1999], 'd');
-}
-
-static void fragments(bool ip6)
-{
-    static uint8_t piece[1000];
-
-    open_sockets();
-    unsigned n_bufs = fake_vif.n_bufs;
-    for (unsigned i = 0; i < FLOOD; i++) {
-        if (ip6)
-            send_fragment6((uint16_t)(100 + i % 50), i, 0, true, piece, sizeof(piece));
-        else
-            send_fragment4(PEER_HONEST + 100 + i % 50, i, 0, true, piece, sizeof(piece));
-        assert_true(fake_vif.n_bufs <= n_bufs + FRAGMENTS_MAX);
-    }
-    assert_pieces_get_in(ip6);
-    for (unsigned i = 0; i < FLOOD; i++) { /* one packet that never ends, in tiny pieces */
-        if (ip6)
-            send_fragment6(100, 5, 8 * (i + 1), true, piece, 8);
-        else
-            send_fragment4(PEER_HONEST + 100, 5, 8 * (i + 1), true, piece, 8);
-    }
-    assert_pieces_get_in(ip6);
-    peer_wait_ms(FOREVER_MS);
-    assert_int_equal(fake_vif.n_bufs, n_bufs);
-}
-
-static void fragments4_body(void)
-{
-    fragments(false);
-}
-
-static void fragments6_body(void)
-{
-    fragments(true);
-}
-
-/* A piece that is partly there already does not replace it. */
-static void overlaps(bool ip6)
-{
-    uint8_t datagram[1608], other[800], bytes[1600];
-    size_t len = make_udp(datagram, PORT, sizeof(bytes));
-
-    open_sockets();
-    memset(other, 'o', sizeof(other));
-    if (ip6) {
-        put16(datagram + 6, 0xffff);
-        send_fragment6(9, 6, 0, true, datagram, 800);
-        send_fragment6(9, 6, 400, true, other, sizeof(other));
-        send_fragment6(9, 6, 800, false, datagram + 800, len - 800);
-    } else {
-        send_fragment4(PEER_HONEST, 6, 0, true, datagram, 800);
-        send_fragment4(PEER_HONEST, 6, 400, true, other, sizeof(other));
-        send_fragment4(PEER_HONEST, 6, 800, false, datagram + 800, len - 800);
-    }
-    ssize_t n = recv(udp, bytes, sizeof(bytes), MSG_DONTWAIT);
-    assert_true(n == -1 || (n == sizeof(bytes) && !memchr(bytes, 'o', sizeof(bytes))));
-}
-
-static void overlaps4_body(void)
-{
-    overlaps(false);
-}
-
-static void overlaps6_body(void)
-{
-    overlaps(true);
-}
-
 /* Packets that are said to be too big. */
 
 /* What the guest sent, as the message quotes it: from its link-local address to fe80::9. */
@@ -216,16 +75,16 @@ static void send_too_big(uint32_t mtu, uint8_t protocol, uint16_t from_port, uin
     static const uint8_t guest[] = {0xfe, 0x80, 0,    0,    0,    0,    0,    0,
                                     0x02, 0x16, 0x3e, 0xff, 0xfe, 0x01, 0x02, 0x03};
 
-    put32(message + 4, mtu);
+    wire_put(message + 4, 4, mtu);
     ip[0] = 0x60;
     ip[6] = protocol;
     memcpy(ip + 8, guest, sizeof(guest));
     ip[24] = 0xfe;
     ip[25] = 0x80;
     ip[39] = 9;
-    put16(transport, from_port);
-    put16(transport + 2, to_port);
-    put32(transport + 4, sequence);
+    wire_put(transport, 2, from_port);
+    wire_put(transport + 2, 2, to_port);
+    wire_put(transport + 4, 4, sequence);
     peer_send6(33, PEER_ICMP6, message, sizeof(message));
     peer_wait_ms(0);
 }
@@ -261,7 +120,7 @@ static unsigned take_large(uint32_t first)
         struct peer_packet packet = peer_last(PEER_TCP);
         largest = size_of(&packet) > largest ? size_of(&packet) : largest;
         peer.guest_next =
-            get32(packet.bytes + 4) + (uint32_t)packet.len - (packet.bytes[12] >> 4) * 4u;
+            wire_get(packet.bytes + 4, 4) + (uint32_t)packet.len - (packet.bytes[12] >> 4) * 4u;
         peer_forget();
         acknowledge();
     }
@@ -331,7 +190,7 @@ static void send_advertisement(uint32_t mtu)
 {
     uint8_t message[16 + 8] = {134, [16] = 5, [17] = 1};
 
-    put32(message + 20, mtu);
+    wire_put(message + 20, 4, mtu);
     peer_send6(9, PEER_ICMP6, message, sizeof(message));
     peer_wait_ms(0);
 }
@@ -424,74 +283,6 @@ static void neighbours_body(void)
     }
 }
 
-/* Names. */
-
-static struct {
-    bool done;
-    int error;
-    struct addrinfo *list;
-} answer;
-
-static void ask(void *arg)
-{
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_family = AF_INET};
-
-    (void)arg;
-    answer.error = getaddrinfo("name.example", NULL, &hints, &answer.list);
-    answer.done = true;
-}
-
-/* An answer as the question in `question` asks for; `name` is the record's. */
-static size_t make_answer(uint8_t *reply, const struct peer_packet *question, const uint8_t *name,
-                          size_t name_len)
-{
-    static const uint8_t record[] = {0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 10, 9, 9, 9};
-    size_t len = question->len - 8;
-
-    memcpy(reply, question->bytes + 8, len);
-    put16(reply + 2, 0x8180);
-    put16(reply + 6, 1);
-    memcpy(reply + len, name, name_len);
-    memcpy(reply + len + name_len, record, sizeof(record));
-    return len + name_len + sizeof(record);
-}
-
-static void names_body(void)
-{
-    static const uint8_t pointer[] = {0xc0, 12}, itself[] = {0xc0, 30};
-    uint8_t reply[600];
-
-    open_sockets();
-    ip_addr_t server_address = IPADDR4_INIT_BYTES(10, 0, 0, 9);
-    dns_setserver(0, &server_address);
-    assert_true(thread_start("asks", STACK, ask, NULL));
-    peer_wait_ms(100);
-    struct peer_packet question = peer_last(PEER_UDP);
-    uint16_t port = (uint16_t)(get32(question.bytes) >> 16);
-    size_t len = make_answer(reply, &question, pointer, sizeof(pointer));
-
-    peer_send_udp(PEER_HONEST + 1, 53, port, reply, len); /* another host */
-    peer_send_udp(PEER_HONEST, 53, port ^ 1, reply, len); /* to another port */
-    reply[1] ^= 1;                                        /* another question's number */
-    peer_send_udp(PEER_HONEST, 53, port, reply, len);
-    reply[1] ^= 1;
-    reply[13] ^= 1; /* another name */
-    peer_send_udp(PEER_HONEST, 53, port, reply, len);
-    peer_wait_ms(10);
-    assert_false(answer.done);
-    len = make_answer(reply, &question, itself, sizeof(itself)); /* a name that is its own end */
-    peer_send_udp(PEER_HONEST, 53, port, reply, len);
-    peer_wait_ms(10);
-    if (!answer.done) {
-        len = make_answer(reply, &question, pointer, sizeof(pointer));
-        peer_send_udp(PEER_HONEST, 53, port, reply, len);
-        peer_wait_ms(10);
-    }
-    assert_true(answer.done);
-    assert_int_equal(answer.error, 0);
-    freeaddrinfo(answer.list);
-}
-
 #define BODY(name)                                                                                 \
     static void name(void **state)                                                                 \
     {                                                                                              \
@@ -499,15 +290,10 @@ static void names_body(void)
         assert_int_equal(fake_run_kernel(name##_body), FAKE_RETURNED);                             \
     }
 BODY(errors)
-BODY(fragments4)
-BODY(fragments6)
-BODY(overlaps4)
-BODY(overlaps6)
 BODY(tcp_too_big)
 BODY(udp_too_big)
 BODY(advertised)
 BODY(neighbours)
-BODY(names)
 
 /* The kernel's stacks are the guest's memory. */
 const char *__asan_default_options(void);
@@ -520,15 +306,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         {"icmp_errors_are_few", errors, NULL, NULL, NULL},
-        {"fragments_of_ipv4_take_so_much_memory_and_no_more", fragments4, NULL, NULL, NULL},
-        {"fragments_of_ipv6_take_so_much_memory_and_no_more", fragments6, NULL, NULL, NULL},
-        {"fragments_of_ipv4_do_not_replace_one_another", overlaps4, NULL, NULL, NULL},
-        {"fragments_of_ipv6_do_not_replace_one_another", overlaps6, NULL, NULL, NULL},
         {"a_segment_is_too_big_only_when_it_was_sent", tcp_too_big, NULL, NULL, NULL},
         {"a_datagram_is_too_big_only_when_it_may_have_been_sent", udp_too_big, NULL, NULL, NULL},
         {"a_router_says_what_the_link_s_mtu_is", advertised, NULL, NULL, NULL},
         {"neighbours_that_are_none_push_out_no_true_ones", neighbours, NULL, NULL, NULL},
-        {"names_are_believed_of_who_was_asked", names, NULL, NULL, NULL},
     };
     return RUN_TESTS(tests);
 }
