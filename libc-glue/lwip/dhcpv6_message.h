@@ -32,8 +32,8 @@ struct dhcpv6_answer {
     uint16_t status; /**< the first that is no success */
     bool withdrawn;  /**< the address that the client has is no longer its own */
     uint32_t renew_s, rebind_s;
-    uint32_t preferred_s, valid_s; /**< of the address */
-    uint32_t refresh_s;            /**< until names are asked for again; 0: it is not said */
+    uint32_t preferred_s, valid_s;        /**< of the address */
+    uint32_t refresh_s;                   /**< until names are asked for again; 0: it is not said */
     uint32_t solicit_max_s, inform_max_s; /**< 0: it is not said */
     const uint8_t *names;                 /**< the name servers' addresses, in the message */
     size_t n_names;

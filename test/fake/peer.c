@@ -131,7 +131,12 @@ static void take(const struct netbuf *packet, const uint8_t *frame, size_t len)
 
 void peer_start(void)
 {
-    fake_vif_plug();
+    peer_start_as(FAKE_VIF_IP);
+}
+
+void peer_start_as(const char *ip)
+{
+    fake_vif_plug(ip);
     fake_vif.sent = take;
     fake_stack_start();
     peer_forget();

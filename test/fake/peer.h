@@ -30,6 +30,9 @@ struct peer_packet {
 /** Start the network as 10.0.0.2/24; what the guest sends comes to peer_last() and peer_count(). */
 void peer_start(void);
 
+/** The same with another word as xl's `ip=`; "" is DHCP. */
+void peer_start_as(const char *ip);
+
 /** Called for each such packet as it is sent, unless NULL. */
 extern void (*peer_sees)(const struct peer_packet *packet);
 

@@ -147,10 +147,10 @@ void netfront_multicast(struct netfront *nf, const uint8_t mac[6], bool join)
         fake_vif.features.multicast = false;
 }
 
-void fake_vif_plug(void)
+void fake_vif_plug(const char *ip)
 {
     fake_xenstored_write("device/vif/0/backend", "/local/domain/0/backend/vif/5/0");
-    fake_xenstored_write("/local/domain/0/backend/vif/5/0/ip", "10.0.0.2/24");
+    fake_xenstored_write("/local/domain/0/backend/vif/5/0/ip", ip);
 }
 
 void fake_vif_changed(void)

@@ -16,6 +16,7 @@
 
 #define FAKE_VIF_FRAME 65535
 #define FAKE_VIF_ROOM  64
+#define FAKE_VIF_IP    "10.0.0.2/24" /* where a test wants no other */
 
 struct fake_vif {
     enum netfront_link link;
@@ -28,8 +29,8 @@ struct fake_vif {
 };
 extern struct fake_vif fake_vif;
 
-/** Put the interface into xenstore, with 10.0.0.2/24 as xl's `ip=`: before the network starts. */
-void fake_vif_plug(void);
+/** Put the interface into xenstore, with xl's `ip=`: before the network starts. */
+void fake_vif_plug(const char *ip);
 
 /** The link or the room for packets changed: tell the user of the interface. */
 void fake_vif_changed(void);

@@ -372,7 +372,7 @@ const char *__asan_default_options(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (!world.started) {
-        fake_vif_plug();
+        fake_vif_plug(FAKE_VIF_IP);
         run(data, 0);
     }
     run(data, size);

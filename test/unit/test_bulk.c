@@ -272,7 +272,7 @@ static void held_of_two_body(void)
 static int setup(void **state)
 {
     (void)state;
-    fake_vif_plug();
+    fake_vif_plug(FAKE_VIF_IP);
     return 0;
 }
 

@@ -176,7 +176,7 @@ static void closed_body(void)
 static int setup(void **state)
 {
     (void)state;
-    fake_vif_plug();
+    fake_vif_plug(FAKE_VIF_IP);
     return 0;
 }
 

@@ -97,7 +97,7 @@ static void no_link_body(void)
 static int setup(void **state)
 {
     (void)state;
-    fake_vif_plug();
+    fake_vif_plug(FAKE_VIF_IP);
     return 0;
 }
 
