@@ -1,66 +1,53 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "blkback.h"
 
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <xen/io/xenbus.h>
 
-#include <sprat/gnttab.h>
 #include <sprat/mmu.h>
-#include <sprat/port.h>
 
+#include "backend.h"
 #include "port.h"
 #include "world.h"
 #include "xenstored.h"
 
-#define REFS_MAX 2048 /* four frames of the grant table */
-#define MAPPED   (GTF_reading | GTF_writing)
-#define SECTOR   512u
+#define SECTOR 512u
 
 struct fake_blkback fake_blkback;
 
 static struct {
-    char seen[16];          /* the guest's state that was last acted upon */
-    bool touched[REFS_MAX]; /* grants that were mapped at some time */
     uint8_t disk[FAKE_DISK_BYTES], stable[FAKE_DISK_BYTES];
 } blkback;
 
-/* What an honest backend may rely on. */
+static struct fake_backend backend = {
+    .path = FAKE_VBD_BACKEND,
+    .frontend = FAKE_VBD,
+    .published = XenbusStateInitialised,
+    .n_refs = FAKE_BACKEND_REFS,
+    .attach = fake_blkback_attach,
+    .detach = fake_blkback_detach,
+    .by_hand = &fake_blkback.by_hand,
+    .stubborn = &fake_blkback.stubborn,
+    .careless = &fake_blkback.careless,
+};
+
 static bool check(bool is_so, const char *what)
 {
-    if (!is_so && !fake_blkback.careless)
-        fake_fail("%s", what);
-    return is_so;
-}
-
-static void hold(uint32_t ref, uint16_t how)
-{
-    blkback.touched[ref] = true;
-    fake_gnttab_entry(ref)->flags |= how;
+    return fake_backend_check(&backend, is_so, what);
 }
 
 /* The handshake */
 
 void fake_blkback_key(const char *key, const char *value)
 {
-    char path[128];
-
-    snprintf(path, sizeof(path), FAKE_VBD_BACKEND "/%s", key);
-    if (value)
-        fake_xenstored_write(path, value);
-    else
-        fake_xenstored_remove(path);
+    fake_backend_key(&backend, key, value);
 }
 
 void fake_blkback_number(const char *key, uint64_t value)
 {
-    char text[24];
-
-    snprintf(text, sizeof(text), "%" PRIu64, value);
-    fake_blkback_key(key, text);
+    fake_backend_number(&backend, key, value);
 }
 
 void fake_blkback_state(unsigned state)
@@ -68,53 +55,13 @@ void fake_blkback_state(unsigned state)
     fake_blkback_number("state", state);
 }
 
-static void follow(unsigned state)
-{
-    switch (state) {
-    case XenbusStateInitialising:
-        fake_blkback_state(XenbusStateInitWait);
-        break;
-    case XenbusStateInitialised:
-        fake_blkback_attach();
-        fake_blkback_state(XenbusStateConnected);
-        break;
-    case XenbusStateClosing:
-        if (!fake_blkback.stubborn)
-            fake_blkback_state(XenbusStateClosing);
-        break;
-    case XenbusStateClosed:
-        if (fake_blkback.stubborn)
-            break;
-        fake_blkback_detach();
-        fake_blkback_state(XenbusStateClosed);
-    }
-}
-
-static bool step(void *arg)
-{
-    const char *state = fake_xenstored_value(FAKE_VBD "/state");
-
-    (void)arg;
-    if (!state || fake_blkback.by_hand || strcmp(state, blkback.seen) == 0)
-        return false;
-    snprintf(blkback.seen, sizeof(blkback.seen), "%s", state);
-    follow((unsigned)strtoul(state, NULL, 10));
-    return true;
-}
-
 void fake_blkback_plug(void)
 {
-    static struct fake_actor actor;
     static const char *const features[] = {
         "feature-persistent", "feature-flush-cache", "feature-barrier",
         "feature-discard",    "discard-secure",
     };
 
-    if (!actor.step) {
-        actor = (struct fake_actor){.step = step, .due_ns = FAKE_NEVER};
-        fake_actor_add(&actor);
-    }
-    blkback.seen[0] = '\0';
     fake_blkback.disk = blkback.disk;
     fake_blkback.stable = blkback.stable;
     if (!fake_blkback.bytes)
@@ -125,19 +72,12 @@ void fake_blkback_plug(void)
     fake_blkback_number("sectors", fake_blkback.bytes / SECTOR);
     fake_blkback_key("sector-size", "512");
     fake_blkback_key("info", "0");
-    fake_blkback_state(XenbusStateInitWait);
-    fake_xenstored_write(FAKE_VBD "/state", "1");
-    fake_xenstored_write(FAKE_VBD "/backend-id", "0");
-    fake_xenstored_write(FAKE_VBD "/backend", FAKE_VBD_BACKEND);
+    fake_backend_plug(&backend);
 }
 
 static uint32_t guest_number(const char *folder, const char *key, uint32_t otherwise)
 {
-    char path[128];
-
-    snprintf(path, sizeof(path), FAKE_VBD "%s/%s", folder, key);
-    const char *value = fake_xenstored_value(path);
-    return value ? (uint32_t)strtoul(value, NULL, 10) : otherwise;
+    return fake_backend_guest_number(&backend, folder, key, otherwise);
 }
 
 static void rung(void *arg)
@@ -166,7 +106,7 @@ static void map_ring(struct fake_blkback_queue *queue, const char *folder)
             first = page;
         else if (page != first + (size_t)i * PAGE_BYTES)
             fake_fail("page %u of the ring is another one", i);
-        hold(queue->refs[i], MAPPED);
+        fake_backend_hold(&backend, queue->refs[i], FAKE_MAPPED);
     }
     queue->ring = (blkif_sring_t *)first;
     queue->n_entries = __RING_SIZE(queue->ring, queue->n_pages * PAGE_BYTES);
@@ -201,9 +141,7 @@ void fake_blkback_detach(void)
     if (!fake_blkback.attached)
         return;
     fake_blkback.attached = false;
-    for (uint32_t ref = 0; ref < REFS_MAX; ref++)
-        if (blkback.touched[ref])
-            fake_gnttab_entry(ref)->flags &= (uint16_t)~MAPPED;
+    fake_backend_let_all_go(&backend);
 }
 
 void fake_blkback_cut(void)
@@ -215,42 +153,17 @@ void fake_blkback_cut(void)
 
 uint8_t *fake_blkback_page(uint32_t ref, bool write)
 {
-    if (fake_blkback.careless && ref >= REFS_MAX)
-        return NULL;
-    const struct grant_entry_v1 *entry = fake_gnttab_entry(ref);
-    if (!check(entry->flags & GTF_permit_access && entry->domid == 0,
-               "the grant is not the backend's") ||
-        !check(!write || !(entry->flags & GTF_readonly), "the grant is for reading"))
-        return NULL;
-    return mmu_va(mmu_pfn_of_mfn(entry->frame));
+    return fake_backend_page(&backend, ref, write);
 }
 
 void fake_blkback_hold(uint32_t ref)
 {
-    if (fake_blkback_page(ref, false))
-        hold(ref, GTF_reading);
+    fake_backend_hold(&backend, ref, GTF_reading);
 }
 
-/* A grant that could not be revoked once is not tried again, nor used for anything else. */
 unsigned fake_blkback_reclaim(void)
 {
-    unsigned n = 0;
-
-    for (uint32_t ref = 0; ref < REFS_MAX; ref++) {
-        if (!blkback.touched[ref])
-            continue;
-        blkback.touched[ref] = false;
-        struct grant_entry_v1 *entry = fake_gnttab_entry(ref);
-        if (!(entry->flags & GTF_permit_access))
-            continue;
-        entry->flags &= (uint16_t)~MAPPED;
-        void *page = mmu_va(mmu_pfn_of_mfn(entry->frame));
-        if (gnttab_revoke(ref))
-            fake_fail("grant %u can't be revoked", ref);
-        port_pages_free(page);
-        n++;
-    }
-    return n;
+    return fake_backend_reclaim(&backend);
 }
 
 /* Requests */
@@ -336,7 +249,7 @@ static void transfer(const struct fake_block *block)
         if (!page)
             return;
         if (fake_blkback.persistent)
-            hold(segment->gref, MAPPED);
+            fake_backend_hold(&backend, segment->gref, FAKE_MAPPED);
         else if (!read)
             check(fake_gnttab_entry(segment->gref)->flags & GTF_readonly,
                   "what is written is granted for writing");
@@ -417,22 +330,9 @@ unsigned fake_blkback_serve(void)
     return n;
 }
 
-/* The end */
-
-static void same(const char *what, unsigned is, unsigned wanted)
-{
-    if (is != wanted)
-        fake_fail("%u %s are left, not %u", is, what, wanted);
-}
-
 void fake_blkback_assert_nothing_left(unsigned lost)
 {
     fake_settle();
     fake_blkback.attached = false;
-    same("lost pages", fake_blkback_reclaim(), lost);
-    same("grants", gnttab_used(), 0);
-    same("pages", fake_n_pages(), 0);
-    same("blocks", fake_n_blocks(), 0);
-    same("channels", fake_evtchn_made(), 0);
-    same("watches", fake_xenstored_watches(), 0);
+    fake_backend_assert_nothing_left(&backend, lost, 0);
 }

@@ -3,130 +3,64 @@
 
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <xen/io/xenbus.h>
 
-#include <sprat/gnttab.h>
-#include <sprat/mmu.h>
 #include <sprat/netbuf.h>
-#include <sprat/port.h>
 
+#include "backend.h"
 #include "port.h"
 #include "world.h"
 #include "xenstored.h"
 
-#define HELD_MAX 512
-#define MAPPED   (GTF_reading | GTF_writing)
-
 struct fake_netback fake_netback;
 
-static struct {
-    char seen[16]; /* the guest's state that was last acted upon */
-    uint32_t held[HELD_MAX];
-    unsigned n_held;
-} netback;
+static struct fake_backend backend = {
+    .path = FAKE_VIF_BACKEND,
+    .frontend = FAKE_VIF,
+    .published = XenbusStateConnected,
+    .n_refs = FAKE_BACKEND_REFS / 4,
+    .attach = fake_netback_attach,
+    .detach = fake_netback_detach,
+    .by_hand = &fake_netback.by_hand,
+    .stubborn = &fake_netback.stubborn,
+    .careless = &fake_netback.careless,
+};
 
-/* What an honest backend may rely on. */
 static bool check(bool is_so, const char *what)
 {
-    if (!is_so && !fake_netback.careless)
-        fake_fail("%s", what);
-    return is_so;
-}
-
-static void remember(uint32_t ref)
-{
-    if (netback.n_held == HELD_MAX)
-        fake_fail("too many pages are held");
-    netback.held[netback.n_held++] = ref;
+    return fake_backend_check(&backend, is_so, what);
 }
 
 /* The handshake */
 
 void fake_netback_key(const char *key, const char *value)
 {
-    char path[128];
-
-    snprintf(path, sizeof(path), FAKE_VIF_BACKEND "/%s", key);
-    if (value)
-        fake_xenstored_write(path, value);
-    else
-        fake_xenstored_remove(path);
+    fake_backend_key(&backend, key, value);
 }
 
 void fake_netback_state(unsigned state)
 {
-    char text[16];
-
-    snprintf(text, sizeof(text), "%u", state);
-    fake_netback_key("state", text);
-}
-
-static void follow(unsigned state)
-{
-    switch (state) {
-    case XenbusStateInitialising:
-        fake_netback_state(XenbusStateInitWait);
-        break;
-    case XenbusStateConnected:
-        fake_netback_attach();
-        fake_netback_state(XenbusStateConnected);
-        break;
-    case XenbusStateClosing:
-        if (!fake_netback.stubborn)
-            fake_netback_state(XenbusStateClosing);
-        break;
-    case XenbusStateClosed:
-        if (fake_netback.stubborn)
-            break;
-        fake_netback_detach();
-        fake_netback_state(XenbusStateClosed);
-    }
-}
-
-static bool step(void *arg)
-{
-    const char *state = fake_xenstored_value(FAKE_VIF "/state");
-
-    (void)arg;
-    if (!state || fake_netback.by_hand || strcmp(state, netback.seen) == 0)
-        return false;
-    snprintf(netback.seen, sizeof(netback.seen), "%s", state);
-    follow((unsigned)strtoul(state, NULL, 10));
-    return true;
+    fake_backend_number(&backend, "state", state);
 }
 
 void fake_netback_plug(void)
 {
-    static struct fake_actor actor;
     static const char *const features[] = {
         "feature-sg",      "feature-gso-tcpv4",         "feature-gso-tcpv6",
         "feature-rx-copy", "feature-ipv6-csum-offload",
     };
 
-    if (!actor.step) {
-        actor = (struct fake_actor){.step = step, .due_ns = FAKE_NEVER};
-        fake_actor_add(&actor);
-    }
-    netback.seen[0] = '\0';
     for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
         fake_netback_key(features[i], "1");
-    fake_netback_state(XenbusStateInitWait);
     fake_xenstored_write(FAKE_VIF "/mac", "00:16:3e:01:02:03");
-    fake_xenstored_write(FAKE_VIF "/state", "1");
-    fake_xenstored_write(FAKE_VIF "/backend-id", "0");
-    fake_xenstored_write(FAKE_VIF "/backend", FAKE_VIF_BACKEND);
+    fake_backend_plug(&backend);
 }
 
 static uint32_t guest_number(const char *folder, const char *key, uint32_t otherwise)
 {
-    char path[128];
-
-    snprintf(path, sizeof(path), FAKE_VIF "%s/%s", folder, key);
-    const char *value = fake_xenstored_value(path);
-    return value ? (uint32_t)strtoul(value, NULL, 10) : otherwise;
+    return fake_backend_guest_number(&backend, folder, key, otherwise);
 }
 
 static void rung(void *arg)
@@ -140,8 +74,7 @@ static void *map_ring(uint32_t ref)
 {
     void *page = fake_netback_page(ref, true);
 
-    fake_gnttab_entry(ref)->flags |= MAPPED;
-    remember(ref);
+    fake_backend_hold(&backend, ref, FAKE_MAPPED);
     return page;
 }
 
@@ -179,8 +112,8 @@ void fake_netback_detach(void)
         return;
     fake_netback.attached = false;
     for (unsigned i = 0; i < fake_netback.n_queues; i++) {
-        fake_gnttab_entry(fake_netback.queues[i].tx_ref)->flags &= (uint16_t)~MAPPED;
-        fake_gnttab_entry(fake_netback.queues[i].rx_ref)->flags &= (uint16_t)~MAPPED;
+        fake_backend_let_go(fake_netback.queues[i].tx_ref);
+        fake_backend_let_go(fake_netback.queues[i].rx_ref);
     }
 }
 
@@ -188,42 +121,17 @@ void fake_netback_detach(void)
 
 uint8_t *fake_netback_page(uint32_t ref, bool write)
 {
-    if (fake_netback.careless && ref >= 512)
-        return NULL;
-    const struct grant_entry_v1 *entry = fake_gnttab_entry(ref);
-    if (!check(entry->flags & GTF_permit_access && entry->domid == 0,
-               "the grant is not the backend's") ||
-        !check(!write || !(entry->flags & GTF_readonly), "the grant is for reading"))
-        return NULL;
-    return mmu_va(mmu_pfn_of_mfn(entry->frame));
+    return fake_backend_page(&backend, ref, write);
 }
 
 void fake_netback_hold(uint32_t ref)
 {
-    if (!fake_netback_page(ref, false))
-        return;
-    fake_gnttab_entry(ref)->flags |= GTF_reading;
-    remember(ref);
+    fake_backend_hold(&backend, ref, GTF_reading);
 }
 
-/* A grant that could not be revoked once is not tried again, nor used for anything else. */
 unsigned fake_netback_reclaim(void)
 {
-    unsigned n = 0;
-
-    while (netback.n_held) {
-        uint32_t ref = netback.held[--netback.n_held];
-        struct grant_entry_v1 *entry = fake_gnttab_entry(ref);
-        if (!(entry->flags & GTF_permit_access))
-            continue;
-        entry->flags &= (uint16_t)~MAPPED;
-        void *page = mmu_va(mmu_pfn_of_mfn(entry->frame));
-        if (gnttab_revoke(ref))
-            fake_fail("grant %u can't be revoked", ref);
-        port_pages_free(page);
-        n++;
-    }
-    return n;
+    return fake_backend_reclaim(&backend);
 }
 
 /* Towards the guest */
@@ -445,21 +353,9 @@ static unsigned count_kept(void)
     return n;
 }
 
-static void same(const char *what, unsigned is, unsigned wanted)
-{
-    if (is != wanted)
-        fake_fail("%u %s are left, not %u", is, what, wanted);
-}
-
 void fake_netback_assert_nothing_left(unsigned lost)
 {
     fake_settle();
     fake_netback.attached = false;
-    same("lost pages", fake_netback_reclaim(), lost);
-    same("grants", gnttab_used(), 0);
-    unsigned kept = count_kept();
-    same("pages", fake_n_pages(), kept);
-    same("blocks", fake_n_blocks(), kept);
-    same("channels", fake_evtchn_made(), 0);
-    same("watches", fake_xenstored_watches(), 0);
+    fake_backend_assert_nothing_left(&backend, lost, count_kept());
 }
