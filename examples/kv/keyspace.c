@@ -2,9 +2,38 @@
 #include "keyspace.h"
 
 #include <stdbool.h>
-#include <string.h>
 
 #include "pattern.h"
+
+int keyspace_del(struct call *call)
+{
+    int64_t n = 0;
+
+    for (unsigned i = 1; i < call->request->n; i++) {
+        int result = call_delete(call, call_word(call, i));
+        if (result < 0)
+            return result;
+        n += result;
+    }
+    resp_integer(call->out, n);
+    return 0;
+}
+
+int keyspace_exists(struct call *call)
+{
+    int64_t n = 0;
+
+    for (unsigned i = 1; i < call->request->n; i++)
+        n += call_expiry(call, call_word(call, i)) >= 0;
+    resp_integer(call->out, n);
+    return 0;
+}
+
+int keyspace_type(struct call *call)
+{
+    resp_simple(call->out, call_expiry(call, call_word(call, 1)) < 0 ? "none" : "string");
+    return 0;
+}
 
 struct listing {
     const struct resp_word *pattern;
@@ -12,12 +41,12 @@ struct listing {
     size_t n;
 };
 
-static void list_key(void *arg, const char *key, size_t len)
+static void list_key(void *arg, const char *key, size_t len, int64_t expires_ms)
 {
     struct listing *listing = arg;
 
-    if (listing->pattern &&
-        !pattern_match(listing->pattern->bytes, listing->pattern->len, key, len))
+    (void)expires_ms;
+    if (!pattern_match(listing->pattern->bytes, listing->pattern->len, key, len))
         return;
     listing->n++;
     if (listing->out)
@@ -35,46 +64,44 @@ int keyspace_keys(struct call *call)
     return 0;
 }
 
-int keyspace_dbsize(struct call *call)
-{
-    struct listing listing = {0};
-
-    store_each(call->context->store, call->context->now_ms, list_key, &listing);
-    resp_integer(call->out, (int64_t)listing.n);
-    return 0;
-}
-
-/* Keys that are to be removed, gathered first. */
-struct gathered {
-    struct resp_out bytes; /* length, key, length, key, ... */
+struct count {
+    unsigned long long n_keys, n_expire;
 };
 
-static void gather_key(void *arg, const char *key, size_t len)
+static void count_key(void *arg, const char *key, size_t len, int64_t expires_ms)
 {
-    struct gathered *gathered = arg;
+    struct count *count = arg;
 
-    resp_bytes(&gathered->bytes, (const char *)&len, sizeof(len));
-    resp_bytes(&gathered->bytes, key, len);
+    (void)key;
+    (void)len;
+    count->n_keys++;
+    count->n_expire += expires_ms != 0;
 }
 
+void keyspace_count(struct call *call, unsigned long long *n_keys, unsigned long long *n_expire)
+{
+    struct count count = {0};
+
+    store_each(call->context->store, call->context->now_ms, count_key, &count);
+    *n_keys = count.n_keys;
+    *n_expire = count.n_expire;
+}
+
+int keyspace_dbsize(struct call *call)
+{
+    unsigned long long n_keys, n_expire;
+
+    keyspace_count(call, &n_keys, &n_expire);
+    resp_integer(call->out, (int64_t)n_keys);
+    return 0;
+}
+
+/* They are gone when it is answered, however that was asked for. */
 int keyspace_flushall(struct call *call)
 {
-    struct gathered gathered = {0};
-    int result = 0;
-
-    store_each(call->context->store, call->context->now_ms, gather_key, &gathered);
-    if (gathered.bytes.failed) {
-        resp_free(&gathered.bytes);
-        return call_error(call, "ERR no memory");
-    }
-    for (size_t at = 0, len; at < gathered.bytes.len && result >= 0; at += sizeof(len) + len) {
-        memcpy(&len, gathered.bytes.bytes + at, sizeof(len));
-        result = store_delete(call->context->store, gathered.bytes.bytes + at + sizeof(len), len,
-                              call->context->now_ms);
-    }
-    resp_free(&gathered.bytes);
-    if (result < 0)
-        return result;
-    resp_simple(call->out, "OK");
-    return 0;
+    if (call->request->n == 2 && !resp_is(call_word(call, 1), "SYNC") &&
+        !resp_is(call_word(call, 1), "ASYNC"))
+        return call_syntax_error(call);
+    int error = store_delete_all(call->context->store);
+    return error ? error : call_ok(call);
 }

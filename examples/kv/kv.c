@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 
 #include "command.h"
+#include "reserve.h"
 
 #define PORT        6379
 #define BACKLOG     128
@@ -34,6 +35,7 @@ struct client {
     char *in;
     size_t in_len, in_max;
     struct resp_out out;
+    struct command_client told;
     bool closing; /* when the answers are sent */
     bool gone;
 };
@@ -83,8 +85,8 @@ static void accept_all(int listener)
         }
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
         client->fd = fd;
+        client->told.id = (int64_t)++stats.n_connections;
         clients[n_clients++] = client;
-        stats.n_connections++;
     }
     stats.n_clients = n_clients;
 }
@@ -102,7 +104,7 @@ static bool receive(struct client *client)
 {
     if (client->in_max - client->in_len < READ_BYTES) {
         size_t max = client->in_max ? client->in_max * 2 : READ_BYTES;
-        char *in = realloc(client->in, max);
+        char *in = reserve_realloc(client->in, max);
         if (!in) {
             client->gone = true;
             return false;
@@ -121,7 +123,8 @@ static bool receive(struct client *client)
 /* Do the requests that are here. */
 static void serve(struct store *store, struct client *client)
 {
-    struct command_context context = {.store = store, .stats = &stats, .now_ms = now_ms()};
+    struct command_context context = {
+        .store = store, .stats = &stats, .client = &client->told, .now_ms = now_ms()};
     size_t at = 0, used;
     const char *why;
     int result = 1;
@@ -129,9 +132,7 @@ static void serve(struct store *store, struct client *client)
     while (!client->closing && client->out.len - client->out.sent < OUT_MAX &&
            (result = resp_parse(client->in + at, client->in_len - at, &request, &used, &why)) > 0) {
         int error = command_run(&context, &request, &client->out);
-        if (error == -ENOSPC)
-            resp_error(&client->out, "ERR the disk is full");
-        else if (error)
+        if (error)
             fail("writing", error);
         at += used;
         client->closing = context.quit;

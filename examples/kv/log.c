@@ -286,10 +286,9 @@ static int list_segments(const char *dir, unsigned **numbers)
     if (!stream)
         return -errno;
     while ((entry = readdir(stream))) {
-        struct resp_word word = {entry->d_name, NAME_DIGITS};
-        int64_t number;
-        if (strlen(entry->d_name) != NAME_DIGITS + 4 ||
-            strcmp(entry->d_name + NAME_DIGITS, ".log") != 0 || !resp_number(&word, &number) ||
+        const char *name = entry->d_name;
+        unsigned long number = strtoul(name, NULL, 10);
+        if (strspn(name, "0123456789") != NAME_DIGITS || strcmp(name + NAME_DIGITS, ".log") != 0 ||
             number < 1)
             continue;
         unsigned *more = realloc(*numbers, (size_t)(n + 1) * sizeof(unsigned));

@@ -6,19 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reserve.h"
+
 #define LINE_MAX_BYTES 65536
 #define DIGITS_MAX     20
 
 /* What is left to parse. */
 struct cursor {
-    const char *at, *end;
+    char *at, *end;
 };
 
 /* A line without its end, CR LF or LF. @return 1, 0 when its end is not here, -1: too long. */
 static int take_line(struct cursor *cursor, struct resp_word *line)
 {
     size_t left = (size_t)(cursor->end - cursor->at);
-    const char *end = left ? memchr(cursor->at, '\n', left) : NULL;
+    char *end = left ? memchr(cursor->at, '\n', left) : NULL;
 
     if (!end)
         return left > LINE_MAX_BYTES ? -1 : 0;
@@ -72,29 +74,95 @@ static int parse_array(struct cursor *cursor, struct resp_request *request, cons
     return 1;
 }
 
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9'                 ? c - '0'
+           : lower(c) >= 'a' && lower(c) <= 'f' ? lower(c) - 'a' + 10
+                                                : -1;
+}
+
+/* What stands behind a backslash between double quotes. */
+static char take_escaped(struct cursor *line)
+{
+    static const char from[] = "nrtba", to[] = "\n\r\t\b\a";
+    char c = *line->at++;
+
+    if (c == 'x' && line->end - line->at >= 2 && hex_digit(line->at[0]) >= 0 &&
+        hex_digit(line->at[1]) >= 0) {
+        c = (char)(hex_digit(line->at[0]) << 4 | hex_digit(line->at[1]));
+        line->at += 2;
+        return c;
+    }
+    const char *known = c ? strchr(from, c) : NULL;
+    return known ? to[known - from] : c;
+}
+
+/*
+ * A word of a line, put where it begins: what was in quotes is never longer without them. Between
+ * single quotes a backslash is only one before such a quote.
+ *
+ * @return false: a quote that does not end, or that more than a blank stands behind.
+ */
+static bool take_line_word(struct cursor *line, struct resp_word *word)
+{
+    char *to = line->at, quote = '\0';
+
+    word->bytes = to;
+    while (line->at < line->end && (quote || !is_blank(*line->at))) {
+        char c = *line->at++;
+        if (quote && c == quote) {
+            quote = '\0';
+            if (line->at < line->end && !is_blank(*line->at))
+                return false;
+        } else if (!quote && (c == '"' || c == '\'')) {
+            quote = c;
+        } else if (quote == '"' && c == '\\' && line->at < line->end) {
+            *to++ = take_escaped(line);
+        } else if (quote == '\'' && c == '\\' && line->at < line->end && *line->at == '\'') {
+            *to++ = *line->at++;
+        } else {
+            *to++ = c;
+        }
+    }
+    word->len = (size_t)(to - word->bytes);
+    return !quote;
+}
+
 static int parse_line(struct cursor *cursor, struct resp_request *request, const char **why)
 {
-    struct resp_word line;
-    int result = take_line(cursor, &line);
+    struct resp_word text;
+    struct cursor line = {.at = cursor->at};
+    int result = take_line(cursor, &text);
 
     *why = "Protocol error: too big inline request";
     if (result <= 0)
         return result;
-    for (size_t at = 0; at < line.len;) {
-        size_t start = at;
-        while (at < line.len && line.bytes[at] != ' ' && line.bytes[at] != '\t')
-            at++;
-        if (at > start && request->n == RESP_WORDS_MAX)
+    line.end = line.at + text.len;
+    for (;;) {
+        while (line.at < line.end && is_blank(*line.at))
+            line.at++;
+        if (line.at == line.end)
+            return 1;
+        if (request->n == RESP_WORDS_MAX)
             return -1;
-        if (at > start)
-            request->words[request->n++] = (struct resp_word){line.bytes + start, at - start};
-        else
-            at++;
+        *why = "Protocol error: unbalanced quotes in request";
+        if (!take_line_word(&line, &request->words[request->n++]))
+            return -1;
+        *why = "Protocol error: too big inline request";
     }
-    return 1;
 }
 
-int resp_parse(const char *bytes, size_t len, struct resp_request *request, size_t *used,
+int resp_parse(char *bytes, size_t len, struct resp_request *request, size_t *used,
                const char **why)
 {
     struct cursor cursor = {bytes, bytes + len};
@@ -116,11 +184,9 @@ bool resp_is(const struct resp_word *word, const char *text)
 {
     if (word->len != strlen(text))
         return false;
-    for (size_t i = 0; i < word->len; i++) {
-        char c = word->bytes[i];
-        if ((c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c) != text[i])
+    for (size_t i = 0; i < word->len; i++)
+        if (lower(word->bytes[i]) != lower(text[i]))
             return false;
-    }
     return true;
 }
 
@@ -130,7 +196,7 @@ bool resp_number(const struct resp_word *word, int64_t *number)
     size_t at = negative;
 
     *number = 0;
-    if (at == word->len || word->len > DIGITS_MAX)
+    if (at == word->len || word->len > DIGITS_MAX || (word->bytes[at] == '0' && word->len > 1))
         return false;
     for (; at < word->len; at++) {
         int digit = word->bytes[at] - '0';
@@ -153,7 +219,7 @@ void resp_bytes(struct resp_out *out, const char *bytes, size_t len)
         size_t max = out->max ? out->max : 512;
         while (max < out->len + len)
             max *= 2;
-        char *moved = realloc(out->bytes, max);
+        char *moved = reserve_realloc(out->bytes, max);
         if (!moved) {
             out->failed = true;
             return;
@@ -205,6 +271,11 @@ void resp_bulk(struct resp_out *out, const char *bytes, size_t len)
 void resp_null(struct resp_out *out)
 {
     resp_bytes(out, "$-1\r\n", 5);
+}
+
+void resp_null_array(struct resp_out *out)
+{
+    resp_bytes(out, "*-1\r\n", 5);
 }
 
 void resp_array(struct resp_out *out, size_t n)

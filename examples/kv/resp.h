@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/** Requests in the redis protocol (RESP2): arrays of bulk strings, or words on a line. */
+/** Requests in the redis protocol (RESP2): arrays of bulk strings, or words on a line, of which
+ * those in quotes may hold blanks. */
 #ifndef KV_RESP_H
 #define KV_RESP_H
 
@@ -23,18 +24,22 @@ struct resp_request {
 };
 
 /**
- * Parse the request that `bytes` begin with.
+ * Parse the request that `bytes` begin with. What is in quotes is put in its place without them.
  *
  * @param used  receives its length in bytes; it may hold no words.
  * @return 1; 0 when its end is not here yet; -1 when this is none, and `why` says what is wrong.
  */
-int resp_parse(const char *bytes, size_t len, struct resp_request *request, size_t *used,
+int resp_parse(char *bytes, size_t len, struct resp_request *request, size_t *used,
                const char **why);
 
-/** Does the word say this, in whatever case? `text` has upper case only. */
+/** Does the word say this, in whatever case? */
 bool resp_is(const struct resp_word *word, const char *text);
 
-/** A decimal number, with a sign if need be. @return false when it is none, or too large. */
+/**
+ * A decimal number as it is written in one way only: no "+", no "-0", no zeros before it.
+ *
+ * @return false when it is none, or too large.
+ */
 bool resp_number(const struct resp_word *word, int64_t *number);
 
 /** Bytes that are waiting to be sent. All zero is empty. */
@@ -51,6 +56,7 @@ void resp_error(struct resp_out *out, const char *text);  /**< "-ERR ...", the d
 void resp_integer(struct resp_out *out, int64_t number);
 void resp_bulk(struct resp_out *out, const char *bytes, size_t len);
 void resp_null(struct resp_out *out);
+void resp_null_array(struct resp_out *out);
 void resp_array(struct resp_out *out, size_t n); /**< n replies follow */
 
 #endif

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "reserve.h"
 
 #define SLOTS_FIRST   1024
 #define COMPACT_LEAST (1 << 20)  /* bytes of log before it is worth it */
@@ -85,23 +86,29 @@ static void forget(struct store *store, struct entry **link)
     store->stats.n_keys--;
 }
 
-/* Where the key's last record is. @return 0 or -ENOMEM. */
-static int remember(struct store *store, const struct log_record *record,
-                    struct log_segment *segment, uint64_t offset)
+/* What is to remember where a key's record is, if it is not there yet. @return NULL: no memory. */
+static struct entry *entry_for(struct store *store, const struct log_record *record)
 {
-    struct entry **link = find(store, record->key, record->key_len);
-    struct entry *entry = *link;
+    struct entry *entry = *find(store, record->key, record->key_len);
 
-    if (entry) {
+    if (entry)
+        return entry;
+    entry = reserve_malloc(sizeof(*entry) + record->key_len);
+    if (!entry)
+        return NULL;
+    *entry = (struct entry){.key_len = (uint16_t)record->key_len};
+    memcpy(entry->key, record->key, record->key_len);
+    return entry;
+}
+
+/* The key's last record is there. */
+static void remember(struct store *store, struct entry *entry, const struct log_record *record,
+                     struct log_segment *segment, uint64_t offset)
+{
+    if (entry->segment) {
         count_dead(store, entry);
     } else {
-        entry = malloc(sizeof(*entry) + record->key_len);
-        if (!entry)
-            return -ENOMEM;
-        entry->next = NULL;
-        entry->key_len = (uint16_t)record->key_len;
-        memcpy(entry->key, record->key, record->key_len);
-        *link = entry;
+        *find(store, entry->key, entry->key_len) = entry;
         store->stats.n_keys++;
     }
     entry->segment = segment;
@@ -110,7 +117,6 @@ static int remember(struct store *store, const struct log_record *record,
     entry->value_len = record->value_len;
     if (store->stats.n_keys > store->n_slots)
         grow(store);
-    return 0;
 }
 
 /* What the log says, in its order. */
@@ -119,8 +125,13 @@ static int replay(void *arg, const struct log_record *record, struct log_segment
 {
     struct store *store = arg;
 
-    if (record->op == LOG_SET)
-        return remember(store, record, segment, offset);
+    if (record->op == LOG_SET) {
+        struct entry *entry = entry_for(store, record);
+        if (!entry)
+            return -ENOMEM;
+        remember(store, entry, record, segment, offset);
+        return 0;
+    }
     struct entry **link = find(store, record->key, record->key_len);
     if (*link)
         forget(store, link);
@@ -206,12 +217,20 @@ int store_set(struct store *store, const char *key, size_t len, const char *valu
                                 .value = (char *)(uintptr_t)value};
     struct log_cursor at;
 
+    /* What is in the log must be in memory, too, and the next start needs as much. */
+    struct entry *entry = entry_for(store, &record);
+    if (!entry)
+        return -ENOMEM;
     int error = log_append(store->log, &record, &at);
-    if (error)
+    if (error) {
+        if (!entry->segment)
+            free(entry);
         return error;
+    }
     store->changed = true;
     store->stats.n_changes++;
-    return remember(store, &record, at.segment, at.offset);
+    remember(store, entry, &record, at.segment, at.offset);
+    return 0;
 }
 
 int store_delete(struct store *store, const char *key, size_t len, int64_t now_ms)
@@ -230,6 +249,18 @@ int store_delete(struct store *store, const char *key, size_t len, int64_t now_m
     store->stats.n_changes++;
     store->stats.dead_bytes += log_record_bytes(len, 0);
     return 1;
+}
+
+int store_delete_all(struct store *store)
+{
+    for (size_t i = 0; i < store->n_slots; i++) {
+        while (store->slots[i]) {
+            int result = store_delete(store, store->slots[i]->key, store->slots[i]->key_len, 0);
+            if (result < 0)
+                return result;
+        }
+    }
+    return 0;
 }
 
 int store_sync(struct store *store)
@@ -308,12 +339,12 @@ int store_compact(struct store *store, int64_t now_ms)
 }
 
 void store_each(struct store *store, int64_t now_ms,
-                void (*each)(void *arg, const char *key, size_t len), void *arg)
+                void (*each)(void *arg, const char *key, size_t len, int64_t expires_ms), void *arg)
 {
     for (size_t i = 0; i < store->n_slots; i++)
         for (struct entry *entry = store->slots[i]; entry; entry = entry->next)
             if (!entry->expires_ms || entry->expires_ms > now_ms)
-                each(arg, entry->key, entry->key_len);
+                each(arg, entry->key, entry->key_len, entry->expires_ms);
 }
 
 const struct store_stats *store_stats(const struct store *store)

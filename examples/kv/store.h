@@ -33,11 +33,13 @@ int64_t store_get(struct store *store, const char *key, size_t len, int64_t now_
 int store_expiry(struct store *store, const char *key, size_t len, int64_t now_ms,
                  int64_t *expires_ms);
 
-/* @return 0, 1 where told, or -errno: then nothing more can be written. */
+/** @return 0, -ENOMEM or -ENOSPC: nothing was changed; -errno: nothing more can be written. */
 int store_set(struct store *store, const char *key, size_t len, const char *value, size_t value_len,
               int64_t expires_ms);
 /** @return 1; 0 when there was no such key. */
 int store_delete(struct store *store, const char *key, size_t len, int64_t now_ms);
+/** Delete all keys. */
+int store_delete_all(struct store *store);
 
 /** All that was changed is on stable storage. Cheap when nothing was. */
 int store_sync(struct store *store);
@@ -46,7 +48,8 @@ int store_compact(struct store *store, int64_t now_ms);
 
 /** Call `each` for all keys that have not expired; it must change nothing. */
 void store_each(struct store *store, int64_t now_ms,
-                void (*each)(void *arg, const char *key, size_t len), void *arg);
+                void (*each)(void *arg, const char *key, size_t len, int64_t expires_ms),
+                void *arg);
 
 struct store_stats {
     uint64_t n_keys;

@@ -40,32 +40,73 @@ static void remove_all(void)
     rmdir(dir);
 }
 
-static void read_key(void *arg, const char *key, size_t len)
+static void read_key(void *arg, const char *key, size_t len, int64_t expires_ms)
 {
     char *value;
 
+    (void)expires_ms;
+
     store_get(arg, key, len, STARTED_MS, &value);
+}
+
+/* Behind one answer. */
+static const char *skip_answer(const char *at, const char *end)
+{
+    const char *line = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
+    long long n = 0;
+
+    if (!line || line[-1] != '\r' || !strchr("+-:$*", *at))
+        abort();
+    if (strchr(":$*", *at))
+        n = strtoll(at + 1, NULL, 10);
+    if (*at == '$' && n >= 0) {
+        if (end - line - 1 < n + 2 || memcmp(line + 1 + n, "\r\n", 2) != 0)
+            abort();
+        return line + n + 3;
+    }
+    bool many = *at == '*';
+    for (at = line + 1; many && n > 0; n--)
+        at = skip_answer(at, end);
+    return at;
+}
+
+/* A request has one answer: with none or two, the client takes another one's for its own. */
+static void check_answer(const struct resp_out *out, size_t from, bool wanted)
+{
+    if (!wanted && out->len != from)
+        abort();
+    if (!wanted)
+        return;
+    const char *end = out->bytes + out->len;
+    if (skip_answer(out->bytes + from, end) != end)
+        abort();
 }
 
 static void serve(struct store *store, const uint8_t *data, size_t size)
 {
     struct command_stats stats = {.started_ms = STARTED_MS};
-    struct command_context context = {.store = store, .stats = &stats, .now_ms = STARTED_MS + size};
+    struct command_client client = {.id = 1};
+    struct command_context context = {
+        .store = store, .stats = &stats, .client = &client, .now_ms = STARTED_MS + size};
     struct resp_out out = {0};
     const char *why = NULL;
-    size_t used;
+    size_t used, at = 0, answered;
+    char *bytes = malloc(size);
     int result = 0;
 
-    while (size && (result = resp_parse((const char *)data, size, &request, &used, &why)) > 0) {
-        if (used == 0 || used > size || command_run(&context, &request, &out))
+    memcpy(bytes, data, size); /* it is parsed where it is */
+    while (at < size && (result = resp_parse(bytes + at, size - at, &request, &used, &why)) > 0) {
+        answered = out.len;
+        if (used == 0 || used > size - at || command_run(&context, &request, &out))
             abort();
-        data += used;
-        size -= used;
+        check_answer(&out, answered, request.n != 0);
+        at += used;
     }
     if (result < 0 && !why)
         abort();
     store_sync(store);
     resp_free(&out);
+    free(bytes);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
