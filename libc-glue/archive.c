@@ -108,6 +108,14 @@ static int archive_lookup(struct fs *fs, uint64_t dir, const char *name, size_t 
     size_t at = archive_path(dir, &above);
 
     (void)fs;
+    if (len == 2 && memcmp(name, "..", 2) == 0) {
+        while (at && above[at - 1] != '/')
+            at--;
+        at -= at > 0;
+        memcpy(path, above, at);
+        path[at] = '\0';
+        return find_path(path, id);
+    }
     if (at + len + 2 > sizeof(path))
         return -ENAMETOOLONG;
     memcpy(path, above, at);

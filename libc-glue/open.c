@@ -2,6 +2,7 @@
 /* Files and directories of file systems as descriptors. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 struct open_file {
     struct file file;
     struct fs_node node;
+    pthread_mutex_t lock; /* of the position: one call after the other moves it */
     off_t position;
 };
 
@@ -35,18 +37,20 @@ static ssize_t open_file_pread(struct file *file, void *bytes, size_t len, off_t
 static ssize_t open_file_read(struct file *file, const struct iovec *iov, int n_iov)
 {
     struct open_file *open_file = of_file(file);
-    ssize_t done = 0;
+    ssize_t n = 0, done = 0;
 
+    pthread_mutex_lock(&open_file->lock);
     for (int i = 0; i < n_iov; i++) {
-        ssize_t n = open_file_pread(file, iov[i].iov_base, iov[i].iov_len, open_file->position);
+        n = open_file_pread(file, iov[i].iov_base, iov[i].iov_len, open_file->position);
         if (n < 0)
-            return done ? done : n;
+            break;
         open_file->position += n;
         done += n;
         if ((size_t)n < iov[i].iov_len)
             break;
     }
-    return done;
+    pthread_mutex_unlock(&open_file->lock);
+    return done ? done : n;
 }
 
 static ssize_t write_at(struct open_file *open_file, const void *bytes, size_t len,
@@ -69,21 +73,22 @@ static ssize_t write_at(struct open_file *open_file, const void *bytes, size_t l
 static ssize_t open_file_write(struct file *file, const struct iovec *iov, int n_iov)
 {
     struct open_file *open_file = of_file(file);
-    ssize_t done = 0;
+    ssize_t n = 0, done = 0;
 
+    pthread_mutex_lock(&open_file->lock);
     for (int i = 0; i < n_iov; i++) {
         uint64_t offset = (uint64_t)open_file->position;
-        ssize_t n =
-            iov[i].iov_len ? write_at(open_file, iov[i].iov_base, iov[i].iov_len, &offset) : 0;
+        n = iov[i].iov_len ? write_at(open_file, iov[i].iov_base, iov[i].iov_len, &offset) : 0;
         if (n < 0)
-            return done ? done : n;
+            break;
         if (n > 0)
             open_file->position = (off_t)offset;
         done += n;
         if ((size_t)n < iov[i].iov_len)
             break;
     }
-    return done;
+    pthread_mutex_unlock(&open_file->lock);
+    return done ? done : n;
 }
 
 static ssize_t open_file_pwrite(struct file *file, const void *bytes, size_t len, off_t offset)
@@ -93,9 +98,8 @@ static ssize_t open_file_pwrite(struct file *file, const void *bytes, size_t len
     return write_at(of_file(file), bytes, len, &at);
 }
 
-static off_t open_file_seek(struct file *file, off_t offset, int whence)
+static off_t seek(struct open_file *open_file, off_t offset, int whence)
 {
-    struct open_file *open_file = of_file(file);
     struct stat st;
     off_t from = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? open_file->position : -1;
 
@@ -109,6 +113,16 @@ static off_t open_file_seek(struct file *file, off_t offset, int whence)
         return -EINVAL;
     open_file->position = from;
     return from;
+}
+
+static off_t open_file_seek(struct file *file, off_t offset, int whence)
+{
+    struct open_file *open_file = of_file(file);
+
+    pthread_mutex_lock(&open_file->lock);
+    off_t result = seek(open_file, offset, whence);
+    pthread_mutex_unlock(&open_file->lock);
+    return result;
 }
 
 static int open_file_stat(struct file *file, struct stat *st)
@@ -199,6 +213,7 @@ int fs_open(const struct fs_node *node, int flags, struct file **file)
     file_init(&open_file->file, &open_file_ops,
               flags & (O_ACCMODE | O_NONBLOCK | O_APPEND | O_SYNC));
     open_file->node = *node;
+    open_file->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     open_file->position = 0;
     *file = &open_file->file;
     if (!(flags & O_TRUNC))
@@ -210,12 +225,12 @@ int fs_open(const struct fs_node *node, int flags, struct file **file)
 }
 
 /* What open() makes, or finds in its place. */
-static int create(const char *path, int flags, mode_t mode, struct fs_node *node)
+static int create(int dir, const char *path, int flags, mode_t mode, struct fs_node *node)
 {
     bool exclusive = flags & O_EXCL;
     struct fs_place place;
 
-    int error = fs_resolve_place(path, !exclusive && !(flags & O_NOFOLLOW), &place);
+    int error = fs_resolve_place(dir, path, !exclusive && !(flags & O_NOFOLLOW), &place);
     if (error)
         return error;
     if (place.last != FS_NAME)
@@ -238,14 +253,14 @@ static int create(const char *path, int flags, mode_t mode, struct fs_node *node
     return error;
 }
 
-static int open_path(const char *path, int flags, mode_t mode)
+static int open_path(int dir, const char *path, int flags, mode_t mode)
 {
     struct fs_node node;
     struct file *file;
 
     fs_lock();
-    int error = flags & O_CREAT ? create(path, flags, mode, &node)
-                                : fs_resolve(path, !(flags & O_NOFOLLOW), &node);
+    int error = flags & O_CREAT ? create(dir, path, flags, mode, &node)
+                                : fs_resolve(dir, path, !(flags & O_NOFOLLOW), &node);
     if (!error)
         error = fs_open(&node, flags, &file);
     fs_unlock();
@@ -266,7 +281,19 @@ SPRAT_API int open(const char *path, int flags, ...)
     if (flags & O_CREAT)
         mode = (mode_t)va_arg(args, int);
     va_end(args);
-    return (int)file_result(open_path(path, flags, mode));
+    return (int)file_result(open_path(AT_FDCWD, path, flags, mode));
+}
+
+SPRAT_API int openat(int dir, const char *path, int flags, ...)
+{
+    mode_t mode = 0;
+    va_list args;
+
+    va_start(args, flags);
+    if (flags & O_CREAT)
+        mode = (mode_t)va_arg(args, int);
+    va_end(args);
+    return (int)file_result(open_path(dir, path, flags, mode));
 }
 
 SPRAT_API int creat(const char *path, mode_t mode)

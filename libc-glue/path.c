@@ -3,6 +3,7 @@
 #include <sprat/fs.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include <sprat/compiler.h>
+#include <sprat/file.h>
 
 #include "archive.h"
 
@@ -114,7 +116,7 @@ static int descend(const struct fs_node *dir, const char *name, size_t len, stru
 
 /* A path that is being followed. */
 struct walk {
-    struct fs_node at[DEPTH_MAX]; /* from the root on: what ".." leads back to */
+    struct fs_node at[DEPTH_MAX]; /* from where it began: what ".." leads back to */
     unsigned depth;
     unsigned n_links;
     const char *path; /* what is left */
@@ -140,9 +142,10 @@ static int follow(struct walk *walk, const struct fs_node *link)
     free(walk->rest);
     walk->rest = rest;
     walk->path = rest;
-    if (rest[0] == '/')
-        walk->depth = 1;
-    return 0;
+    if (rest[0] != '/')
+        return 0;
+    walk->depth = 1;
+    return root_node(&walk->at[0]);
 }
 
 /*
@@ -169,6 +172,20 @@ static bool is_dots(const char *name, ssize_t len)
     return name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.'));
 }
 
+/* Above where the walk began. The root is above itself. */
+static int go_up(struct fs_node *node)
+{
+    const struct mount *mount = mounts;
+
+    if (node->id != node->fs->root)
+        return node->fs->ops->lookup(node->fs, node->id, "..", 2, &node->id);
+    while (mount && mount->fs != node->fs)
+        mount = mount->next;
+    if (mount && mount->dir.fs)
+        *node = mount->dir;
+    return 0;
+}
+
 /* Go to `name`, which is not the place that is looked for. */
 static int go(struct walk *walk, const char *name, ssize_t len, bool follow_it)
 {
@@ -177,7 +194,9 @@ static int go(struct walk *walk, const char *name, ssize_t len, bool follow_it)
     if (!S_ISDIR(here->mode))
         return -ENOTDIR;
     if (is_dots(name, len)) {
-        walk->depth -= len == 2 && walk->depth > 1;
+        if (len == 2 && walk->depth == 1)
+            return go_up(here);
+        walk->depth -= len == 2;
         return 0;
     }
     if (walk->depth == DEPTH_MAX)
@@ -198,13 +217,27 @@ static void end_walk(struct walk *walk)
     free(walk);
 }
 
-static struct walk *begin_walk(const char *path, int *error)
+/* Where a path begins. */
+static int start_node(int dir, const char *path, struct fs_node *node)
+{
+    *node = (struct fs_node){0};
+    if (!*path)
+        return -ENOENT;
+    if (*path == '/' || dir == AT_FDCWD)
+        return root_node(node);
+    struct file *file = file_hold(dir);
+    if (!file)
+        return -EBADF;
+    bool is_dir = fs_node_of(file, node) && S_ISDIR(node->mode);
+    file_release(file);
+    return is_dir ? 0 : -ENOTDIR;
+}
+
+static struct walk *begin_walk(int dir, const char *path, int *error)
 {
     struct walk *walk = malloc(sizeof(*walk)); /* too large for small stacks */
 
-    if (walk)
-        walk->at[0] = (struct fs_node){0};
-    *error = *path ? walk ? root_node(&walk->at[0]) : -ENOMEM : -ENOENT;
+    *error = walk ? start_node(dir, path, &walk->at[0]) : -ENOMEM;
     if (*error) {
         free(walk);
         return NULL;
@@ -216,14 +249,14 @@ static struct walk *begin_walk(const char *path, int *error)
     return walk;
 }
 
-int fs_resolve(const char *path, bool follow_last, struct fs_node *node)
+int fs_resolve(int dir, const char *path, bool follow_last, struct fs_node *node)
 {
     struct walk *walk;
     const char *name;
     bool slash;
     int error;
 
-    walk = begin_walk(path, &error);
+    walk = begin_walk(dir, path, &error);
     while (walk) {
         ssize_t len = take_name(walk, &name, &slash);
         *node = walk->at[walk->depth - 1];
@@ -255,14 +288,14 @@ static int follow_name(struct walk *walk, const char *name, size_t len)
 }
 
 /* The last name of a path with symbolic links in the middle is not changed by them. */
-int fs_resolve_place(const char *path, bool follow_last, struct fs_place *place)
+int fs_resolve_place(int dir, const char *path, bool follow_last, struct fs_place *place)
 {
     struct walk *walk;
     const char *name;
     bool slash;
     int error;
 
-    walk = begin_walk(path, &error);
+    walk = begin_walk(dir, path, &error);
     while (walk) {
         ssize_t len = take_name(walk, &name, &slash);
         struct fs_node *here = &walk->at[walk->depth - 1];
@@ -312,7 +345,7 @@ int fs_mount(struct fs *fs, const char *path)
     int error = path[0] == '/' ? 0 : -EINVAL;
 
     if (!error && path[strspn(path, "/")])
-        error = fs_resolve_place(path, false, &place);
+        error = fs_resolve_place(AT_FDCWD, path, false, &place);
     if (!error && place.last != FS_NAME)
         error = -EINVAL;
     if (!error && place.len > FS_NAME_MAX)

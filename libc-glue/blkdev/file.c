@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -39,6 +40,7 @@ struct disk {
 struct disk_file {
     struct file file;
     struct disk *disk;
+    pthread_mutex_t lock; /* of the position: one call after the other moves it */
     off_t position;
 };
 
@@ -146,9 +148,11 @@ static ssize_t transfer_here(struct file *file, enum blkfront_op op, const struc
         return -ENOMEM;
     for (int i = 0; i < n_iov; i++)
         copy[i] = iov[i];
+    pthread_mutex_lock(&disk_file->lock);
     ssize_t n = transfer(file, op, copy, n_iov, (uint64_t)disk_file->position);
     if (n > 0)
         disk_file->position += n;
+    pthread_mutex_unlock(&disk_file->lock);
     free(copy);
     return n;
 }
@@ -179,14 +183,18 @@ static off_t disk_seek(struct file *file, off_t offset, int whence)
 {
     struct disk_file *disk_file = of_file(file);
     off_t size = (off_t)geometry_of(file)->bytes;
+
+    pthread_mutex_lock(&disk_file->lock);
     off_t from = whence == SEEK_SET   ? 0
                  : whence == SEEK_CUR ? disk_file->position
                  : whence == SEEK_END ? size
                                       : -1;
 
     if (from < 0 || __builtin_add_overflow(from, offset, &from) || from < 0 || from > size)
-        return -EINVAL;
-    disk_file->position = from;
+        from = -EINVAL;
+    else
+        disk_file->position = from;
+    pthread_mutex_unlock(&disk_file->lock);
     return from;
 }
 
@@ -283,6 +291,7 @@ int blkdev_open(unsigned number, int flags, struct file **file)
         return error;
     }
     file_init(&disk_file->file, &disk_ops, flags & (O_ACCMODE | O_NONBLOCK | O_SYNC));
+    disk_file->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     disk_file->position = 0;
     *file = &disk_file->file;
     return 0;

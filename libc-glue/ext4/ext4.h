@@ -58,7 +58,8 @@ int ext4_sync(struct ext4 *fs);
 /** Sizes in blocks of `block_bytes`. */
 struct ext4_space {
     unsigned block_bytes;
-    uint64_t n_blocks, n_free;
+    uint64_t n_blocks; /**< that can hold data, or do */
+    uint64_t n_free;
     uint64_t n_inodes, n_inodes_free;
 };
 void ext4_space(struct ext4 *fs, struct ext4_space *space);

@@ -392,16 +392,3 @@ bool ext4_is_read_only(const struct ext4 *fs)
 {
     return fs->read_only;
 }
-
-void ext4_space(struct ext4 *fs, struct ext4_space *space)
-{
-    const struct ext2_super_block *super = fs->fs->super;
-
-    *space = (struct ext4_space){
-        .block_bytes = fs->fs->blocksize,
-        .n_blocks = ext2fs_blocks_count(fs->fs->super),
-        .n_free = ext2fs_free_blocks_count(fs->fs->super),
-        .n_inodes = super->s_inodes_count,
-        .n_inodes_free = super->s_free_inodes_count,
-    };
-}

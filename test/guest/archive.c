@@ -26,6 +26,19 @@ static void files_are_read_by_descriptor_and_by_stream(void)
     fclose(stream);
 }
 
+static void paths_begin_in_directories(void)
+{
+    int deep = open("/sub/deep", O_RDONLY | O_DIRECTORY);
+    struct stat st, other;
+
+    CHECK(fstatat(deep, "..", &st, 0) == 0 && stat("/sub", &other) == 0);
+    CHECK(S_ISDIR(st.st_mode) && st.st_ino == other.st_ino);
+    CHECK(fstatat(deep, "../..", &st, 0) == 0 && stat("/", &other) == 0);
+    CHECK(S_ISDIR(st.st_mode) && st.st_ino == other.st_ino);
+    CHECK(fstatat(deep, "../../../../hello.txt", &st, 0) == 0 && st.st_size == 12);
+    CHECK(close(deep) == 0);
+}
+
 static void paths_are_followed(void)
 {
     struct stat st;
@@ -95,6 +108,7 @@ int main(void)
 {
     RUN(files_are_read_by_descriptor_and_by_stream);
     RUN(paths_are_followed);
+    RUN(paths_begin_in_directories);
     RUN(nothing_can_be_changed);
     RUN(a_directory_lists_each_name_once);
     RUN(a_file_is_mapped_where_it_is);

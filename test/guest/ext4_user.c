@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -13,8 +14,9 @@
 
 #include "check.h"
 
-#define GIB     (1ll << 30)
-#define N_FILES 3000
+#define GIB      (1ll << 30)
+#define N_FILES  3000
+#define N_SHARED 2000
 
 static char buffer[8192];
 
@@ -175,6 +177,86 @@ static void two_disks_are_two(void)
     sync();
 }
 
+static unsigned n_seen[N_SHARED];
+
+static void *read_numbers(void *fd)
+{
+    unsigned number;
+
+    while (read(*(int *)fd, &number, sizeof(number)) == sizeof(number))
+        if (number < N_SHARED)
+            n_seen[number]++;
+    return NULL;
+}
+
+static void *write_number(void *fd)
+{
+    for (unsigned i = 0; i < N_SHARED / 2; i++)
+        write(*(int *)fd, &i, sizeof(i));
+    return NULL;
+}
+
+static void in_two_threads(void *(*start)(void *), int fd)
+{
+    pthread_t threads[2];
+
+    for (int i = 0; i < 2; i++)
+        CHECK(pthread_create(&threads[i], NULL, start, &fd) == 0);
+    for (int i = 0; i < 2; i++)
+        CHECK(pthread_join(threads[i], NULL) == 0);
+}
+
+static void threads_share_a_position_and_each_byte_is_read_once(void)
+{
+    int fd = open("/data/shared", O_RDWR | O_CREAT | O_EXCL, 0644);
+
+    in_two_threads(write_number, fd);
+    CHECK(lseek(fd, 0, SEEK_CUR) == N_SHARED * sizeof(unsigned));
+    CHECK(lseek(fd, 0, SEEK_SET) == 0);
+    in_two_threads(read_numbers, fd);
+    for (unsigned i = 0; i < N_SHARED; i++)
+        CHECK(n_seen[i] == (i < N_SHARED / 2 ? 2 : 0));
+    CHECK(close(fd) == 0 && unlink("/data/shared") == 0);
+}
+
+/* What test/guest/fsops does by chance leads out of no disk; here ".." does. */
+static void paths_begin_in_directories(void)
+{
+    int more = open("/data/more", O_RDONLY | O_DIRECTORY), fd;
+    struct stat st, other;
+
+    CHECK(mkdirat(more, "deep", 0755) == 0 && mkdirat(more, "deep/er", 0755) == 0);
+    int deep = openat(more, "deep/er", O_RDONLY | O_DIRECTORY);
+    CHECK(fstatat(deep, "../..", &st, 0) == 0 && fstat(more, &other) == 0);
+    CHECK(st.st_dev == other.st_dev && st.st_ino == other.st_ino);
+    CHECK(fstatat(deep, "../../..", &st, 0) == 0 && stat("/data", &other) == 0);
+    CHECK(st.st_dev == other.st_dev && st.st_ino == other.st_ino);
+    CHECK(fstatat(deep, "../../../../../..", &st, 0) == 0 && stat("/", &other) == 0);
+    CHECK(st.st_dev == other.st_dev && st.st_ino == other.st_ino);
+    CHECK(fstatat(deep, "", &st, AT_EMPTY_PATH) == 0 && S_ISDIR(st.st_mode));
+    CHECK((fd = openat(deep, "../file", O_CREAT | O_WRONLY, 0644)) >= 0);
+    CHECK(faccessat(more, "deep/file", W_OK, 0) == 0 && close(fd) == 0);
+    CHECK_FAILS(faccessat(fd, "file", F_OK, 0), EBADF);
+    fd = open("/data/more/deep/file", O_RDONLY);
+    CHECK_FAILS(openat(fd, "file", O_RDONLY), ENOTDIR);
+    CHECK(fstatat(fd, "/data", &st, 0) == 0 && close(fd) == 0);
+    CHECK(symlinkat("/data/more/deep", more, "link") == 0);
+    CHECK(renameat(more, "link/file", deep, "moved") == 0 && unlinkat(deep, "moved", 0) == 0);
+    CHECK_FAILS(unlinkat(more, "deep/er", 0), EISDIR);
+    CHECK(unlinkat(more, "deep/er", AT_REMOVEDIR) == 0);
+    CHECK_FAILS(openat(deep, "gone", O_CREAT | O_WRONLY, 0644), ENOENT);
+    CHECK_FAILS(unlinkat(more, "deep", 0x4000), EINVAL);
+    CHECK_FAILS(fstatat(more, "deep", &st, 0x4000), EINVAL);
+    CHECK_FAILS(linkat(more, "link", more, "other", 0x4000), EINVAL);
+    CHECK_FAILS(fchownat(more, "deep", 1, 1, 0x4000), EINVAL);
+    CHECK_FAILS(utimensat(more, "deep", NULL, 0x4000), EINVAL);
+    CHECK_FAILS(faccessat(more, "deep", F_OK, 0x4000), EINVAL);
+    CHECK_FAILS(access("/data", 0x40), EINVAL);
+    CHECK_FAILS(fchmodat(more, "link", 0600, AT_SYMLINK_NOFOLLOW), ENOTSUP);
+    CHECK(close(deep) == 0 && unlinkat(more, "link", 0) == 0);
+    CHECK(rmdir("/data/more/deep") == 0 && close(more) == 0);
+}
+
 int main(void)
 {
     RUN(a_file_may_be_larger_than_its_disk);
@@ -182,6 +264,8 @@ int main(void)
     RUN(names_and_links_may_be_long);
     RUN(directories_are_synced_and_moved);
     RUN(two_disks_are_two);
+    RUN(threads_share_a_position_and_each_byte_is_read_once);
+    RUN(paths_begin_in_directories);
     puts("all passed");
     return 0;
 }

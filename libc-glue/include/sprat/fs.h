@@ -50,6 +50,7 @@ struct fs_changes {
 };
 
 struct fs_ops {
+    /** In a directory that is not the root, ".." may be looked for. */
     int (*lookup)(struct fs *fs, uint64_t dir, const char *name, size_t len, uint64_t *id);
     /** `st` is all zero. */
     int (*stat)(struct fs *fs, uint64_t id, struct stat *st);
@@ -107,12 +108,14 @@ void fs_lock(void);
 void fs_unlock(void);
 
 /**
- * Follow a path from the root; there is no working directory.
+ * Follow a path.
  *
+ * @param dir  the descriptor of the directory that it begins in, unless at the root with a "/".
+ *             AT_FDCWD: it begins at the root, too, for there is no working directory.
  * @param follow_last  a symbolic link at its end, too.
- * @return 0, -ENOENT, -ENOTDIR, -ELOOP, -ENAMETOOLONG, or an error of the file system's.
+ * @return 0, -ENOENT, -ENOTDIR, -ELOOP, -ENAMETOOLONG, -EBADF, or an error of the file system's.
  */
-int fs_resolve(const char *path, bool follow_last, struct fs_node *node);
+int fs_resolve(int dir, const char *path, bool follow_last, struct fs_node *node);
 
 /** Where a name is, or would be. */
 struct fs_place {
@@ -131,7 +134,7 @@ struct fs_place {
  *                     stands for.
  * @return as fs_resolve().
  */
-int fs_resolve_place(const char *path, bool follow_last, struct fs_place *place);
+int fs_resolve_place(int dir, const char *path, bool follow_last, struct fs_place *place);
 /** What has the name. @return 0, -ENOENT, -ENAMETOOLONG, or an error of the file system's. */
 int fs_find(const struct fs_place *place, struct fs_node *node);
 
