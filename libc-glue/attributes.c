@@ -115,7 +115,7 @@ SPRAT_API char *getcwd(char *path, size_t size)
     return strcpy(path, "/");
 }
 
-/* Changing. What is told by a path that begins in `dir`; without one, it is what `dir` stands for. */
+/* Changing what a path that begins in `dir` leads to; without a path, what `dir` stands for. */
 
 static int find_node(int dir, const char *path, bool follow, struct fs_node *node)
 {

@@ -79,7 +79,7 @@ void do_many(void);
 /** What is there, in one order. */
 void tell_tree(const char *path);
 
-/** The names in a directory, sorted: their order is the file system's own. @return -1, or how many. */
+/** Names of a directory, sorted: their order is the file system's. @return -1, or how many. */
 struct name {
     unsigned type;
     char text[256];
