@@ -150,7 +150,9 @@ static ssize_t write_all(struct ext4 *fs, uint32_t ino, const uint8_t *bytes, si
         *offset = inode_size(&inode);
     if (*offset > INT64_MAX || len > INT64_MAX - *offset)
         return -EFBIG;
-    if (*offset > inode_size(&inode)) {
+    uint64_t size = inode_size(&inode);
+    bool is_beyond = *offset > size;
+    if (is_beyond) {
         n = inode_resize(fs, ino, &inode, *offset);
         if (n)
             return n;
@@ -163,6 +165,11 @@ static ssize_t write_all(struct ext4 *fs, uint32_t ino, const uint8_t *bytes, si
             break;
         done += (size_t)n;
         *offset += (size_t)n;
+    }
+    if (!done && is_beyond && !fs->dead) { /* what is not written makes it no longer, either */
+        inode_set_size(&inode, size);
+        int error = inode_write(fs, ino, &inode);
+        n = error ? error : n;
     }
     return done ? (ssize_t)done : n;
 }

@@ -8,6 +8,7 @@
 #define CHANGES    32 /* blocks that one call may change */
 #define LINKS_MAX  65000
 #define NAME_BYTES (EXT4_NAME_MAX + 1)
+#define DIR_BLOCKS 15 /* at most, that a name may need: a leaf, an index and what maps them */
 
 /* The name as libext2fs wants it. */
 static int copy_name(char copy[NAME_BYTES], const char *name, size_t len)
@@ -128,7 +129,8 @@ static int create(struct ext4 *fs, uint32_t dir, const char *name, mode_t mode, 
     if (S_ISDIR(mode) && parent.small.i_links_count >= LINKS_MAX - 1 &&
         !ext2fs_has_feature_dir_nlink(fs->fs->super))
         return -EMLINK;
-    if (!meta_has_room(fs, 1))
+    /* Nothing may be missing for its block when the directory has taken what it needs. */
+    if (!meta_has_room(fs, DIR_BLOCKS + 1))
         return -ENOSPC;
     error = inode_allocate(fs, dir, ino);
     if (error)
