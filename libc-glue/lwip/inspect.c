@@ -5,11 +5,14 @@
  */
 #include "net.h"
 
+#include <string.h>
+
 #include "lwip/prot/etharp.h"
 #include "lwip/prot/ethernet.h"
 #include "lwip/prot/icmp6.h"
 #include "lwip/prot/ip4.h"
 #include "lwip/prot/ip6.h"
+#include "lwip/prot/nd6.h"
 #include "lwip/priv/nd6_priv.h"
 
 #include "pathmtu.h"
@@ -17,6 +20,8 @@
 #define HEADER_UNIT    8 /* IPv6's extension headers are a multiple of it */
 #define OPTION_HEADER  2 /* type and length */
 #define FRAGMENT_START 0xfff8
+#define NA_TARGET      8 /* where an advertisement has the address that it is about */
+#define ADDRESS        16
 
 /* The bytes of a header, those that are in the packet's first piece. */
 struct span {
@@ -41,11 +46,28 @@ static bool options_fit(const uint8_t *header, size_t len)
     return at == len;
 }
 
+/* ip6-claim: somebody says that an address is his which is the guest's, and which nobody had when it
+ * was asked for. lwIP would give it up. */
+static bool claims_ours(const struct interface *interface, struct span span)
+{
+    const struct netif *netif = &interface->netif;
+
+    if (span.left < sizeof(struct na_header))
+        return false;
+    for (s8_t i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++)
+        if (ip6_addr_isvalid(netif_ip6_addr_state(netif, i)) &&
+            memcmp(netif_ip6_addr(netif, i)->addr, span.at + NA_TARGET, ADDRESS) == 0)
+            return true;
+    return false;
+}
+
 /* What an ICMPv6 message says of MTUs is for pathmtu.c. Its first 8 bytes are there in any case. */
 static bool inspect_icmp6(struct interface *interface, const struct ip6_hdr *ip, struct span span)
 {
     if (span.left < HEADER_UNIT)
         return false;
+    if (span.at[0] == ICMP6_TYPE_NA)
+        return !claims_ours(interface, span);
     if (span.at[0] == ICMP6_TYPE_PTB)
         return pathmtu_too_big(interface, span.at, span.left);
     if (span.at[0] == ICMP6_TYPE_RA && IP6H_HOPLIM(ip) == ND6_HOPLIM)

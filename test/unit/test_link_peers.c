@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lwip/netif.h"
+
 #include <sprat/clock.h>
 
 #include "kernel.h"
@@ -22,6 +24,8 @@
 #define FLOOD  3000
 #define LEAST  1280
 #define LARGE  4000
+
+enum { OPTIONS = 60 };
 
 static struct peer_tcp peer;
 static int listener, server, udp;
@@ -264,6 +268,26 @@ static void assert_both_are_served(struct peer_tcp *four, int server4, int serve
     acknowledge();
 }
 
+/* Somebody says that the guest's address is his: it was asked whether anybody has it, and is not
+ * given up for whoever says so later. */
+static void claimed_body(void)
+{
+    static const uint8_t all_nodes[16] = {0xff, 2, [15] = 1};
+    uint8_t message[24] = {136, [4] = 0x20};
+    /* Behind options that do nothing, so that it is not copied: ASan sees its end. */
+    uint8_t packet[256 + sizeof(message)] = {PEER_ICMP6, 31, 1, 252};
+
+    open_sockets();
+    memcpy(message + 8, netif_ip6_addr(netif_default, 0)->addr, 16);
+    memcpy(packet + 256, message, sizeof(message));
+    peer_send6_to(all_nodes, 33, PEER_ICMP6, message, sizeof(message));
+    for (size_t len = 8; len <= sizeof(message); len++)
+        peer_send6_to(all_nodes, 33, OPTIONS, packet, 256 + len);
+    peer_wait_ms(1);
+    assert_true(ip6_addr_isvalid(netif_ip6_addr_state(netif_default, 0)));
+    peer = peer_connect6(5001, PORT);
+}
+
 static void neighbours_body(void)
 {
     open_sockets();
@@ -293,6 +317,7 @@ BODY(errors)
 BODY(tcp_too_big)
 BODY(udp_too_big)
 BODY(advertised)
+BODY(claimed)
 BODY(neighbours)
 
 /* The kernel's stacks are the guest's memory. */
@@ -309,6 +334,7 @@ int main(void)
         {"a_segment_is_too_big_only_when_it_was_sent", tcp_too_big, NULL, NULL, NULL},
         {"a_datagram_is_too_big_only_when_it_may_have_been_sent", udp_too_big, NULL, NULL, NULL},
         {"a_router_says_what_the_link_s_mtu_is", advertised, NULL, NULL, NULL},
+        {"an_address_is_not_given_up_for_who_says_it_is_his", claimed, NULL, NULL, NULL},
         {"neighbours_that_are_none_push_out_no_true_ones", neighbours, NULL, NULL, NULL},
     };
     return RUN_TESTS(tests);
