@@ -129,12 +129,14 @@ const struct netfront_stats *netfront_stats(const struct netfront *nf)
     return &vif.stats;
 }
 
-/* An address is told of once, until it is taken back. */
+/* An address is told of once, until it is taken back; a backend may not want to know. */
 void netfront_multicast(struct netfront *nf, const uint8_t mac[6], bool join)
 {
     unsigned at = 0;
 
     (void)nf;
+    if (!fake_vif.features.multicast)
+        return;
     while (at < vif.n_macs && memcmp(vif.macs[at], mac, 6) != 0)
         at++;
     if (join == (at < vif.n_macs))

@@ -24,6 +24,7 @@
 #include <sprat/thread.h>
 
 #include "../../libc-glue/console.h"
+#include "../../libc-glue/lwip/interface.h"
 #include "../../libc-glue/lwip/net.h"
 
 #include "fuzz.h"
@@ -268,6 +269,11 @@ static void act(void)
 
 static void reset_netif(struct netif *netif)
 {
+    struct interface *interface = netif->state;
+
+    dhcpv6_stop(interface);
+    memset(&interface->dhcpv6, 0, sizeof(interface->dhcpv6));
+    dhcpv6_link_up(interface);
     if (netif_dhcp_data(netif)) {
         dhcp_stop(netif);
         dhcp_cleanup(netif);

@@ -225,6 +225,42 @@ def service_seeds():
             ip4(17, udp(53, 1000, text), ROUTER)) + wait(9000)  # fmt: skip
 
 
+def option(code, text):
+    """Return one of DHCPv6's options."""
+    return struct.pack(">HH", code, len(text)) + text
+
+
+def dhcpv6_seeds():
+    """What DHCPv6's servers say to a guest that routers have sent to them."""
+    address = option(5, bytes.fromhex("fd070000000000000000000000000050") + struct.pack(
+        ">II", 600, 900) + option(13, b"\0\0"))  # fmt: skip
+    ours = option(1, b"\0\3\0\1" + GUEST_MAC)
+    server = option(2, b"\0\3\0\1\2\0\0\0\0\x09")
+    names = option(23, bytes.fromhex("fd070000000000000000000000000001"))
+    limits = option(82, b"\0\0\0\x3c") + option(83, b"\0\0\0\x3c") + option(32, b"\0\0\2\x58")
+
+    def answer(kind, *options):
+        return in_ip6(17, udp(547, 546, bytes([kind, 0, 0, 0]) + ours + server + b"".join(options)))
+
+    def router(flags):
+        return in_ip6(58, struct.pack(">BBHBBHII", 134, 0, 0, 64, flags, 1800, 0, 0))
+
+    minute = bytes([TIME, 255, 255])
+    lease = option(3, struct.pack(">III", 0, 60, 120) + address)
+    managed = router(128) + wait(1100)
+    yield "dhcpv6-names", router(64) + wait(1100) + answer(7, names, limits) + minute * 12
+    yield "dhcpv6", managed + answer(2, lease, option(7, b"\xff")) + wait(1) + answer(
+        7, lease, names) + minute + answer(7, lease) + minute * 2  # fmt: skip
+    yield "dhcpv6-forgotten", managed + answer(7, option(14, b""), lease) + minute + answer(
+        7, option(3, bytes(12) + option(13, b"\0\3"))) + wait(1000)  # fmt: skip
+    yield "dhcpv6-rapid", managed + answer(7, option(14, b""), lease) + minute * 15
+    yield "dhcpv6-refused", managed + answer(2, option(13, b"\0\2none"), limits) + answer(
+        2, option(3, bytes(12) + option(13, b"\0\2"))) + wait(3000)  # fmt: skip
+    yield "dhcpv6-moved", managed + answer(7, option(14, b""), lease) + wait(3000) + bytes(
+        [INTERFACE, 0]) + wait(1000) + bytes([INTERFACE, 5]) + wait(1100) + answer(
+        7, option(13, b"\0\4")) + wait(2000)  # fmt: skip
+
+
 def trouble_seeds():
     """The same with little memory, and with an interface that comes and goes."""
     for left in (0, 1, 2, 4, 7):
@@ -242,7 +278,7 @@ def main():
     """Write all seeds into a folder."""
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    for seeds in tcp_seeds, ip_seeds, ip6_seeds, service_seeds, trouble_seeds:
+    for seeds in tcp_seeds, ip_seeds, ip6_seeds, service_seeds, dhcpv6_seeds, trouble_seeds:
         for name, steps in seeds():
             (folder / name).write_bytes(steps)
 
