@@ -17,4 +17,12 @@ extern void (*fake_app_terminate)(void);
  */
 int fake_run_kernel(void (*body)(void));
 
+/** The test NAME is NAME_body() in such a guest. */
+#define IN_KERNEL(name)                                                                            \
+    static void name(void **state)                                                                 \
+    {                                                                                              \
+        (void)state;                                                                               \
+        assert_int_equal(fake_run_kernel(name##_body), FAKE_RETURNED);                             \
+    }
+
 #endif

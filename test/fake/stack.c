@@ -25,6 +25,13 @@ struct file console_file; /* the first descriptors; nobody uses them */
 
 #define START_NS 20000000000ull /* until addresses are checked and routers asked for */
 
+/* LeakSanitizer would read the kernel's pages, some of which are protected. */
+const char *__asan_default_options(void);
+__attribute__((weak)) const char *__asan_default_options(void)
+{
+    return "detect_leaks=0";
+}
+
 void fake_stack_start_early(void)
 {
     fake_vif.link = NETFRONT_UP;

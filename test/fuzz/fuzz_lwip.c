@@ -368,13 +368,6 @@ static void run(const uint8_t *data, size_t size)
     fake_log_clear();
 }
 
-/* Leaks are counted above, for each input; LeakSanitizer would read pages that are protected. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (!world.started) {

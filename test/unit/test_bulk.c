@@ -319,13 +319,6 @@ static void one_end_is_held_of_all_connections(void **state)
     assert_int_equal(fake_run_kernel(held_of_two_body), FAKE_RETURNED);
 }
 
-/* The kernel's stacks are the guest's memory. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -184,23 +184,10 @@ static void ports_body(void)
         assert_int_equal(seen[n], n != 50000);
 }
 
-#define BODY(name)                                                                                 \
-    static void name(void **state)                                                                 \
-    {                                                                                              \
-        (void)state;                                                                               \
-        assert_int_equal(fake_run_kernel(name##_body), FAKE_RETURNED);                             \
-    }
-BODY(many)
-BODY(given_up)
-BODY(again)
-BODY(ports)
-
-/* The kernel's stacks are the guest's memory. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
+IN_KERNEL(many)
+IN_KERNEL(given_up)
+IN_KERNEL(again)
+IN_KERNEL(ports)
 
 int main(void)
 {

@@ -362,27 +362,14 @@ static void refusals_body(void)
     assert_gets_address();
 }
 
-#define BODY(name)                                                                                 \
-    static void name(void **state)                                                                 \
-    {                                                                                              \
-        (void)state;                                                                               \
-        assert_int_equal(fake_run_kernel(name##_body), FAKE_RETURNED);                             \
-    }
-BODY(bound)
-BODY(strangers)
-BODY(sizes)
-BODY(spoilt)
-BODY(overload)
-BODY(absurd)
-BODY(short_lease)
-BODY(refusals)
-
-/* The kernel's stacks are the guest's memory. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
+IN_KERNEL(bound)
+IN_KERNEL(strangers)
+IN_KERNEL(sizes)
+IN_KERNEL(spoilt)
+IN_KERNEL(overload)
+IN_KERNEL(absurd)
+IN_KERNEL(short_lease)
+IN_KERNEL(refusals)
 
 int main(void)
 {

@@ -430,39 +430,26 @@ static void no_room_body(void)
     expect(SOLICIT);
 }
 
-#define BODY(name)                                                                                 \
-    static void name(void **state)                                                                 \
-    {                                                                                              \
-        (void)state;                                                                               \
-        assert_int_equal(fake_run_kernel(name##_body), FAKE_RETURNED);                             \
-    }
-BODY(found)
-BODY(names)
-BODY(best_offer)
-BODY(time_to_offer)
-BODY(tentative)
-BODY(first_offer)
-BODY(rapid)
-BODY(renewed)
-BODY(rebound)
-BODY(deprecated)
-BODY(withdrawn)
-BODY(several)
-BODY(forgotten)
-BODY(times)
-BODY(taken)
-BODY(moved)
-BODY(silent_server)
-BODY(no_server)
-BODY(no_link)
-BODY(no_room)
-
-/* The kernel's stacks are the guest's memory. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
+IN_KERNEL(found)
+IN_KERNEL(names)
+IN_KERNEL(best_offer)
+IN_KERNEL(time_to_offer)
+IN_KERNEL(tentative)
+IN_KERNEL(first_offer)
+IN_KERNEL(rapid)
+IN_KERNEL(renewed)
+IN_KERNEL(rebound)
+IN_KERNEL(deprecated)
+IN_KERNEL(withdrawn)
+IN_KERNEL(several)
+IN_KERNEL(forgotten)
+IN_KERNEL(times)
+IN_KERNEL(taken)
+IN_KERNEL(moved)
+IN_KERNEL(silent_server)
+IN_KERNEL(no_server)
+IN_KERNEL(no_link)
+IN_KERNEL(no_room)
 
 int main(void)
 {

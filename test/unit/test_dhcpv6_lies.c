@@ -412,28 +412,15 @@ static void told_body(void)
     assert_int_equal(n_said, 0);
 }
 
-#define BODY(name)                                                                                 \
-    static void name(void **state)                                                                 \
-    {                                                                                              \
-        (void)state;                                                                               \
-        assert_int_equal(fake_run_kernel(name##_body), FAKE_RETURNED);                             \
-    }
-BODY(offers)
-BODY(replies)
-BODY(taken_back)
-BODY(renewals)
-BODY(unasked)
-BODY(strangers)
-BODY(short_lease)
-BODY(routers)
-BODY(told)
-
-/* The kernel's stacks are the guest's memory. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
+IN_KERNEL(offers)
+IN_KERNEL(replies)
+IN_KERNEL(taken_back)
+IN_KERNEL(renewals)
+IN_KERNEL(unasked)
+IN_KERNEL(strangers)
+IN_KERNEL(short_lease)
+IN_KERNEL(routers)
+IN_KERNEL(told)
 
 int main(void)
 {

@@ -145,23 +145,10 @@ static void overlaps6_body(void)
     overlaps(true);
 }
 
-#define BODY(name)                                                                                 \
-    static void name(void **state)                                                                 \
-    {                                                                                              \
-        (void)state;                                                                               \
-        assert_int_equal(fake_run_kernel(name##_body), FAKE_RETURNED);                             \
-    }
-BODY(fragments4)
-BODY(fragments6)
-BODY(overlaps4)
-BODY(overlaps6)
-
-/* The kernel's stacks are the guest's memory. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
+IN_KERNEL(fragments4)
+IN_KERNEL(fragments6)
+IN_KERNEL(overlaps4)
+IN_KERNEL(overlaps6)
 
 int main(void)
 {

@@ -307,25 +307,12 @@ static void neighbours_body(void)
     }
 }
 
-#define BODY(name)                                                                                 \
-    static void name(void **state)                                                                 \
-    {                                                                                              \
-        (void)state;                                                                               \
-        assert_int_equal(fake_run_kernel(name##_body), FAKE_RETURNED);                             \
-    }
-BODY(errors)
-BODY(tcp_too_big)
-BODY(udp_too_big)
-BODY(advertised)
-BODY(claimed)
-BODY(neighbours)
-
-/* The kernel's stacks are the guest's memory. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
+IN_KERNEL(errors)
+IN_KERNEL(tcp_too_big)
+IN_KERNEL(udp_too_big)
+IN_KERNEL(advertised)
+IN_KERNEL(claimed)
+IN_KERNEL(neighbours)
 
 int main(void)
 {

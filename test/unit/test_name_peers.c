@@ -328,27 +328,14 @@ static void silent_body(void)
     assert_answered();
 }
 
-#define BODY(name)                                                                                 \
-    static void name(void **state)                                                                 \
-    {                                                                                              \
-        (void)state;                                                                               \
-        assert_int_equal(fake_run_kernel(name##_body), FAKE_RETURNED);                             \
-    }
-BODY(believed)
-BODY(cut)
-BODY(spoilt)
-BODY(loops)
-BODY(aliases)
-BODY(refused)
-BODY(chance)
-BODY(silent)
-
-/* The kernel's stacks are the guest's memory. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
+IN_KERNEL(believed)
+IN_KERNEL(cut)
+IN_KERNEL(spoilt)
+IN_KERNEL(loops)
+IN_KERNEL(aliases)
+IN_KERNEL(refused)
+IN_KERNEL(chance)
+IN_KERNEL(silent)
 
 int main(void)
 {

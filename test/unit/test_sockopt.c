@@ -39,13 +39,6 @@ static void reading_an_option_ends_as_every_call_does(void **state)
     assert_int_equal(fake_run_kernel(leave_body), FAKE_RETURNED);
 }
 
-/* The kernel's stacks are the guest's memory. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

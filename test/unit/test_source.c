@@ -210,13 +210,6 @@ static void who_is_closed_waits_no_more(void **state)
     assert_int_equal(fake_run_kernel(closed_body), FAKE_RETURNED);
 }
 
-/* The kernel's stacks are the guest's memory. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

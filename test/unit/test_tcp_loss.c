@@ -115,23 +115,10 @@ static void time_out_body(void)
     assert_in_range(transfer(7), 500, 2500);
 }
 
-#define BODY(name)                                                                                 \
-    static void name(void **state)                                                                 \
-    {                                                                                              \
-        (void)state;                                                                               \
-        assert_int_equal(fake_run_kernel(name##_body), FAKE_RETURNED);                             \
-    }
-BODY(none)
-BODY(one)
-BODY(several)
-BODY(time_out)
-
-/* The kernel's stacks are the guest's memory. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
+IN_KERNEL(none)
+IN_KERNEL(one)
+IN_KERNEL(several)
+IN_KERNEL(time_out)
 
 int main(void)
 {

@@ -229,29 +229,16 @@ static void short_memory_body(void)
     assert_int_equal(send(server, "served", 6, MSG_DONTWAIT), 6);
 }
 
-#define BODY(name)                                                                                 \
-    static void name(void **state)                                                                 \
-    {                                                                                              \
-        (void)state;                                                                               \
-        assert_int_equal(fake_run_kernel(name##_body), FAKE_RETURNED);                             \
-    }
-BODY(resets)
-BODY(syns)
-BODY(data)
-BODY(ends)
-BODY(windows)
-BODY(storms)
-BODY(repeated)
-BODY(late_close)
-BODY(crossing_ends)
-BODY(short_memory)
-
-/* The kernel's stacks are the guest's memory. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
+IN_KERNEL(resets)
+IN_KERNEL(syns)
+IN_KERNEL(data)
+IN_KERNEL(ends)
+IN_KERNEL(windows)
+IN_KERNEL(storms)
+IN_KERNEL(repeated)
+IN_KERNEL(late_close)
+IN_KERNEL(crossing_ends)
+IN_KERNEL(short_memory)
 
 int main(void)
 {

@@ -113,13 +113,6 @@ static void what_waits_for_room_is_dropped_with_the_link(void **state)
     assert_int_equal(fake_run_kernel(no_link_body), FAKE_RETURNED);
 }
 
-/* The kernel's stacks are the guest's memory. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

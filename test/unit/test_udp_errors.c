@@ -428,28 +428,15 @@ static void narrow_body(void)
     assert_int_equal(option(IPPROTO_IP, IP_MTU), 1500);
 }
 
-#define BODY(name)                                                                                 \
-    static void name(void **state)                                                                 \
-    {                                                                                              \
-        (void)state;                                                                               \
-        assert_int_equal(fake_run_kernel(name##_body), FAKE_RETURNED);                             \
-    }
-BODY(told)
-BODY(waiting)
-BODY(unconnected)
-BODY(codes)
-BODY(lies)
-BODY(loopback)
-BODY(quoted)
-BODY(bound)
-BODY(narrow)
-
-/* The kernel's stacks are the guest's memory. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
+IN_KERNEL(told)
+IN_KERNEL(waiting)
+IN_KERNEL(unconnected)
+IN_KERNEL(codes)
+IN_KERNEL(lies)
+IN_KERNEL(loopback)
+IN_KERNEL(quoted)
+IN_KERNEL(bound)
+IN_KERNEL(narrow)
 
 int main(void)
 {
