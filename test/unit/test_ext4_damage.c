@@ -9,6 +9,9 @@ int __sanitizer_install_malloc_and_free_hooks(void (*allocated)(const volatile v
 #define I_SIZE_HIGH 0x6c /* in an inode; as the superblock's fields are */
 #define I_BLOCKS    0x1c
 #define I_BLOCK     0x28
+#define I_SIZE      0x04
+#define FIRST_PLACE (I_BLOCK + 20) /* of a file with extents: where its first block is */
+#define DX_INFO     24             /* in the first block of a directory with an index */
 #define INODE_BYTES 256
 #define EH_DEPTH    6
 #define S_INODES    0x28  /* in a group */
@@ -128,6 +131,63 @@ static void a_directory_longer_than_its_disk_is_an_error(void **state)
     unmount();
 }
 
+static void a_file_is_no_directory_whatever_its_name_says(void **state)
+{
+    uint32_t ino;
+
+    (void)state;
+    uint32_t file = make_with_file("-t ext4 -b 1024", 10);
+    assert_mounted();
+    assert_int_equal(ext4_lookup(fs, file, "x", 1, &ino), -ENOTDIR);
+    unmount();
+}
+
+/* The block that a hole would be is there, and looks like one of a directory. */
+static void a_directory_has_no_holes(void **state)
+{
+    static const uint8_t entry[] = {11, 0, 0, 0, 0, 4, 1, 1, 'x'};
+    uint32_t ino;
+
+    (void)state;
+    make("-t ext4 -b 1024 -O ^metadata_csum,^dir_index");
+    put32(inode_of(EXT4_ROOT) + I_SIZE, 2048);
+    memcpy(sim.bytes, entry, sizeof(entry));
+    assert_mounted();
+    assert_int_equal(ext4_lookup(fs, EXT4_ROOT, "x", 1, &ino), -EIO);
+    unmount();
+}
+
+static void an_index_that_cant_be_is_an_error(void **state)
+{
+    static const struct {
+        unsigned at;
+        uint8_t is;
+    } lies[] = {{DX_INFO, 1}, {DX_INFO + 4, 9}, {DX_INFO + 5, 12}, {DX_INFO + 6, 60}};
+    char name[200] = "";
+    uint32_t place, ino;
+
+    (void)state;
+    memset(name, 'x', sizeof(name) - 1);
+    make("-t ext4 -b 1024 -O ^metadata_csum");
+    assert_mounted();
+    for (name[0] = 'a'; name[0] <= 'z'; name[0]++)
+        make_file(name);
+    unmount();
+    memcpy(&place, inode_of(EXT4_ROOT) + FIRST_PLACE, sizeof(place));
+    for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+        uint8_t *lie = sim.bytes + (size_t)place * 1024 + lies[i].at, was = *lie;
+        *lie = lies[i].is;
+        assert_mounted();
+        assert_int_equal(ext4_lookup(fs, EXT4_ROOT, name, sizeof(name) - 1, &ino), -EIO);
+        unmount();
+        *lie = was;
+    }
+    assert_mounted();
+    name[0] = 'k';
+    assert_int_equal(ext4_lookup(fs, EXT4_ROOT, name, sizeof(name) - 1, &ino), 0);
+    unmount();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +195,9 @@ int main(void)
         EXT4_TEST(a_sparse_file_is_freed_in_a_few_steps),
         EXT4_TEST(a_tree_of_extents_that_is_too_deep_takes_no_memory),
         EXT4_TEST(a_directory_longer_than_its_disk_is_an_error),
+        EXT4_TEST(a_file_is_no_directory_whatever_its_name_says),
+        EXT4_TEST(a_directory_has_no_holes),
+        EXT4_TEST(an_index_that_cant_be_is_an_error),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
