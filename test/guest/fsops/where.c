@@ -48,11 +48,11 @@ void some_where(struct where *where)
     if (below(3)) {
         where->dir = below(2) ? AT_FDCWD : fds[some_file()]; /* which an absolute path ignores */
         some_path(where->path);
-        return;
+    } else {
+        where->dir = fds[some_file()];
+        where->path[0] = '\0';
+        add_names(where->path);
     }
-    where->dir = fds[some_file()];
-    where->path[0] = '\0';
-    add_names(where->path);
     if (!*where->path) /* Linux' readlinkat() takes it for what the descriptor stands for */
         where->dir = AT_FDCWD;
 }
