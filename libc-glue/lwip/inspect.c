@@ -46,8 +46,8 @@ static bool options_fit(const uint8_t *header, size_t len)
     return at == len;
 }
 
-/* ip6-claim: somebody says that an address is his which is the guest's, and which nobody had when it
- * was asked for. lwIP would give it up. */
+/* ip6-claim: somebody says that an address is his which is the guest's, and which nobody had when
+ * it was asked for. lwIP would give it up. */
 static bool claims_ours(const struct interface *interface, struct span span)
 {
     const struct netif *netif = &interface->netif;
