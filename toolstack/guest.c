@@ -171,7 +171,7 @@ static void close_rings(struct host *host, struct guest *guest)
 {
     if (guest->proxy.port >= 0 && guest->proxy.port != guest->console.port)
         xenevtchn_unbind(host->hyper.events, (evtchn_port_t)guest->proxy.port);
-    proxy_free(&guest->proxy);
+    proxy_free(&guest->proxy, host);
     console_close(&guest->console, &host->hyper);
     /* A domain cannot go while a page of it is mapped here. */
     if (guest->rings)

@@ -17,7 +17,8 @@
 #define DEPTH_MAX    5 /* below its own folder: device/vif/0/queue-0/tx-ring-ref */
 #define DEVICES      "device/"
 #define DEVICE_DEPTH 4    /* device/vif/0/state: the device itself is not the guest's to make */
-#define VALUE_MAX    2048 /* xenstored's own limit for a guest */
+#define VALUE_MAX    2048 /* xenstored's own limits for a guest; it sets the launcher none */
+#define TX_MAX       1024 /* each may be about one more node that xenstored keeps for it */
 
 /* What xenstored was asked for a guest in this turn of its; the answers come together. */
 struct asked {
@@ -27,18 +28,6 @@ struct asked {
 
 static struct asked asked[PROXY_BUDGET];
 static unsigned n_asked;
-
-void proxy_free(struct proxy *proxy)
-{
-    if (proxy->more) {
-        for (unsigned i = 0; i < proxy->more->n_nodes; i++)
-            free(proxy->more->nodes[i]);
-        free(proxy->more->answers);
-        free(proxy->more->long_request);
-        free(proxy->more);
-    }
-    *proxy = (struct proxy)PROXY_CLOSED;
-}
 
 static bool may_write(const char *path)
 {
@@ -51,22 +40,41 @@ static bool may_write(const char *path)
             (strncmp(path, DEVICES, strlen(DEVICES)) == 0 && depth >= DEVICE_DEPTH));
 }
 
-/* Whether the guest may have this node: one that it has written before, or a further one. */
+/* Whether the first `len` bytes of a path are among the guest's nodes, be it from now on. */
+static bool have(struct proxy_state *state, const char *path, size_t len)
+{
+    for (unsigned i = 0; i < state->n_nodes; i++)
+        if (strncmp(state->nodes[i], path, len) == 0 && state->nodes[i][len] == '\0')
+            return true;
+    if (state->n_nodes == PROXY_NODES_MAX)
+        return false;
+    state->nodes[state->n_nodes] = strndup(path, len);
+    return state->nodes[state->n_nodes] && ++state->n_nodes;
+}
+
+/*
+ * Whether the guest may have this node, and those on the way to it, which xenstored makes: each is
+ * one that it has written before, or a further one. "data" and "device" do not count.
+ */
 static bool may_have(struct proxy *proxy, const char *path)
 {
     struct proxy_state *state = proxy_state_of(proxy);
+    size_t len = strcspn(path, "/");
 
     if (strcmp(path, PROXY_SHUTDOWN) == 0)
         return true;
     if (!state)
         return false;
-    for (unsigned i = 0; i < state->n_nodes; i++)
-        if (strcmp(state->nodes[i], path) == 0)
-            return true;
-    if (state->n_nodes == PROXY_NODES_MAX)
-        return false;
-    state->nodes[state->n_nodes] = strdup(path);
-    return state->nodes[state->n_nodes] && ++state->n_nodes;
+    unsigned n_before = state->n_nodes;
+    while (path[len]) {
+        len += 1 + strcspn(path + len + 1, "/");
+        if (!have(state, path, len)) {
+            while (state->n_nodes > n_before)
+                free(state->nodes[--state->n_nodes]);
+            return false;
+        }
+    }
+    return true;
 }
 
 /* What has gone, with all below it, counts no more. */
@@ -88,12 +96,44 @@ static void forget(struct proxy *proxy, const char *path)
 
 /* The numbers are those of the launcher's own connection: a guest may use only those it was given.
  * */
-static uint32_t *find_tx(struct proxy *proxy, uint32_t number)
+static struct proxy_tx *find_tx(struct proxy *proxy, uint32_t number)
 {
     for (unsigned i = 0; proxy->more && i < PROXY_TXS_MAX; i++)
-        if (proxy->more->txs[i] == number)
+        if (proxy->more->txs[i].number == number)
             return &proxy->more->txs[i];
     return NULL;
+}
+
+static void ignore_answer(void *context, int error, const char *reply, size_t len)
+{
+    (void)context;
+    (void)error;
+    (void)reply;
+    (void)len;
+}
+
+/* xenstored would keep them for as long as the launcher runs. */
+static void drop_txs(struct proxy *proxy, struct host *host)
+{
+    for (unsigned i = 0; proxy->more && i < PROXY_TXS_MAX; i++) {
+        if (proxy->more->txs[i].number)
+            store_pass_on(host->store, XS_TRANSACTION_END, proxy->more->txs[i].number, "F", 2,
+                          ignore_answer, NULL);
+        proxy->more->txs[i].number = 0;
+    }
+}
+
+void proxy_free(struct proxy *proxy, struct host *host)
+{
+    drop_txs(proxy, host);
+    if (proxy->more) {
+        for (unsigned i = 0; i < proxy->more->n_nodes; i++)
+            free(proxy->more->nodes[i]);
+        free(proxy->more->answers);
+        free(proxy->more->long_request);
+        free(proxy->more);
+    }
+    *proxy = (struct proxy)PROXY_CLOSED;
 }
 
 static void take_answer(void *context, int error, const char *reply, size_t len)
@@ -103,9 +143,9 @@ static void take_answer(void *context, int error, const char *reply, size_t len)
     uint32_t type = about->request.type;
 
     if (type == XS_TRANSACTION_END)
-        *find_tx(proxy, about->request.tx_id) = 0;
+        find_tx(proxy, about->request.tx_id)->number = 0;
     if (!error && type == XS_TRANSACTION_START)
-        *find_tx(proxy, 0) = (uint32_t)strtoul(reply, NULL, 10);
+        *find_tx(proxy, 0) = (struct proxy_tx){.number = (uint32_t)strtoul(reply, NULL, 10)};
     if (error)
         proxy_refuse(proxy, &about->request, -error);
     else
@@ -158,6 +198,10 @@ static int serve_tx(struct proxy *proxy, struct host *host, const struct xsd_soc
         return ENOSPC;
     if (request->type == XS_TRANSACTION_END && !request->tx_id)
         return ENOENT;
+    /* Of what else it may be xenstored ends none, and here it would be forgotten. */
+    if (request->type == XS_TRANSACTION_END &&
+        (request->len != 2 || (payload[0] != 'T' && payload[0] != 'F') || payload[1] != '\0'))
+        return EINVAL;
     int error = pass_on(proxy, host, request, NULL, payload, request->len);
     settle(host);
     return error;
@@ -256,8 +300,15 @@ static int serve(struct proxy *proxy, struct host *host, const struct xsd_sockms
 {
     bool has_string = request->len && memchr(payload, '\0', request->len);
 
-    if (request->tx_id && !find_tx(proxy, request->tx_id))
-        return ENOENT;
+    if (request->tx_id) {
+        struct proxy_tx *tx = find_tx(proxy, request->tx_id);
+        if (!tx)
+            return ENOENT;
+        if (request->type != XS_TRANSACTION_END && tx->n_requests++ == TX_MAX) {
+            tx->n_requests = TX_MAX;
+            return ENOSPC;
+        }
+    }
     switch (request->type) {
     case XS_READ:
     case XS_WRITE:
@@ -277,6 +328,7 @@ static int serve(struct proxy *proxy, struct host *host, const struct xsd_sockms
         return has_string ? serve_folder(proxy, host, request, payload) : EINVAL;
     case XS_RESET_WATCHES:
         settle(host);
+        drop_txs(proxy, host);
         proxy_unwatch_all(proxy);
         proxy_done(proxy, request);
         return 0;

@@ -43,7 +43,10 @@ bool proxy_work(struct proxy *proxy, struct host *host);
 /** A node of the guest, or of a backend of its, has changed. @param path all of it */
 void proxy_changed(struct proxy *proxy, struct host *host, const char *path);
 
-/** Forget all that was kept. The page and the channel are the caller's. */
-void proxy_free(struct proxy *proxy);
+/**
+ * Forget all that was kept, and have the guest's transactions ended by the next store_flush(). The
+ * page and the channel are the caller's.
+ */
+void proxy_free(struct proxy *proxy, struct host *host);
 
 #endif

@@ -19,6 +19,12 @@
 #define PROXY_TXS_MAX     4   /* transactions at a time */
 #define PROXY_MESSAGE_MAX (sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX)
 
+/* An open transaction: xenstored's number, 0 for none, and how many requests it has had. */
+struct proxy_tx {
+    uint32_t number;
+    unsigned n_requests;
+};
+
 /* What a guest may want beyond an answer at once. */
 struct proxy_state {
     char *answers; /* that the ring had no room for */
@@ -27,7 +33,7 @@ struct proxy_state {
     size_t n_long;
     char *nodes[PROXY_NODES_MAX];
     unsigned n_nodes;
-    uint32_t txs[PROXY_TXS_MAX]; /* open, by xenstored's number; 0: none */
+    struct proxy_tx txs[PROXY_TXS_MAX];
 };
 
 /** What is kept of a guest, made when it is first asked for; NULL: no memory. */

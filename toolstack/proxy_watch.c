@@ -159,7 +159,7 @@ void proxy_changed(struct proxy *proxy, struct host *host, const char *path)
     char text[sizeof(struct stash)];
     const char *own = proxy_below_own(proxy, path);
 
-    if (!proxy->ring || proxy->broken)
+    if (!proxy->ring)
         return;
     if (own && proxy_is_below(own, PROXY_SHUTDOWN))
         proxy->shutdown_changed = true;
