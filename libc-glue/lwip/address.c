@@ -96,7 +96,9 @@ void address_give(int domain, const ip_addr_t *ip, u16_t port, struct sockaddr *
     *len = size;
 }
 
-size_t vector_gather(const struct iovec *iov, size_t n, size_t offset, void *to, size_t len)
+/* Copy between a vector's bytes, from an offset on, and some in one piece. @return how many. */
+static inline size_t copy(const struct iovec *iov, size_t n, size_t offset, char *bytes, size_t len,
+                          bool gather)
 {
     size_t done = 0;
 
@@ -106,31 +108,27 @@ size_t vector_gather(const struct iovec *iov, size_t n, size_t offset, void *to,
             continue;
         }
         size_t part = iov->iov_len - offset;
+        char *at = (char *)iov->iov_base + offset;
         part = part < len - done ? part : len - done;
-        memcpy((char *)to + done, (const char *)iov->iov_base + offset, part);
+        if (gather)
+            memcpy(bytes + done, at, part);
+        else
+            memcpy(at, bytes + done, part);
         done += part;
         offset = 0;
     }
     return done;
 }
 
+size_t vector_gather(const struct iovec *iov, size_t n, size_t offset, void *to, size_t len)
+{
+    return copy(iov, n, offset, to, len, true);
+}
+
 size_t vector_scatter(const struct iovec *iov, size_t n, size_t offset, const void *from,
                       size_t len)
 {
-    size_t done = 0;
-
-    for (; n && done < len; iov++, n--) {
-        if (offset >= iov->iov_len) {
-            offset -= iov->iov_len;
-            continue;
-        }
-        size_t part = iov->iov_len - offset;
-        part = part < len - done ? part : len - done;
-        memcpy((char *)iov->iov_base + offset, (const char *)from + done, part);
-        done += part;
-        offset = 0;
-    }
-    return done;
+    return copy(iov, n, offset, (char *)(uintptr_t)from, len, false);
 }
 
 /* Texts. */
