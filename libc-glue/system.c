@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <reent.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <sprat/app.h>
 #include <sprat/compiler.h>
 #include <sprat/page.h>
 #include <sprat/thread.h>
@@ -40,6 +42,17 @@ SPRAT_API long sysconf(int name)
 SPRAT_API int getpagesize(void)
 {
     return PAGE_BYTES;
+}
+
+/* The name that a DHCP server is told, too. */
+SPRAT_API int gethostname(char *name, size_t size)
+{
+    if (strlen(app_name) >= size) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    strcpy(name, app_name);
+    return 0;
 }
 
 /* There are no users: all is done as root. */

@@ -16,19 +16,8 @@
 
 #include "ifname.h"
 #include "net.h"
+#include "services.h"
 #include "socket.h"
-
-static const struct service {
-    const char *name;
-    u16_t port;
-    bool tcp, udp;
-} services[] = {
-    {"echo", 7, true, true},      {"discard", 9, true, true}, {"daytime", 13, true, true},
-    {"ftp", 21, true, false},     {"ssh", 22, true, false},   {"telnet", 23, true, false},
-    {"smtp", 25, true, false},    {"domain", 53, true, true}, {"tftp", 69, false, true},
-    {"http", 80, true, false},    {"ntp", 123, false, true},  {"https", 443, true, false},
-    {"syslog", 514, false, true},
-};
 
 /* A question to the name server that has no answer yet. */
 struct question {
@@ -100,15 +89,13 @@ static int find_port(const char *service, int type, bool numeric, u16_t *port)
         *port = (u16_t)number;
         return number > 0xffff ? EAI_SERVICE : 0;
     }
-    for (size_t i = 0; !numeric && i < ARRAY_LEN(services); i++) {
-        if (strcmp(service, services[i].name) != 0)
-            continue;
-        if ((type == SOCK_STREAM && !services[i].tcp) || (type == SOCK_DGRAM && !services[i].udp))
-            return EAI_SERVICE;
-        *port = services[i].port;
-        return 0;
-    }
-    return numeric ? EAI_NONAME : EAI_SERVICE;
+    const struct service *known = numeric ? NULL : service_find(service, 0);
+    if (!known)
+        return numeric ? EAI_NONAME : EAI_SERVICE;
+    if ((type == SOCK_STREAM && !known->tcp) || (type == SOCK_DGRAM && !known->udp))
+        return EAI_SERVICE;
+    *port = known->port;
+    return 0;
 }
 
 /* One answer, its address and its canonical name in one block. */
@@ -328,6 +315,25 @@ SPRAT_API int getnameinfo(const struct sockaddr *address, socklen_t len, char *h
     return 0;
 }
 
+SPRAT_API int h_errno;
+
+SPRAT_API const char *hstrerror(int error)
+{
+    return gai_strerror(error == HOST_NOT_FOUND ? EAI_NONAME
+                        : error == TRY_AGAIN    ? EAI_AGAIN
+                                                : error);
+}
+
+/* Nobody is asked for an address' name, as in getnameinfo(). */
+SPRAT_API struct hostent *gethostbyaddr(const void *address, socklen_t len, int family)
+{
+    (void)address;
+    (void)len;
+    (void)family;
+    h_errno = HOST_NOT_FOUND;
+    return NULL;
+}
+
 SPRAT_API struct hostent *gethostbyname(const char *name)
 {
     static in_addr_t address;
@@ -336,9 +342,12 @@ SPRAT_API struct hostent *gethostbyname(const char *name)
         .h_aliases = aliases, .h_addrtype = AF_INET, .h_length = 4, .h_addr_list = addresses};
     static char kept[256];
     ip_addr_t found[2];
+    int n = find_addresses(name, AF_INET, 0, found);
 
-    if (find_addresses(name, AF_INET, 0, found) < 1)
+    if (n < 1) {
+        h_errno = n == EAI_AGAIN ? TRY_AGAIN : HOST_NOT_FOUND;
         return NULL;
+    }
     address = ip4_addr_get_u32(ip_2_ip4(&found[0]));
     snprintf(kept, sizeof(kept), "%s", name);
     entry.h_name = kept;

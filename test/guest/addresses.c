@@ -6,7 +6,7 @@
  *     addresses NEIGHBOUR NAME...      NEIGHBOUR: an address, or - for none
  *
  * To a neighbour of IPv6 it makes connections, at once and without a server there, that wait and
- * that do not.
+ * that do not; to each it sends a datagram that nobody there takes.
  */
 #include <errno.h>
 #include <netdb.h>
@@ -96,6 +96,17 @@ static void meet(const char *neighbour)
         printf("%s, in the end: %s\n", neighbour, strerror(error));
 }
 
+/* A datagram to where nobody listens. */
+static void be_refused(const char *neighbour)
+{
+    int fd, error = connect_to(neighbour, SOCK_DGRAM, &fd);
+    char byte;
+
+    if (!error && send(fd, "x", 1, 0) == 1 && recv(fd, &byte, 1, 0) < 0)
+        error = errno;
+    printf("%s, by a datagram: %s\n", neighbour, strerror(error));
+}
+
 static int listen_to_groups(void)
 {
     struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(PORT)};
@@ -121,10 +132,15 @@ int main(int argc, char **argv)
 
     for (int i = 2; i < argc; i++)
         resolve(argv[i]);
-    if (argc > 1 && strchr(argv[1], ':'))
+    if (argc > 1 && strchr(argv[1], ':')) {
         meet(argv[1]);
-    else if (argc > 1 && strcmp(argv[1], "-") != 0)
+        be_refused(argv[1]);
+    } else if (argc > 1 && strcmp(argv[1], "-") != 0) {
+        char mapped[64];
         ping(argv[1]);
+        snprintf(mapped, sizeof(mapped), "::ffff:%s", argv[1]);
+        be_refused(mapped);
+    }
     int fd = listen_to_groups();
     puts("listening");
     while ((n = recv(fd, text, sizeof(text) - 1, 0)) >= 0) {

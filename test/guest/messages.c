@@ -6,10 +6,25 @@
 #include <stdint.h>
 
 #include <net/if.h>
+#include <netinet/icmp6.h>
+#include <netinet/in_systm.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
+#include <netinet/ip_icmp.h>
+#include <netinet/udp.h>
 
 #include "loopback.h"
 
 #define PORT 1201
+
+/* Headers are as in packets. */
+_Static_assert(sizeof(struct ip) == 20 && offsetof(struct ip, ip_p) == 9, "IPv4");
+_Static_assert(sizeof(struct iphdr) == 20 && offsetof(struct iphdr, daddr) == 16, "IPv4");
+_Static_assert(sizeof(struct ip6_hdr) == 40 && offsetof(struct ip6_hdr, ip6_hlim) == 7, "IPv6");
+_Static_assert(sizeof(struct udphdr) == 8 && offsetof(struct udphdr, check) == 6, "UDP");
+_Static_assert(sizeof(struct icmphdr) == 8 && offsetof(struct icmphdr, un.frag.mtu) == 6, "ICMP");
+_Static_assert(offsetof(struct icmp, icmp_seq) == 6 && offsetof(struct icmp, icmp_ip) == 8, "ICMP");
+_Static_assert(sizeof(struct icmp6_hdr) == 8 && offsetof(struct icmp6_hdr, icmp6_mtu) == 4, "v6");
 
 /* Two datagram sockets, the first one connected to the second. */
 static void datagram_pair(int family, int *from, int *to)
@@ -254,21 +269,24 @@ static void ancillary_data_that_lies_about_its_length_is_refused(void)
 /* The system fills in the checksum, and answers; a raw socket sees no IPv6 header. */
 static void an_ipv6_raw_socket_pings(void)
 {
-    const unsigned char request[] = {128, 0, 0x55, 0x55, 0x12, 0x34, 0, 1, 'p', 'i', 'n', 'g'};
-    unsigned char answer[64];
+    const struct icmp6_hdr request = {.icmp6_type = ICMP6_ECHO_REQUEST,
+                                      .icmp6_cksum = 0x5555,
+                                      .icmp6_id = 0x1234,
+                                      .icmp6_seq = 1};
+    struct icmp6_hdr answer;
     socklen_t len;
     struct sockaddr_storage address = here(AF_INET6, 0, &len);
     int fd = socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6);
 
     CHECK(fd >= 0);
-    CHECK(sendto(fd, request, sizeof(request), 0, (struct sockaddr *)&address, len) ==
+    CHECK(sendto(fd, &request, sizeof(request), 0, (struct sockaddr *)&address, len) ==
           sizeof(request));
     ssize_t n;
     do /* its own request comes by as well, and what else there is on the link */
-        CHECK((n = recv(fd, answer, sizeof(answer), 0)) > 0);
-    while (answer[0] != 129);
-    CHECK(n == sizeof(request) && memcmp(answer + 4, request + 4, sizeof(request) - 4) == 0);
-    CHECK_FAILS(sendto(fd, request, 3, 0, (struct sockaddr *)&address, len), EINVAL);
+        CHECK((n = recv(fd, &answer, sizeof(answer), MSG_TRUNC)) > 0);
+    while (answer.icmp6_type != ICMP6_ECHO_REPLY);
+    CHECK(n == sizeof(request) && answer.icmp6_id == 0x1234 && answer.icmp6_seq == 1);
+    CHECK_FAILS(sendto(fd, &request, 3, 0, (struct sockaddr *)&address, len), EINVAL);
     int two = 2;
     CHECK_FAILS(setsockopt(fd, IPPROTO_IPV6, IPV6_CHECKSUM, &two, sizeof(two)), EINVAL);
     close(fd);

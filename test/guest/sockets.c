@@ -2,10 +2,10 @@
 /* Sockets within a guest, over its loopback interface. */
 #include <fcntl.h>
 #include <netdb.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
+#include <sys/poll.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -306,6 +306,32 @@ static void names_of_this_host_need_no_server(void)
     CHECK(in.s_addr == htonl(0x01020304));
 }
 
+static void services_and_protocols_have_names(void)
+{
+    struct servent *service = getservbyname("domain", "udp");
+
+    CHECK(service && service->s_port == htons(53) && strcmp(service->s_proto, "udp") == 0);
+    CHECK((service = getservbyname("tftp", NULL)) && strcmp(service->s_proto, "udp") == 0);
+    CHECK((service = getservbyport(htons(80), "tcp")) && strcmp(service->s_name, "http") == 0);
+    CHECK(!getservbyname("http", "udp") && !getservbyname("tftp", "tcp"));
+    CHECK(!getservbyname("nothing", NULL) && !getservbyport(htons(9999), NULL));
+    CHECK(getprotobyname("udp")->p_proto == IPPROTO_UDP && !getprotobyname("nothing"));
+    CHECK(strcmp(getprotobynumber(IPPROTO_ICMPV6)->p_name, "ipv6-icmp") == 0);
+    CHECK(!getprotobynumber(200));
+    CHECK(!gethostbyname("10.0.0.0.1") && h_errno == TRY_AGAIN); /* no name server is known */
+    CHECK(gethostbyname("10.0.0.1") && !gethostbyaddr("\12\0\0\1", 4, AF_INET));
+    CHECK(h_errno == HOST_NOT_FOUND && strcmp(hstrerror(h_errno), "no such name") == 0);
+}
+
+static void the_host_has_a_name(void)
+{
+    char name[64];
+
+    CHECK(gethostname(name, sizeof(name)) == 0 && strcmp(name, "test-sockets") == 0);
+    CHECK(gethostname(name, 13) == 0);
+    CHECK_FAILS(gethostname(name, 12), ENAMETOOLONG);
+}
+
 /* What is read in any form is written in one: RFC 5952. */
 static void addresses_are_written_in_one_form(void)
 {
@@ -380,6 +406,8 @@ int main(void)
     RUN(who_lingers_for_no_time_resets);
     RUN(a_low_water_mark_holds_readers_back);
     RUN(names_of_this_host_need_no_server);
+    RUN(services_and_protocols_have_names);
+    RUN(the_host_has_a_name);
     RUN(addresses_are_written_in_one_form);
     RUN(a_datagram_may_be_refused);
     puts("all passed");

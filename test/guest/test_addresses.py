@@ -90,6 +90,9 @@ class Servers(unittest.TestCase):
     def test_a_raw_socket_pings(self):
         self.assertIn(f"{SERVER} answers", console(NAME))
 
+    def test_a_datagram_that_nobody_takes_is_refused(self):
+        self.assertIn(f"::ffff:{SERVER}, by a datagram: Connection refused", console(NAME))
+
 
 class OnlySix(unittest.TestCase):
     """A guest without IPv4."""
@@ -141,6 +144,7 @@ class Typed(unittest.TestCase):
         self.assertIn("fd07::1, later: Connection already in progress", console("typed6"))
         self.assertIn("fd07::1: Connection refused", console("typed6"))
         self.assertIn("fd07::1, in the end: Connection refused", console("typed6"))
+        self.assertIn("fd07::1, by a datagram: Connection refused", console("typed6"))
 
 
 class Groups(unittest.TestCase):

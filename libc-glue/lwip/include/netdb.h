@@ -59,7 +59,36 @@ struct hostent {
 #define h_addr h_addr_list[0]
 };
 
-/** The first IPv4 address; the result is overwritten by the next call. */
+/** The first IPv4 address; the result is overwritten by the next call. NULL: h_errno says why. */
 struct hostent *gethostbyname(const char *name);
+
+/** No address has a name here. */
+struct hostent *gethostbyaddr(const void *address, socklen_t len, int family);
+
+#define HOST_NOT_FOUND 1
+#define TRY_AGAIN      2
+#define NO_RECOVERY    3
+#define NO_DATA        4
+
+extern int h_errno;
+const char *hstrerror(int error);
+
+struct servent {
+    char *s_name, **s_aliases;
+    int s_port; /**< as in packets */
+    char *s_proto;
+};
+
+struct protoent {
+    char *p_name, **p_aliases;
+    int p_proto;
+};
+
+/* Those that are known without a file: a dozen services, and the protocols that there are. NULL: it
+ * is not known. The result of the first two is overwritten by the next call. */
+struct servent *getservbyname(const char *name, const char *protocol);
+struct servent *getservbyport(int port, const char *protocol);
+struct protoent *getprotobyname(const char *name);
+struct protoent *getprotobynumber(int number);
 
 #endif
