@@ -66,10 +66,10 @@ bool pathmtu_too_big(const struct interface *interface, const uint8_t *icmp, siz
 {
     struct quoted quoted;
 
-    if (len < ICMP_HEADER || !quoted_read(&quoted, icmp + ICMP_HEADER, len - ICMP_HEADER))
+    if (!quoted_read(&quoted, icmp + ICMP_HEADER, len - ICMP_HEADER))
         return false;
     unsigned mtu = bytes_get32(icmp + 4);
-    if (mtu < LEAST || mtu > UINT16_MAX || !transmit_cuts(&interface->netif, true))
+    if (mtu < LEAST || !transmit_cuts(&interface->netif, true))
         return false;
     if (quoted.protocol == IP6_NEXTH_UDP)
         return may_have_sent(&quoted);

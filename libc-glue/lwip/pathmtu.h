@@ -10,7 +10,7 @@
 /**
  * A message that a packet was too big came in: what it says counts for TCP from now on.
  *
- * @param icmp  the ICMPv6 message, `len` bytes that are there.
+ * @param icmp  the ICMPv6 message, `len` bytes that are there: 8 or more.
  * @return may lwIP believe it? It then cuts datagrams accordingly.
  */
 bool pathmtu_too_big(const struct interface *interface, const uint8_t *icmp, size_t len);

@@ -66,6 +66,27 @@ static void errors_body(void)
         peer_wait_ms(0);
     }
     assert_int_equal(peer_count(PEER_ICMP), 501);
+    peer_wait_ms(1000);
+    for (int i = 0; i < 500; i++) {
+        peer_send_udp6(NULL, 9, 4000, CLOSED, "x", 1);
+        peer_wait_ms(0);
+    }
+    assert_in_range(peer_count(PEER_ICMP6), 40, 60);
+}
+
+/* So are those about packets of which pieces are missing, which all give up at once. */
+static void late_errors_body(void)
+{
+    static const uint8_t piece[16];
+
+    open_sockets();
+    peer_send_udp(PEER_HONEST, 4000, CLOSED, "x", 1);
+    peer_wait_ms(1000);
+    peer_forget();
+    for (uint16_t id = 0; id < 60; id++)
+        peer_send4(PEER_HONEST, PEER_UDP, id, 0x2000, piece, sizeof(piece));
+    peer_wait_ms(20000);
+    assert_in_range(peer_count(PEER_ICMP), 40, 52);
 }
 
 /* Packets that are said to be too big. */
@@ -190,13 +211,18 @@ static void udp_too_big_body(void)
 }
 
 /* A router says what the link's MTU is; not too little, and not more than there is. */
-static void send_advertisement(uint32_t mtu)
+static void send_option(uint8_t option, uint8_t units, uint32_t mtu)
 {
-    uint8_t message[16 + 8] = {134, [16] = 5, [17] = 1};
+    uint8_t message[16 + 8] = {134, [16] = option, [17] = units};
 
     wire_put(message + 20, 4, mtu);
     peer_send6(9, PEER_ICMP6, message, sizeof(message));
     peer_wait_ms(0);
+}
+
+static void send_advertisement(uint32_t mtu)
+{
+    send_option(5, 1, mtu);
 }
 
 static void advertised_body(void)
@@ -205,6 +231,8 @@ static void advertised_body(void)
     send_datagram(1400);
     assert_int_equal(peer_count(PEER_UDP), 1);
     send_advertisement(LEAST - 1);
+    send_option(6, 1, LEAST); /* of something else */
+    send_option(6, 0, LEAST); /* of no length: there is no next one */
     send_datagram(1400);
     assert_int_equal(peer_count(PEER_UDP), 1);
     send_advertisement(1300);
@@ -308,6 +336,7 @@ static void neighbours_body(void)
 }
 
 IN_KERNEL(errors)
+IN_KERNEL(late_errors)
 IN_KERNEL(tcp_too_big)
 IN_KERNEL(udp_too_big)
 IN_KERNEL(advertised)
@@ -318,6 +347,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         {"icmp_errors_are_few", errors, NULL, NULL, NULL},
+        {"errors_about_lost_pieces_are_few", late_errors, NULL, NULL, NULL},
         {"a_segment_is_too_big_only_when_it_was_sent", tcp_too_big, NULL, NULL, NULL},
         {"a_datagram_is_too_big_only_when_it_may_have_been_sent", udp_too_big, NULL, NULL, NULL},
         {"a_router_says_what_the_link_s_mtu_is", advertised, NULL, NULL, NULL},

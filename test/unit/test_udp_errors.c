@@ -405,6 +405,26 @@ static void bound_body(void)
     assert_int_equal(receive_error(), EAGAIN);
 }
 
+/* A path that another socket has written to is not narrow for what this one has not sent there. */
+static void assert_other_is_wide(const struct forged *forged)
+{
+    struct sockaddr_in6 to = {
+        .sin6_family = AF_INET6, .sin6_port = htons(PEER_PORT), .sin6_scope_id = 2};
+    struct forged other = *forged;
+    const int kept = sock;
+
+    sock = socket(AF_INET6, SOCK_DGRAM, 0);
+    memcpy(&to.sin6_addr, honest6, 16);
+    to.sin6_addr.s6_addr[15] ^= 1;
+    other.to ^= 1;
+    assert_int_equal(connect(sock, (struct sockaddr *)&to, sizeof(to)), 0);
+    assert_int_equal(send(sock, "x", 1, 0), 1);
+    send_error(&other);
+    assert_int_equal(option(IPPROTO_IPV6, IPV6_MTU), 1500);
+    close(sock);
+    sock = kept;
+}
+
 /* A path that is narrow: told once, and known from then on. */
 static void narrow_body(void)
 {
@@ -419,6 +439,11 @@ static void narrow_body(void)
     assert_int_equal(option(IPPROTO_IPV6, IPV6_MTU), 1500);
     forged.type = 2;
     forged.code = 0;
+    forged.to_port ^= 1; /* nobody has written there */
+    send_error(&forged);
+    forged.to_port ^= 1;
+    assert_int_equal(option(IPPROTO_IPV6, IPV6_MTU), 1500);
+    assert_other_is_wide(&forged);
     send_error(&forged);
     assert_int_equal(option(IPPROTO_IPV6, IPV6_MTU), LEAST);
     assert_int_equal(send(sock, "x", 1, 0), -1);
