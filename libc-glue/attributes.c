@@ -115,6 +115,23 @@ SPRAT_API char *getcwd(char *path, size_t size)
     return strcpy(path, "/");
 }
 
+/* The working directory is the root, and stays it. */
+SPRAT_API int chdir(const char *path)
+{
+    struct fs_node node, root;
+
+    fs_lock();
+    int error = fs_resolve(AT_FDCWD, path, true, &node);
+    if (!error && !S_ISDIR(node.mode))
+        error = -ENOTDIR;
+    if (!error)
+        error = fs_resolve(AT_FDCWD, "/", true, &root);
+    if (!error && (node.fs != root.fs || node.id != root.id))
+        error = -ENOSYS;
+    fs_unlock();
+    return (int)file_result(error);
+}
+
 /* Changing what a path that begins in `dir` leads to; without a path, what `dir` stands for. */
 
 static int find_node(int dir, const char *path, bool follow, struct fs_node *node)

@@ -16,7 +16,6 @@
 #include "console.h"
 
 #define TABLE_FIRST 16
-#define TABLE_MAX   65536 /* what poll() of all of them still can look through */
 
 struct slot {
     struct file *file;
@@ -73,7 +72,7 @@ static int make_room(int n)
 {
     int bigger = table.n;
 
-    if (n > TABLE_MAX)
+    if (n > FILE_MAX)
         return -EMFILE;
     while (bigger < n)
         bigger *= 2;
@@ -161,7 +160,7 @@ static int duplicate(int fd, int least, int flags)
 
     if (!file)
         return -EBADF;
-    int copy = least < 0 || least >= TABLE_MAX ? -EINVAL : file_install(file, least, flags);
+    int copy = least < 0 || least >= FILE_MAX ? -EINVAL : file_install(file, least, flags);
     if (copy < 0)
         file_release(file);
     return copy;
@@ -174,7 +173,7 @@ SPRAT_API int dup(int fd)
 
 static int duplicate_to(int fd, int to, int flags)
 {
-    if (!slot_of(fd) || to < 0 || to >= TABLE_MAX)
+    if (!slot_of(fd) || to < 0 || to >= FILE_MAX)
         return -EBADF;
     int error = make_room(to + 1);
     if (error)

@@ -5,6 +5,7 @@
 #include "lock.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/lock.h>
 
@@ -88,3 +89,20 @@ SPRAT_API void __retarget_lock_init(struct __lock **)
     __attribute__((alias("__retarget_lock_init_recursive")));
 SPRAT_API void __retarget_lock_close(struct __lock *)
     __attribute__((alias("__retarget_lock_close_recursive")));
+
+/* Streams, by the program's own wish. */
+
+SPRAT_API void flockfile(FILE *stream)
+{
+    __retarget_lock_acquire_recursive(stream->_lock);
+}
+
+SPRAT_API int ftrylockfile(FILE *stream)
+{
+    return __retarget_lock_try_acquire_recursive(stream->_lock) ? 0 : -1;
+}
+
+SPRAT_API void funlockfile(FILE *stream)
+{
+    __retarget_lock_release_recursive(stream->_lock);
+}

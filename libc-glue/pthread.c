@@ -11,10 +11,10 @@
 #include <sprat/thread.h>
 
 #include "deadline.h"
+#include "threads.h"
 
-/* newlib's functions that make the first thread's standard streams and table of handlers ready. */
+/* newlib's function that makes the first thread's standard streams ready. */
 void __sinit(struct _reent *reent);
-int _init_signal_r(struct _reent *reent);
 
 struct __pthread {
     struct _reent reent; /* first: struct thread's `local` points here, see __getreent() */
@@ -23,12 +23,14 @@ struct __pthread {
     bool ended, detached, joining;
     struct port_queue joiners;
     struct __pthread_cleanup *cleanups;
+    struct __pthread *next, **link; /* of all that run */
+    struct thread_signals signals;
     const void *values[PTHREAD_KEYS_MAX];
 };
 
 static struct {
     struct __pthread main; /* whose struct _reent is newlib's own, _impure_ptr */
-    unsigned n;            /* threads that run beside it */
+    struct __pthread *others;
     struct port_queue main_waits;
     struct {
         void (*destructor)(void *);
@@ -47,20 +49,18 @@ SPRAT_API int pthread_equal(pthread_t a, pthread_t b)
     return a == b;
 }
 
-/* Streams and signal handlers are the program's, not a thread's. */
+/* Streams are the program's, not a thread's. */
 static void init_reent(struct _reent *reent)
 {
     struct _reent *first = _impure_ptr;
 
     if (!first->__sdidinit)
         __sinit(first);
-    _init_signal_r(first);
     _REENT_INIT_PTR(reent);
     reent->_stdin = first->_stdin;
     reent->_stdout = first->_stdout;
     reent->_stderr = first->_stderr;
     reent->__sdidinit = 1;
-    reent->_sig_func = first->_sig_func;
 }
 
 /* Destructors may set values again: a few rounds, as POSIX has it. */
@@ -89,21 +89,24 @@ SPRAT_API void pthread_exit(void *result)
         __pthread_cleanup_pop(self->cleanups, 1);
     destroy_values(self);
     if (self == &threads.main) {
-        while (threads.n)
+        self->ended = true;
+        while (threads.others)
             thread_wait(&threads.main_waits, PORT_FOREVER);
         exit(EXIT_SUCCESS);
     }
     self->result = result;
     self->ended = true;
-    self->reent.__sdidinit = 0; /* its streams and handlers are not its own: they stay */
-    self->reent._sig_func = NULL;
+    self->reent.__sdidinit = 0; /* its streams are not its own: they stay */
     _reclaim_reent(&self->reent);
     thread_self()->local = NULL;
+    *self->link = self->next;
+    if (self->next)
+        self->next->link = self->link;
     if (self->detached)
         free(self);
     else
         thread_wake(&self->joiners);
-    if (--threads.n == 0)
+    if (!threads.others)
         thread_wake(&threads.main_waits);
     thread_exit();
 }
@@ -127,6 +130,7 @@ SPRAT_API int pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(
     made->start = start;
     made->arg = arg;
     made->detached = attr && attr->__detached;
+    made->signals.blocked = pthread_self()->signals.blocked;
     struct thread *thread =
         thread_start("pthread", attr ? attr->__stack_size : THREAD_STACK_DEFAULT, run, made);
     if (!thread) {
@@ -134,7 +138,11 @@ SPRAT_API int pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(
         return EAGAIN;
     }
     thread->local = made;
-    threads.n++;
+    made->next = threads.others;
+    made->link = &threads.others;
+    if (made->next)
+        made->next->link = &made->next;
+    threads.others = made;
     *out = made;
     return 0;
 }
@@ -177,6 +185,20 @@ SPRAT_API void __pthread_cleanup_pop(struct __pthread_cleanup *cleanup, int run_
     pthread_self()->cleanups = cleanup->__next;
     if (run_it)
         cleanup->__routine(cleanup->__arg);
+}
+
+struct thread_signals *threads_signals(pthread_t thread)
+{
+    return &thread->signals;
+}
+
+sigset_t threads_all_block(void)
+{
+    sigset_t all = threads.main.ended ? ~(sigset_t)0 : threads.main.signals.blocked;
+
+    for (const struct __pthread *thread = threads.others; thread; thread = thread->next)
+        all &= thread->signals.blocked;
+    return all;
 }
 
 /* Attributes. */

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <sprat/clock.h>
@@ -24,22 +25,29 @@ static uint64_t guessable(void)
     return state ^ state >> 29;
 }
 
-SPRAT_API int getentropy(void *buffer, size_t len)
+SPRAT_API ssize_t getrandom(void *buffer, size_t len, unsigned flags)
 {
     char *to = buffer;
 
-    if (len > GETENTROPY_MAX) {
-        errno = EIO;
-        return -1;
-    }
-    while (len) {
+    (void)flags;
+    for (size_t left = len; left;) {
         uint64_t word;
-        size_t n = len < sizeof(word) ? len : sizeof(word);
+        size_t n = left < sizeof(word) ? left : sizeof(word);
         if (!cpu_random(&word))
             word = guessable();
         memcpy(to, &word, n);
         to += n;
-        len -= n;
+        left -= n;
     }
+    return (ssize_t)len;
+}
+
+SPRAT_API int getentropy(void *buffer, size_t len)
+{
+    if (len > GETENTROPY_MAX) {
+        errno = EIO;
+        return -1;
+    }
+    getrandom(buffer, len, 0);
     return 0;
 }

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a program may ask about the machine, and waiting for nothing in particular. */
+/* What a program may ask about the machine. */
 #include <errno.h>
 #include <reent.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syslimits.h> /* what clang's <limits.h> leaves out */
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <sprat/app.h>
 #include <sprat/compiler.h>
+#include <sprat/file.h>
 #include <sprat/page.h>
 #include <sprat/thread.h>
+#include <sprat/xenstore.h>
 
 /* errno and the other state of the calling thread. Threads of the runtime's own share main()'s. */
 SPRAT_API struct _reent *__getreent(void)
@@ -33,6 +38,22 @@ SPRAT_API long sysconf(int name)
         return 1;
     case _SC_CLK_TCK:
         return CLOCKS_PER_SEC;
+    case _SC_OPEN_MAX:
+        return FILE_MAX;
+    case _SC_IOV_MAX:
+        return IOV_MAX;
+    case _SC_HOST_NAME_MAX:
+        return UTSNAME_MAX;
+    case _SC_LINE_MAX:
+    case _SC_GETPW_R_SIZE_MAX:
+    case _SC_GETGR_R_SIZE_MAX:
+        return LINE_MAX;
+    case _SC_ARG_MAX:
+        return ARG_MAX;
+    case _SC_THREADS:
+    case _SC_TIMERS:
+    case _SC_MONOTONIC_CLOCK:
+        return 200809L;
     default:
         errno = EINVAL;
         return -1;
@@ -44,47 +65,37 @@ SPRAT_API int getpagesize(void)
     return PAGE_BYTES;
 }
 
-/* The name that a DHCP server is told, too. */
+SPRAT_API int getdtablesize(void)
+{
+    return FILE_MAX;
+}
+
+/* The domain's name, by which `xl list` knows it; the image's where the guest may not read that. */
+static void node_name(char name[UTSNAME_MAX + 1])
+{
+    int len = xenstore_read(XENSTORE_NO_TX, "name", name, UTSNAME_MAX + 1);
+
+    if (len <= 0)
+        strlcpy(name, app_name, UTSNAME_MAX + 1);
+}
+
 SPRAT_API int gethostname(char *name, size_t size)
 {
-    if (strlen(app_name) >= size) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    strcpy(name, app_name);
-    return 0;
-}
+    char whole[UTSNAME_MAX + 1];
 
-/* There are no users: all is done as root. */
-
-SPRAT_API uid_t getuid(void)
-{
-    return 0;
-}
-
-SPRAT_API uid_t geteuid(void)
-{
-    return 0;
-}
-
-SPRAT_API gid_t getgid(void)
-{
-    return 0;
-}
-
-SPRAT_API gid_t getegid(void)
-{
-    return 0;
-}
-
-/* Until the host ends the guest, or a SIGTERM handler of the program's does. */
-SPRAT_API int pause(void)
-{
-    struct port_queue nobody_wakes = {0};
-
-    thread_wait(&nobody_wakes, PORT_FOREVER);
-    errno = EINTR;
+    node_name(whole);
+    if (strlcpy(name, whole, size) < size)
+        return 0;
+    errno = ENAMETOOLONG;
     return -1;
+}
+
+SPRAT_API int uname(struct utsname *names)
+{
+    *names = (struct utsname){
+        .sysname = "Sprat", .release = SPRAT_VERSION, .version = "Xen PV", .machine = "x86_64"};
+    node_name(names->nodename);
+    return 0;
 }
 
 SPRAT_API int sched_yield(void)

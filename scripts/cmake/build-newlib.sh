@@ -8,7 +8,7 @@
 set -eu
 env_file=$1 tarball=$2 work=$3 prefix=$4
 
-CC='' AR='' RANLIB='' CFLAGS='' COMPILER_INCLUDE='' CONFIGURE=''
+CC='' AR='' RANLIB='' CFLAGS='' COMPILER_INCLUDE='' CONFIGURE='' PARTS='' DIRENT_INCLUDE=''
 # shellcheck source=/dev/null
 . "$env_file"
 
@@ -25,7 +25,7 @@ tar -xf "$tarball" -C "$work/source" --strip-components=1
 
 # Warnings are newlib's authors' business (-w). No header of the host is in reach.
 cflags="$CFLAGS -ffreestanding -w -nostdinc -isystem $COMPILER_INCLUDE"
-cflags="$cflags -DREENTRANT_SYSCALLS_PROVIDED -DMISSING_SYSCALL_NAMES"
+cflags="$cflags -DREENTRANT_SYSCALLS_PROVIDED -DMISSING_SYSCALL_NAMES -DSIGNAL_PROVIDED"
 cflags="$cflags -ffile-prefix-map=$work/source/= -ffile-prefix-map=$work/build=build"
 
 cd "$work/build"
@@ -39,6 +39,22 @@ cd "$work/build"
 unset MAKEFLAGS MAKELEVEL MFLAGS
 make -j"$(nproc)" >>"$log" 2>&1 || failed
 make install >>"$log" 2>&1 || failed
+
+# Parts that newlib builds only for some systems, though they need nothing of one but <dirent.h>.
+# The table of the order of letters, which only other languages have, counts as not loaded.
+mkdir parts
+echo 'int __collate_load_error = 1;' >parts/collate.c
+for part in "$work/build/parts/collate.c" $PARTS; do
+    object=parts/$(basename "$part" .c).o
+    # $cflags is a list of words.
+    # shellcheck disable=SC2086
+    (cd "$work/source/newlib/libc" &&
+        "$CC" $cflags -isystem "$DIRENT_INCLUDE" -isystem "$work/install/x86_64-elf/include" \
+            -D_COMPILING_NEWLIB -D_GNU_SOURCE -c "$part" -o "$work/build/$object") \
+        >>"$log" 2>&1 || failed
+done
+"$AR" rc "$work/install/x86_64-elf/lib/libc.a" parts/*.o >>"$log" 2>&1 || failed
+"$RANLIB" "$work/install/x86_64-elf/lib/libc.a"
 
 rm -rf "$prefix"
 mkdir -p "$prefix"

@@ -10,15 +10,17 @@
 # _REENT->_errno, which the runtime sets through <errno.h>. Only what a program uses must exist.
 # The runtime (libc-glue) defines:
 #
-#   always linked    _exit  write read close lseek fstat isatty  kill getpid
+#   always linked    _exit  write read close lseek fstat isatty
 #                    malloc free calloc realloc  _malloc_r _free_r _calloc_r _realloc_r
 #                    __retarget_lock_{init,close,acquire,try_acquire,release}, each also with
 #                    _recursive at its end; struct __lock __lock___X_mutex, X one of at_quick_exit,
 #                    tz, dd_hash, arc4random, {sinit,sfp,atexit,malloc,env}_recursive
 #   when called for  open stat unlink rename link mkdir fcntl; gettimeofday (time), times (clock);
-#                    fork execve wait (system, popen: fail); getentropy (arc4random);
-#                    memalign _memalign_r posix_memalign aligned_alloc malloc_usable_size
-#                    _malloc_usable_size_r, the rest of mallocr.c; sigprocmask (sigsetjmp)
+#                    getentropy (arc4random); memalign _memalign_r posix_memalign aligned_alloc
+#                    malloc_usable_size _malloc_usable_size_r, the rest of mallocr.c; opendir and
+#                    the like (glob)
+#   in its place     signal raise (newlib's are a thread's, and forget a handler when they call it),
+#                    abort, system, popen
 #   by the compiler  __stack_chk_fail (newlib's would write to fd 2), __morestack
 #
 # rename must be among them: newlib's own, compiled this way, would call itself.
@@ -41,6 +43,11 @@ set(_sprat_newlib_configure
     --enable-newlib-io-c99-formats
     --enable-newlib-io-long-long
     --enable-newlib-retargetable-locking)
+
+# What newlib leaves out for a system that it does not know.
+set(_sprat_newlib_parts
+    posix/collcmp.c posix/fnmatch.c posix/glob.c posix/regcomp.c posix/regerror.c posix/regexec.c
+    posix/regfree.c unix/dirname.c)
 
 set(SPRAT_NEWLIB "${CMAKE_BINARY_DIR}/newlib" CACHE PATH
     "newlib for the guest; another build folder's may be named here, whichever compiler made it")
@@ -67,6 +74,8 @@ function(sprat_build_newlib)
     set(work ${CMAKE_BINARY_DIR}/sprat/newlib)
     list(JOIN SPRAT_GUEST_FLAGS " " flags)
     list(JOIN _sprat_newlib_configure " " configure)
+    list(JOIN _sprat_newlib_parts " " parts)
+    set(dirent_include ${PROJECT_SOURCE_DIR}/libc-glue/include)
     file(CONFIGURE OUTPUT ${work}/newlib.env @ONLY CONTENT
 "CC='@CMAKE_C_COMPILER@'
 AR='@CMAKE_AR@'
@@ -74,12 +83,14 @@ RANLIB='@CMAKE_RANLIB@'
 CFLAGS='@flags@'
 COMPILER_INCLUDE='@SPRAT_COMPILER_INCLUDE@'
 CONFIGURE='@configure@'
+PARTS='@parts@'
+DIRENT_INCLUDE='@dirent_include@'
 ")
     set(script ${PROJECT_SOURCE_DIR}/scripts/cmake/build-newlib.sh)
     add_custom_command(
         OUTPUT ${SPRAT_NEWLIB}/lib/libc.a ${SPRAT_NEWLIB}/lib/libm.a
         COMMAND ${script} ${work}/newlib.env ${tarball} ${work} ${SPRAT_NEWLIB}
-        DEPENDS ${script} ${work}/newlib.env ${tarball}
+        DEPENDS ${script} ${work}/newlib.env ${tarball} ${dirent_include}/sys/dirent.h
         COMMENT "Building newlib for the guest (once, about a minute)"
         VERBATIM)
     add_custom_target(sprat_newlib DEPENDS ${SPRAT_NEWLIB}/lib/libc.a ${SPRAT_NEWLIB}/lib/libm.a)

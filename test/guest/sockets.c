@@ -323,15 +323,6 @@ static void services_and_protocols_have_names(void)
     CHECK(h_errno == HOST_NOT_FOUND && strcmp(hstrerror(h_errno), "no such name") == 0);
 }
 
-static void the_host_has_a_name(void)
-{
-    char name[64];
-
-    CHECK(gethostname(name, sizeof(name)) == 0 && strcmp(name, "test-sockets") == 0);
-    CHECK(gethostname(name, 13) == 0);
-    CHECK_FAILS(gethostname(name, 12), ENAMETOOLONG);
-}
-
 /* What is read in any form is written in one: RFC 5952. */
 static void addresses_are_written_in_one_form(void)
 {
@@ -407,7 +398,6 @@ int main(void)
     RUN(a_low_water_mark_holds_readers_back);
     RUN(names_of_this_host_need_no_server);
     RUN(services_and_protocols_have_names);
-    RUN(the_host_has_a_name);
     RUN(addresses_are_written_in_one_form);
     RUN(a_datagram_may_be_refused);
     puts("all passed");

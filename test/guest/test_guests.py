@@ -139,6 +139,14 @@ class Programs(unittest.TestCase):
                 self.assertIn("all passed\n", done.stdout, done.stdout + done.stderr)
                 self.assertEqual(done.returncode, 0)
 
+    def test_complaints_are_on_the_console(self):
+        done = sprat("run", BUILD / "test/guest/test-posix.cfg")
+        for line in ("named[1]: 50% of it: No such file or directory\n", "test-posix: plain\n",
+                     "test-posix: can't open it: Permission denied\n",
+                     "test-posix: no reason\n"):  # fmt: skip
+            self.assertIn(line, done.stdout)
+        self.assertNotIn("never shown", done.stdout)
+
 
 class Crash(unittest.TestCase):
     """Guests that die: the reason and the place are on the console, the domain ends as crashed."""

@@ -16,6 +16,8 @@
 
 #include <sprat/port.h>
 
+#define FILE_MAX 65536 /**< descriptors: what poll() of all of them still can look through */
+
 struct file;
 struct flock;
 struct stat;

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/** The program's threads, as signals see them. */
+#ifndef SPRAT_THREADS_H
+#define SPRAT_THREADS_H
+
+#include <pthread.h>
+#include <signal.h>
+
+struct thread_signals {
+    sigset_t blocked;
+    sigset_t pending; /**< meant for this thread, not for any */
+};
+
+/** A thread of the runtime's own counts as the first. */
+struct thread_signals *threads_signals(pthread_t thread);
+
+/** The signals that all threads block. */
+sigset_t threads_all_block(void);
+
+#endif

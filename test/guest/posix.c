@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What ordinary programs ask of a system besides files, threads and sockets; tested in a guest. */
+#define _GNU_SOURCE
+#include <byteswap.h>
+#include <dirent.h>
+#include <endian.h>
+#include <err.h>
+#include <fnmatch.h>
+#include <glob.h>
+#include <grp.h>
+#include <libgen.h>
+#include <pwd.h>
+#include <regex.h>
+#include <stdint.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "check.h"
+
+static void there_is_one_process(void)
+{
+    int status;
+
+    CHECK(getpid() == 1 && getppid() == 0 && getpgrp() == 1);
+    CHECK(getpgid(0) == 1 && getsid(1) == 1 && setpgid(0, 0) == 0);
+    CHECK_FAILS(getpgid(2), ESRCH);
+    CHECK_FAILS(setsid(), EPERM);
+    CHECK_FAILS(fork(), ENOSYS);
+    CHECK_FAILS(vfork(), ENOSYS);
+    CHECK_FAILS(daemon(0, 0), ENOSYS);
+    CHECK_FAILS(execl("/bin/sh", "sh", NULL), ENOSYS);
+    CHECK_FAILS(execvp("sh", (char *[]){"sh", NULL}), ENOSYS);
+    CHECK_FAILS(wait(&status), ECHILD);
+    CHECK_FAILS(waitpid(-1, &status, WNOHANG), ECHILD);
+    CHECK(system(NULL) == 0);
+    CHECK_FAILS(system("true"), ENOSYS);
+    errno = 0;
+    CHECK(!popen("true", "r") && errno == ENOSYS);
+}
+
+static void there_is_one_user(void)
+{
+    struct passwd user, *found;
+    struct group group, *found_group;
+    gid_t zero = 0, one = 1;
+    char buffer[8];
+
+    CHECK(strcmp(getlogin(), "root") == 0 && !issetugid() && !secure_getenv("NONE"));
+    CHECK(getuid() == 0 && setuid(0) == 0 && setgid(0) == 0);
+    CHECK_FAILS(setuid(1), EPERM);
+    CHECK_FAILS(setgroups(1, &one), EPERM);
+    CHECK(setgroups(1, &zero) == 0 && getgroups(1, &one) == 0 && initgroups("root", 0) == 0);
+    CHECK(strcmp(getpwuid(0)->pw_name, "root") == 0 && getpwnam("root")->pw_uid == 0);
+    CHECK(strcmp(getgrgid(0)->gr_name, "root") == 0 && getgrnam("root")->gr_gid == 0);
+    errno = 0;
+    CHECK(!getpwuid(1) && !getpwnam("nobody") && !getgrgid(1) && !getgrnam("nobody") && !errno);
+    CHECK(getpwnam_r("root", &user, buffer, sizeof(buffer), &found) == 0 && found == &user);
+    CHECK(strcmp(user.pw_dir, "/") == 0);
+    CHECK(getpwuid_r(1, &user, buffer, sizeof(buffer), &found) == 0 && !found);
+    CHECK(getgrnam_r("root", &group, buffer, sizeof(buffer), &found_group) == 0 && found_group);
+    CHECK(getgrgid_r(7, &group, buffer, sizeof(buffer), &found_group) == 0 && !found_group);
+}
+
+static void the_machine_has_a_name(void)
+{
+    struct utsname names;
+    char name[UTSNAME_MAX + 1];
+
+    CHECK(uname(&names) == 0);
+    CHECK(strcmp(names.sysname, "Sprat") == 0 && strcmp(names.machine, "x86_64") == 0);
+    CHECK(gethostname(name, sizeof(name)) == 0 && strcmp(name, names.nodename) == 0);
+    CHECK(strncmp(name, "test-posix", 10) == 0); /* the domain's: more, or the image's */
+    size_t len = strlen(name);
+    CHECK(gethostname(name, len + 1) == 0);
+    CHECK_FAILS(gethostname(name, len), ENAMETOOLONG);
+    CHECK(sysconf(_SC_OPEN_MAX) == getdtablesize() && sysconf(_SC_NPROCESSORS_ONLN) == 1);
+    CHECK(sysconf(_SC_HOST_NAME_MAX) == UTSNAME_MAX && sysconf(_SC_IOV_MAX) > 0);
+    CHECK_FAILS(sysconf(-1), EINVAL);
+}
+
+static void names_and_texts_match_patterns(void)
+{
+    regex_t regex;
+    regmatch_t part[2];
+    char text[64], path[] = "/a/b/c.txt";
+
+    CHECK(regcomp(&regex, "^([a-z]+)=[0-9]{2,3}$", REG_EXTENDED) == 0);
+    CHECK(regexec(&regex, "port=443", 2, part, 0) == 0);
+    CHECK(part[1].rm_so == 0 && part[1].rm_eo == 4);
+    CHECK(regexec(&regex, "port=4", 2, part, 0) == REG_NOMATCH);
+    regfree(&regex);
+    int error = regcomp(&regex, "(", REG_EXTENDED);
+    CHECK(error && regerror(error, &regex, text, sizeof(text)) > 1 && text[0]);
+    CHECK(fnmatch("*.[ch]", "posix.c", 0) == 0);
+    CHECK(fnmatch("*.[ch]", "posix.o", 0) == FNM_NOMATCH);
+    CHECK(fnmatch("*", "a/b", FNM_PATHNAME) == FNM_NOMATCH);
+    CHECK(strcmp(dirname(path), "/a/b") == 0);
+}
+
+static int is_text(const struct dirent *entry)
+{
+    return fnmatch("*.txt", entry->d_name, 0) == 0;
+}
+
+static void directories_are_listed_whole(void)
+{
+    struct dirent **entries;
+    glob_t found;
+
+    int n = scandir("/", &entries, is_text, alphasort);
+    CHECK(n == 2);
+    CHECK(strcmp(entries[0]->d_name, "hello.txt") == 0);
+    CHECK(strcmp(entries[1]->d_name, "link.txt") == 0);
+    while (n)
+        free(entries[--n]);
+    free(entries);
+    CHECK_FAILS(scandir("/nowhere", &entries, NULL, NULL), ENOENT);
+    CHECK(glob("/*.txt", 0, NULL, &found) == 0 && found.gl_pathc == 2);
+    CHECK(strcmp(found.gl_pathv[1], "/link.txt") == 0);
+    globfree(&found);
+    CHECK(glob("/*.none", 0, NULL, &found) == 0 && found.gl_pathc == 0); /* as in the BSDs */
+    globfree(&found);
+}
+
+static void the_root_is_the_working_directory(void)
+{
+    char path[8];
+
+    CHECK(chdir("/") == 0 && chdir("sub/..") == 0 && strcmp(getcwd(path, 8), "/") == 0);
+    CHECK_FAILS(chdir("/sub"), ENOSYS);
+    CHECK_FAILS(chdir("/hello.txt"), ENOTDIR);
+    CHECK_FAILS(chdir("/nowhere"), ENOENT);
+}
+
+static void bytes_are_turned_round(void)
+{
+    CHECK(htobe16(0x1234) == 0x3412 && be32toh(0x12345678) == 0x78563412);
+    CHECK(htole64(1) == 1 && bswap_64(1) == 1ull << 56 && BYTE_ORDER == LITTLE_ENDIAN);
+}
+
+static void random_bytes_are_as_many_as_wanted(void)
+{
+    char a[300] = {0}, b[300] = {0};
+
+    CHECK(getrandom(a, sizeof(a), GRND_NONBLOCK) == sizeof(a));
+    CHECK(getentropy(b, 256) == 0 && memcmp(a, b, 256) != 0);
+    CHECK(memcmp(a, a + 100, 100) != 0);
+    CHECK_FAILS(getentropy(b, 257), EIO);
+}
+
+/* The test looks for these lines. */
+static void the_log_is_the_console(void)
+{
+    openlog("named", LOG_PID, LOG_DAEMON);
+    errno = ENOENT;
+    syslog(LOG_ERR, "%d%% of it: %m", 50);
+    CHECK(setlogmask(LOG_UPTO(LOG_ERR)) == LOG_UPTO(LOG_DEBUG));
+    syslog(LOG_INFO, "never shown");
+    setlogmask(LOG_UPTO(LOG_DEBUG));
+    closelog();
+    syslog(LOG_INFO, "plain\n");
+    errno = EACCES;
+    warn("can't open %s", "it");
+    warnx("no reason");
+}
+
+static void a_stream_is_locked_as_often_as_wanted(void)
+{
+    flockfile(stdout);
+    CHECK(ftrylockfile(stdout) == 0);
+    funlockfile(stdout);
+    funlockfile(stdout);
+}
+
+int main(void)
+{
+    RUN(there_is_one_process);
+    RUN(there_is_one_user);
+    RUN(the_machine_has_a_name);
+    RUN(names_and_texts_match_patterns);
+    RUN(directories_are_listed_whole);
+    RUN(the_root_is_the_working_directory);
+    RUN(bytes_are_turned_round);
+    RUN(random_bytes_are_as_many_as_wanted);
+    RUN(the_log_is_the_console);
+    RUN(a_stream_is_locked_as_often_as_wanted);
+    puts("all passed");
+    return EXIT_SUCCESS;
+}
