@@ -8,6 +8,8 @@ guest held to a small share of that CPU, as on a host with many guests: there th
 limits it. Beside them stands the guest's own CPU time for each request (or packet, or MiB), Xen's
 work for it included. Forwarding is that of `sprat bench middlebox router`.
 
+With --loss, packets are delayed and lost between dom0's clients and the guests, on both ways.
+
 In the folder --output: net.csv, environment.txt, and plots.
 """
 
@@ -19,7 +21,7 @@ import pathlib
 import platform
 
 from spratlib import bench_middlebox, bench_net_cases, bench_net_plots, counting, cpucap, debtree
-from spratlib import guest_cfg, guestconsole, lab, lab_cli, linuxguest, paths, qemu, run
+from spratlib import guest_cfg, guestconsole, lab, lab_cli, linuxguest, losspath, paths, qemu, run
 from spratlib.bench_net_cases import CASES, CLIENT_PACKAGES, CLIENTS, SERVER_PACKAGES
 from spratlib.errors import SpratError, UsageError
 
@@ -63,6 +65,16 @@ measure() { # CASE SIDE GUEST SHARE: that it may have while it is measured
 """
 
 
+LOSS_DELAY = "2ms"
+# dom0's addresses move to the other end of a path that loses packets.
+FAR_AWAY = f"""
+ip=/bench/bin/ip tc=/bench/bin/tc
+{{{{ losspath delay {LOSS_DELAY} loss {{loss:g}}% && $ip addr flush dev xenbr0 scope global &&
+    $ip addr add {bench_net_cases.DOM0}/24 dev end &&
+    $ip addr add {bench_net_cases.DOM06}/64 dev end nodad; }}}} >"$errors" 2>&1 || complain path
+"""
+
+
 def add_arguments(parser):
     parser.description = __doc__
     known = ", ".join([*(case.name for case in CASES), FORWARD])
@@ -71,24 +83,30 @@ def add_arguments(parser):
                         help="the machine's time for each figure (default: %(default)s)")
     parser.add_argument("--guests", default=",".join(SIDES), metavar="SIDE[,SIDE]",
                         help="of %(default)s")
+    parser.add_argument("--loss", type=float, metavar="PERCENT",
+                        help=f"of the packets, each being on its way for {LOSS_DELAY} (default:"
+                        " none are lost, or wait)")
     parser.add_argument("--output", metavar="DIR", help="default: bench/net in the build folder")
     parser.set_defaults(act=main)
 
 
 def main(args):
-    names = args.names or [*(case.name for case in CASES), FORWARD]
+    all_names = [*(case.name for case in CASES), *([FORWARD] if args.loss is None else [])]
+    names = args.names or all_names
     cases = [case for case in CASES if case.name in names]
     sides = args.guests.split(",")
     if not set(sides) <= set(SIDES):
         raise UsageError(f"--guests {args.guests}: there are {', '.join(SIDES)}")
-    unknown = set(names) - {case.name for case in CASES} - {FORWARD}
+    unknown = set(names) - set(all_names)
     if unknown:
         raise UsageError(f"there is no case {', '.join(unknown)}; sprat bench net --help has them")
+    if args.loss is not None and not 0 <= args.loss < 100:
+        raise UsageError(f"--loss {args.loss:g}: some percent, from 0 to less than 100")
     output = pathlib.Path(args.output) if args.output else paths.build_folder() / "bench/net"
     output.mkdir(parents=True, exist_ok=True)
     found = Found()
     if cases:
-        measure(cases, sides, args.seconds, found)
+        measure(cases, sides, args, found)
     if FORWARD in names:
         measure_forward(sides, found)
     (output / "environment.txt").write_text(environment(args, found))
@@ -154,21 +172,23 @@ class Found:
         return next((r for r in self.runs if (r.case, r.guest, r.share) == wanted), None)
 
 
-def measure(cases, sides, seconds, found):
+def measure(cases, sides, args, found):
     """Run all cases in a counting machine."""
     image = tree = None
+    clients = CLIENTS if args.loss is None else (*CLIENTS, *losspath.PROGRAMS)
     if "linux" in sides:
         image = linuxguest.prepare(
             lab_cli.report, packages=SERVER_PACKAGES, modules=linuxguest.NET,
             files=bench_net_cases.server_files())  # fmt: skip
-    if any(case.needs_client for case in cases):
-        tree = debtree.make(CLIENT_PACKAGES, lab_cli.report)
+    if args.loss is not None or any(case.needs_client for case in cases):
+        tree = debtree.make((*CLIENT_PACKAGES, losspath.PACKAGE), lab_cli.report)
     options = lab.Options(memory=LAB_MEMORY_MIB, dom0_memory=DOM0_MEMORY_MIB, smp=1)
-    counting.run(options, lambda archive: add_files(archive, cases, seconds, image, tree),
-                 script(cases, sides, seconds), found.take_line)  # fmt: skip
+    tools = tree and debtree.alone(tree, clients)
+    counting.run(options, lambda archive: add_files(archive, cases, args.seconds, image, tools),
+                 script(cases, sides, args), found.take_line)  # fmt: skip
 
 
-def add_files(archive, cases, seconds, linux_image, tree):
+def add_files(archive, cases, seconds, linux_image, tools):
     """Add guests, clients and what they need to the machine's files."""
     for name, text in (("follow", linuxguest.FOLLOW), ("ask", linuxguest.ASK),
                        ("wait", guestconsole.FOLLOW),
@@ -176,8 +196,7 @@ def add_files(archive, cases, seconds, linux_image, tree):
         archive.file(f"/bench/{name}", text.encode())
     if linux_image:
         add_linux(archive, linux_image, seconds)
-    if tree:
-        add_clients(archive, tree)
+    add_clients(archive, tools or {})
     for name, case in {case.guest: case for case in cases}.items():
         guest = run.Guest(case.image)
         archive.file(f"/bench/{name}.xen", guest.kernel.read_bytes())
@@ -196,11 +215,11 @@ def add_linux(archive, image, seconds):
         archive.file(f"/bench/{name}.commands", linuxguest.encoded(commands))
 
 
-def add_clients(archive, tree):
-    """Add the clients, as commands in /bench/bin."""
-    for name, path in debtree.alone(tree, CLIENTS).items():
+def add_clients(archive, tools):
+    """Add the clients, and what they need (debtree.alone()), as commands in /bench/bin."""
+    for name, path in tools.items():
         archive.file(f"/bench/lib/{name}", path.read_bytes(), 0o755)
-    for name in CLIENTS:
+    for name in (name for name in (*CLIENTS, *losspath.PROGRAMS) if name in tools):
         archive.file(f"/bench/bin/{name}", (
             f"#!/bin/sh\nexec /bench/lib/{debtree.LOADER} --library-path /bench/lib"
             f' /bench/lib/{name} "$@"\n').encode(), 0o755)  # fmt: skip
@@ -215,10 +234,12 @@ def sprat_cfg(guest, case, seconds):
                       f"extra = {guest_cfg.quote(extra)}", ""])  # fmt: skip
 
 
-def script(cases, sides, seconds):
+def script(cases, sides, args):
     """Return what is done in the machine."""
-    lines = [SCRIPT, cpucap.FUNCTION, bench_net_cases.CLIENT_FUNCTIONS, f"seconds={seconds}",
+    lines = [SCRIPT, cpucap.FUNCTION, bench_net_cases.CLIENT_FUNCTIONS, f"seconds={args.seconds}",
              f"address={bench_net_cases.ADDRESS}", f"address6={bench_net_cases.ADDRESS6}"]
+    if args.loss is not None:
+        lines += [losspath.FUNCTIONS, FAR_AWAY.format(loss=args.loss)]
     for side in sides:
         for guest, measures in lives(cases, side):
             lines.append(f"if up {guest}; then")
@@ -272,6 +293,8 @@ def environment(args, found):
         f"Linux guest: dom0's kernel, memory {LINUX_MEMORY_MIB} MiB; {' '.join(SERVER_PACKAGES)}",
         f"clients in dom0: {' '.join(CLIENT_PACKAGES)}; {args.seconds} s for each figure",
         f"share of a guest that is held: {cpucap.SHARE} % of the CPU",
+        *([] if args.loss is None else
+          [f"lost: {args.loss:g} % of the packets each way, which takes {LOSS_DELAY}"]),
     ]
     for name in dict.fromkeys(case.image for case in CASES):
         guest = run.Guest(name)

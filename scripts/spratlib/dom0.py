@@ -45,7 +45,9 @@ BOOT_MODULES = (
 # Disks for tests: of memory, of files, and such as are slow, fail, or drop what is not flushed.
 DISK_MODULES = ("loop", "brd", "dm-mod", "dm-delay", "dm-flakey", "dm-log-writes")
 FS_MODULES = ("ext4", "jbd2", "mbcache", "crc16")
-OTHER_MODULES = ("virtio_net", "tun", "crc32c_generic", "ext4", *DISK_MODULES)
+# A network that delays and loses packets, between one end and the other.
+NET_MODULES = ("veth", "sch_netem")
+OTHER_MODULES = ("virtio_net", "tun", "crc32c_generic", "ext4", *DISK_MODULES, *NET_MODULES)
 # In place of busybox's, whose `losetup -f` leaves the device to whoever else asks before it is
 # used. A script calls them by their paths: its shell prefers its own.
 DISK_TOOLS = ("dmsetup", "losetup")
@@ -58,7 +60,7 @@ PACKAGES = (
          "xen-privcmd", "xenfs", "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-netback",
          "xen-blkback", "virtio*", "9p*", "netfs", "fscache", "bridge", "stp", "llc", "tun",
          "failover", "net_failover", "crc32c*", "libcrc32c", "dax", *DISK_MODULES,
-         *FS_MODULES)]),
+         *FS_MODULES, *NET_MODULES)]),
     (f"xen-utils-{XEN}", [f"usr/lib/xen-{XEN}/bin/*"]),
     ("xen-utils-common", ["etc/xen/*"]),
     ("xenstore-utils", ["usr/bin/*"]),
