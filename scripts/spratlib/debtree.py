@@ -41,7 +41,8 @@ def make(names, report, extra=()):
     trees.mkdir(parents=True, exist_ok=True)
     with lab.locked(trees / ".lock", lab.PREPARE_TIMEOUT_S, report):
         if not (folder / "manifest.json").exists():
-            report(f"asking apt what {' '.join(names)} depend on")
+            if names:
+                report(f"asking apt what {' '.join(names)} depend on")
             wanted = [(name, UNPACKED) for name in closure(names)]
             packages.install([*wanted, *extra], folder, report, archives=trees / "archives")
         folder.touch()

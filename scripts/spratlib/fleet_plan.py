@@ -143,6 +143,7 @@ def cfg_text(fleet, plan, guest):
             settings[key] = getattr(plan, key)
     if plan.cmdline is not None:
         settings["extra"] = fill(plan.cmdline, guest.values(fleet), "--cmdline")
+        guest_cfg.check_command_line(settings["extra"])
     if plan.restart:
         settings |= {"on_poweroff": "restart", "on_crash": "restart"}
     if plan.bridges:

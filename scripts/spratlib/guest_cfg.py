@@ -82,6 +82,16 @@ def parse(text):
     return settings
 
 
+def lists(text):
+    """Return {name: [str]} of the settings that are lists of strings."""
+    found = {}
+    for words in _statements(text):
+        kinds = [kind for kind, _ in words]
+        if kinds[:3] == ["word", "sign", "sign"] and [w for _, w in words[1:3]] == ["=", "["]:
+            found[words[0][1]] = [unquote(word) for kind, word in words if kind == "string"]
+    return found
+
+
 def _statements(text):
     words, depth = [], 0
     for match in _TOKEN.finditer(text):
@@ -110,10 +120,12 @@ def unquote(literal):
 
 
 def quote(value):
-    """Return `value` (str, one line) as a string of a cfg file.
+    """Return `value` as a string of a cfg file. Raises SpratError when it is not one line.
 
     Only what must be escaped is: of the numeric escapes, xl 4.17 refuses or mangles all.
     """
+    if re.search(r"[\0\n\r]", value):
+        raise SpratError(f"no cfg can have a NUL or an end of line in a string: {value!r}")
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
@@ -137,9 +149,14 @@ def command_line(settings, words):
         if char in "\0\n\r":
             raise SpratError("a guest's command line cannot contain a NUL or an end of line")
     root = f"root={settings['root']} " if setting == "extra" and "root" in settings else ""
-    size = len(os.fsencode(root + value))
+    check_command_line(root + value)
+    return setting, value
+
+
+def check_command_line(line):
+    """Raise SpratError when the guest would get a shortened one."""
+    size = len(os.fsencode(line))
     if size > CMDLINE_MAX:
         raise SpratError(
             f"the guest's command line has {size} bytes, but Xen hands over {CMDLINE_MAX} at most"
         )
-    return setting, value

@@ -78,6 +78,14 @@ class PlanTest(unittest.TestCase):
         self.assertIn('on_poweroff = "restart"\non_crash = "restart"\n', text)
         self.assertNotIn('"preserve"', text)
 
+    def test_a_command_line_that_no_guest_can_get_is_refused(self):
+        guest = fleet_plan.guests_of("web", plan())[0]
+        for reason, cmdline in (("end of line", "a\nmemory = 9"), ("NUL", "a\0"),
+                                ("1024 bytes, but Xen hands over 1023", "é" * 512)):  # fmt: skip
+            with self.assertRaisesRegex(SpratError, reason):
+                fleet_plan.cfg_text("web", plan(cmdline=cmdline), guest)
+        self.assertIn("é" * 511, fleet_plan.cfg_text("web", plan(cmdline="é" * 511), guest))
+
     def test_libvirt_gets_the_same_guest(self):
         wanted = plan(bridges=("br0",), net4="10.0.0.0/24", cmdline="<&>", cpus="2-3", pool="p")
         wanted.base += 'tsc_mode = "native"\nmax_grant_frames = 1\nmax_maptrack_frames = 0\n'
