@@ -106,3 +106,12 @@ void netfront_queue_free(struct netfront_queue *queue)
     port_free(queue->rx_posted);
     *queue = (struct netfront_queue){.nf = nf};
 }
+
+void netfront_queue_fault(struct netfront_queue *queue, const char *what)
+{
+    struct netfront *nf = queue->nf;
+
+    nf->stats.faults++;
+    nf->connected = false;
+    front_fault(&nf->front, what);
+}

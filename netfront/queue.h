@@ -73,6 +73,9 @@ bool netfront_queue_revoke(struct netfront_queue *queue);
 /** Give back all of a queue that the backend let go of. What it did not is counted and lost. */
 void netfront_queue_free(struct netfront_queue *queue);
 
+/** The backend lied: close the connection, say what it was. */
+void netfront_queue_fault(struct netfront_queue *queue, const char *what);
+
 /** Post buffers for receiving up to the queue's target. */
 void netfront_queue_refill(struct netfront_queue *queue);
 
