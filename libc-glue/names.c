@@ -4,6 +4,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <reent.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -172,6 +174,13 @@ SPRAT_API int remove(const char *path)
     if (lstat(path, &st))
         return -1;
     return S_ISDIR(st.st_mode) ? rmdir(path) : unlink(path);
+}
+
+/* What newlib's tmpfile() calls: without it, newlib's own remove() would come along. */
+SPRAT_API int _remove_r(struct _reent *reent, const char *path)
+{
+    (void)reent;
+    return remove(path);
 }
 
 /* Both ways lead to a name in one file system, and the first one has something. */

@@ -136,6 +136,12 @@ static void the_root_is_the_working_directory(void)
     CHECK_FAILS(chdir("/nowhere"), ENOENT);
 }
 
+static void temporary_files_need_a_disk(void)
+{
+    CHECK(!tmpfile() && errno == ENOENT); /* /tmp */
+    CHECK_FAILS(remove("/hello.txt"), EROFS);
+}
+
 static void bytes_are_turned_round(void)
 {
     CHECK(htobe16(0x1234) == 0x3412 && be32toh(0x12345678) == 0x78563412);
@@ -184,6 +190,7 @@ int main(void)
     RUN(names_and_texts_match_patterns);
     RUN(directories_are_listed_whole);
     RUN(the_root_is_the_working_directory);
+    RUN(temporary_files_need_a_disk);
     RUN(bytes_are_turned_round);
     RUN(random_bytes_are_as_many_as_wanted);
     RUN(the_log_is_the_console);
