@@ -66,14 +66,14 @@ static int hex_digit(int c)
     return isdigit(c) ? c - '0' : tolower(c) - 'a' + 10;
 }
 
-/* What a backslash in a string stands for; the reader is behind it afterwards. -1: nothing. */
+/*
+ * What a backslash in a string stands for; the reader is behind it afterwards. -1: nothing. The
+ * string's closing quote is there, so no digit is the text's last byte.
+ */
 static int take_escape(struct reader *reader)
 {
     static const char letters[] = "abfnrtv", meanings[] = "\a\b\f\n\r\t\v";
     int c = peek(reader);
-
-    if (c < 0)
-        return -1;
     const char *letter = c ? strchr(letters, c) : NULL;
     if (letter) {
         reader->at++;
@@ -83,7 +83,7 @@ static int take_escape(struct reader *reader)
         reader->at++;
         return c;
     }
-    if (c == 'x' && reader->end - reader->at >= 3 && isxdigit((unsigned char)reader->at[1]) &&
+    if (c == 'x' && isxdigit((unsigned char)reader->at[1]) &&
         isxdigit((unsigned char)reader->at[2])) {
         int value =
             hex_digit((unsigned char)reader->at[1]) * 16 + hex_digit((unsigned char)reader->at[2]);
@@ -140,7 +140,7 @@ static int take_number(struct reader *reader, struct cfg_value *value)
     char *rest;
     errno = 0;
     value->number = strtoll(digits, &rest, 0);
-    if (errno || *rest || rest == digits) {
+    if (errno || *rest) {
         reader->at -= n;
         return refuse(reader, "this is no whole number that fits 64 bits");
     }

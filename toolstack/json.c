@@ -86,7 +86,7 @@ static int take_escape(struct reader *reader, char **to)
     reader->at++;
     int error = take_hex4(reader, &code);
     if (!error && code >= 0xd800 && code < 0xdc00) {
-        if (reader->end - reader->at < 6 || reader->at[0] != '\\' || reader->at[1] != 'u')
+        if (reader->at[0] != '\\' || reader->at[1] != 'u') /* the closing quote is there */
             return refuse(reader, "half a surrogate pair");
         reader->at += 2;
         error = take_hex4(reader, &low);

@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "config.h"
 
@@ -100,8 +101,59 @@ static void numbers_have_bounds(void **state)
     assert_refused("memory = 99999999999999999999\n", "64 bits");
     assert_refused(LEAST "vcpus = 2\n", "from 1 to 1");
     assert_refused("memory = '1'\n", "without quotes");
+    assert_refused("memory = 1048577\n", "from 1 to");
+    assert_refused("max_grant_frames = 0\n", "from 1 to 65536");
+    assert_refused("max_grant_frames = 65537\n", "from 1 to 65536");
+    assert_refused("max_maptrack_frames = -1\n", "from 0 to 65536");
+    assert_refused("max_maptrack_frames = 65537\n", "from 0 to 65536");
+    assert_refused("max_event_channels = 2\n", "from 3 to 131071");
+    assert_refused("max_event_channels = 131072\n", "from 3 to 131071");
     assert_int_equal(parse("name='a'\nkernel='/k'\nmemory=0x10\n"), 0);
     assert_int_equal(config.memory_mib, 16);
+}
+
+/* A setting of so many characters. */
+static const char *of_length(const char *before, int n, const char *behind)
+{
+    static char text[8192];
+    snprintf(text, sizeof(text), "%s%0*d%s", before, n, 0, behind);
+    return text;
+}
+
+static void what_is_too_long_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(parse(of_length(LEAST "extra = '", 1023, "'\n")), 0);
+    assert_refused(of_length("extra = '", 1024, "'\n"), "extra is too long");
+    assert_refused(of_length("kernel = '/", 4096, "'\n"), "kernel is too long");
+    assert_int_equal(parse(of_length("kernel='/k'\nmemory=1\nname='a", 62, "'\n")), 0);
+    assert_int_equal(config_check_name(of_length("a", CONFIG_NAME_MAX - 2, ""), &fail), 0);
+    assert_int_equal(config_check_name(of_length("a", CONFIG_NAME_MAX - 1, ""), &fail), -EINVAL);
+    assert_has(fail.text, "has more than");
+    assert_refused(of_length("vif = ['bridge=", 16, "']\n"), "bridge is too long");
+    assert_refused(of_length("vif = ['ip=", 159, "']\n"), "a part that is too long");
+    assert_refused("vif = ['','','','','','','','','']\n", "more than 8");
+}
+
+static void values_are_of_their_keys_kind(void **state)
+{
+    (void)state;
+    assert_refused("name = 1\n", "name is a string");
+    assert_refused("type = 1\n", "type is a string");
+    assert_refused("uuid = 1\n", "uuid is like");
+    assert_refused("cpus = 1\n", "cpus is a list of CPUs");
+    assert_refused("vif = 'bridge=b'\n", "vif is a list of strings");
+    assert_refused("vif = [1]\n", "vif is a list of strings");
+    assert_refused("vif = ['bridge']\n", "bridge is no key=value");
+    assert_refused("vif = ['script=vif-bridge']\n", "leave it out");
+}
+
+static void two_words_for_one_thing_must_agree(void **state)
+{
+    (void)state;
+    assert_refused("extra = 'a'\ncmdline = 'b'\n", "write one");
+    assert_refused("maxmem = 2\nmemory = 1\n", "guests of one size");
+    assert_int_equal(parse(LEAST "maxmem = 1\nmaxvcpus = 1\n"), 0);
 }
 
 static void names_that_xl_would_misread_are_refused(void **state)
@@ -120,16 +172,29 @@ static void cpu_lists_are_sets(void **state)
     assert_int_equal(config.cpus[1], 0x02);
     assert_refused(LEAST "cpus = '3-1'\n", "list of CPUs");
     assert_refused(LEAST "cpus = '1,^1'\n", "leaves no CPU");
-    assert_refused(LEAST "cpus = '256'\n", "list of CPUs");
+    static const char *const bad[] = {"256",  "0-256", "",    "a", "1-", "0-",
+                                      "0-+3", "1,",    "1;2", "^", "1 2"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "cpus = '%s'\n", bad[i]);
+        assert_refused(text, "list of CPUs");
+    }
 }
 
 static void macs_and_uuids_are_checked(void **state)
 {
-    char text[37];
+    char text[64];
 
     (void)state;
     assert_refused(LEAST "vif = ['mac=01:00:00:00:00:01']\n", "single station");
-    assert_refused(LEAST "vif = ['mac=02:00:00:00:00']\n", "single station");
+    static const char *const bad[] = {"02:00:00:00:00",     "g2:00:00:00:00:01",
+                                      "0g:00:00:00:00:01",  "02-00-00-00-00-01",
+                                      "02:00:00:00:00:01:", "02:00:00:00:00:011"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        snprintf(text, sizeof(text), "vif = ['mac=%s']\n", bad[i]);
+        assert_refused(text, "single station");
+    }
+    assert_refused("uuid = '01234567-89ab-cdef-0123-456789abcdef0'\n", "uuid is like");
     assert_refused(LEAST "uuid = 'abc'\n", "uuid is like");
     assert_int_equal(parse(LEAST "uuid = '01234567-89ab-cdef-0123-456789abcdef'\n"), 0);
     config_format_uuid(config.uuid, text);
@@ -162,6 +227,9 @@ int main(void)
         cmocka_unit_test(a_key_set_twice_is_refused),
         cmocka_unit_test(what_must_be_there_is_asked_for),
         cmocka_unit_test(numbers_have_bounds),
+        cmocka_unit_test(what_is_too_long_is_refused),
+        cmocka_unit_test(values_are_of_their_keys_kind),
+        cmocka_unit_test(two_words_for_one_thing_must_agree),
         cmocka_unit_test(names_that_xl_would_misread_are_refused),
         cmocka_unit_test(cpu_lists_are_sets),
         cmocka_unit_test(macs_and_uuids_are_checked),

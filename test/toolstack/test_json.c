@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "json.h"
@@ -47,6 +48,72 @@ static void what_is_no_json_is_refused(void **state)
     }
 }
 
+/* Parse a text that has nothing behind its last byte. */
+static int parse_exact(const char *text, size_t len, struct json **json)
+{
+    char *exact = test_malloc(len);
+    memcpy(exact, text, len);
+    int error = json_parse(exact, len, json, &fail);
+    test_free(exact);
+    return error;
+}
+
+static void what_stands_between_values_is_no_matter_of_taste(void **state)
+{
+    static const char *const bad[] = {"{\"a\"11}", "[1;2]", "[1 12]", "{\"a\":1;\"b\":2}"};
+    struct json *json;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+        assert_int_equal(parse_exact(bad[i], strlen(bad[i]), &json), -EINVAL);
+    assert_int_equal(parse_exact("1\0", 2, &json), -EINVAL);
+    assert_has(fail.text, "follows");
+}
+
+static void a_surrogate_is_half_a_pair(void **state)
+{
+    static const char *const bad[] = {"\\ud83d",        "\\udc00",        "\\ud83dxude00",
+                                      "\\ud83d\\nde00", "\\ud83d\\u0041", "\\ud83d\\ue000",
+                                      "\\ud83d\\ud83d", "\\ud83d\\u"};
+    struct json *json;
+    char text[32];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        size_t len = (size_t)snprintf(text, sizeof(text), "\"%s\"", bad[i]);
+        assert_int_equal(parse_exact(text, len, &json), -EINVAL);
+    }
+    json = parse("\"\\ud83d\\ude00 \\ud800\\udc00 \\udbff\\udfff\"");
+    assert_string_equal(json->string, "\xf0\x9f\x98\x80 \xf0\x90\x80\x80 \xf4\x8f\xbf\xbf");
+    json_free(json);
+}
+
+static void a_member_of_another_type_is_as_none(void **state)
+{
+    struct json *json = parse("{\"s\":\"1\",\"n\":1,\"b\":true}");
+
+    (void)state;
+    assert_true(json_get_number(json, "s", 7) == 7);
+    assert_true(json_get_number(json, "b", 7) == 7);
+    assert_true(json_get_bool(json, "n", true));
+    assert_string_equal(json_get_string(json, "b", "none"), "none");
+    assert_null(json_get(json_get(json, "n"), "n"));
+    json_free(json);
+    json = parse("[1]");
+    assert_null(json_get(json, "n"));
+    json_free(json);
+}
+
+static void a_number_has_at_most_63_characters(void **state)
+{
+    static const char text[] =
+        "1000000000000000000000000000000000000000000000000000000000000000000000000000";
+    struct json *json;
+
+    (void)state;
+    assert_int_equal(parse_exact(text, sizeof(text) - 1, &json), -EINVAL);
+}
+
 static void deep_nesting_is_refused(void **state)
 {
     char deep[2000];
@@ -89,13 +156,30 @@ static void a_guests_bytes_need_not_be_text(void **state)
     free(out.text);
 }
 
+static void what_is_written_may_be_long(void **state)
+{
+    struct json_out out = {0};
+    char text[5000] = "";
+
+    (void)state;
+    memset(text, 'x', sizeof(text) - 1);
+    json_put_json(&out, NULL, text);
+    assert_string_equal(out.text, text);
+    free(out.text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(members_are_found_by_key_and_type),
         cmocka_unit_test(what_is_no_json_is_refused),
+        cmocka_unit_test(what_stands_between_values_is_no_matter_of_taste),
+        cmocka_unit_test(a_surrogate_is_half_a_pair),
+        cmocka_unit_test(a_member_of_another_type_is_as_none),
+        cmocka_unit_test(a_number_has_at_most_63_characters),
         cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(what_is_written_is_read_again),
+        cmocka_unit_test(what_is_written_may_be_long),
         cmocka_unit_test(a_guests_bytes_need_not_be_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
