@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The arithmetic of a fleet: names, addresses, bridges, and the files made of them."""
 
+import hashlib
 import ipaddress
 import pathlib
 import tempfile
 import unittest
+import unittest.mock
 from xml.etree import ElementTree
 
 from spratlib import fleet_libvirt, fleet_plan, guest_cfg
@@ -60,7 +62,9 @@ class PlanTest(unittest.TestCase):
         self.refused("no mere number", name="{n}")
         self.refused("longer than 63", name="a" * 63 + "{n}")
         self.refused("write {{ for a brace", name="a{n")
+        self.refused("no placeholder {n}", name="a{n!r}")
         self.refused("1 to 32000", count=32001)
+        self.refused("1 to 32000", count=0)
 
     def test_a_cfg_is_the_images_with_what_is_the_guests_own(self):
         wanted = plan(memory=2, cpus="2-3", bridges=("br0",), net4="10.0.0.0/24", net6="fd00::/64",
@@ -73,6 +77,7 @@ class PlanTest(unittest.TestCase):
         self.assertIn(f'vif = [ "mac={guest.mac},bridge=br0,ip=10.0.0.3 fd00::3" ]\n', text)
         self.assertIn('on_crash = "preserve"', text)
         self.assertEqual(text.count("name ="), 1)
+        self.assertNotIn("Made by CMake", text)
         self.assertNotIn('"old"', text)
         text = fleet_plan.cfg_text("web", plan(restart=True), guest)
         self.assertIn('on_poweroff = "restart"\non_crash = "restart"\n', text)
@@ -126,8 +131,14 @@ class PlanTest(unittest.TestCase):
         ):  # fmt: skip
             with self.assertRaisesRegex(SpratError, reason):
                 fleet_plan.check(parent / "db", plan(**fields))
+        fleet_plan.check(parent / "db", plan(bridges=("br0",), net6="fd00::/64"))
         fleet_plan.check(parent / "db", plan(bridges=("br2",), net4="10.0.0.0/24"))
-        fleet_plan.check(parent / "db", plan(bridges=("br1",), net4="10.1.0.0/24"))
+        for net4 in ("9.255.0.0/24", "10.1.0.0/24"):
+            fleet_plan.check(parent / "db", plan(bridges=("br1",), net4=net4))
+        same_digest = hashlib.sha256(b"web")  # as two names in 16 million have it
+        with unittest.mock.patch("hashlib.sha256", return_value=same_digest):
+            with self.assertRaisesRegex(SpratError, "the same MAC addresses: rename it"):
+                fleet_plan.check(parent / "db", plan())
 
     def test_a_smaller_plan_takes_files_away_and_keeps_those_a_person_changed(self):
         parent = self.beside(web={})
@@ -153,8 +164,15 @@ class PlanTest(unittest.TestCase):
         parent = self.beside(web={})
         folder, cfg = parent / "web", parent / "hello.cfg"
         cfg.write_text(BASE.replace("/b/hello.xen", "hello.xen"))
-        with self.assertRaisesRegex(SpratError, "hello.xen"):
-            fleet_plan.with_image(folder, plan(cfg=str(cfg)))
+        for reason, content in (
+            ("hello.xen", cfg.read_bytes()), ("has no kernel", b"memory = 1"),
+            ("has no kernel", b"kernel = 7"), ("has no kernel", b'kernel = ""'),
+            ("cannot be made a fleet of", b"kernel = '\xff'"),
+        ):  # fmt: skip
+            cfg.write_bytes(content)
+            with self.assertRaisesRegex(SpratError, reason):
+                fleet_plan.with_image(folder, plan(cfg=str(cfg)))
+        cfg.write_text(BASE.replace("/b/hello.xen", "hello.xen"))
         for content in ("old", "new"):
             (parent / "hello.xen").write_text(content)
             made = fleet_plan.with_image(folder, plan(cfg=str(cfg)))

@@ -8,6 +8,7 @@ from spratlib import paths
 
 HOWS = ("garbage", "indices", "deaf", "many")
 OTHERS = "10"
+PATIENT = ("--timeout", "120")
 GROWTH_KIB_MAX = 4096  # of the daemon, for a few: a guest's answers and requests that wait
 NODES_MAX = 200  # that one of them may have made
 GUEST_KIB = 1024  # of Xen's memory: one that is not gone keeps so much
@@ -23,11 +24,11 @@ class NuisanceTest(LauncherCase):
         before, resident = self.counts(), self.resident_kib()
         image = str(paths.build_folder() / "test/guest/nuisance.xen")
         for how in HOWS:
-            self.create(self.write(how, kernel=image, extra=how, name=how))
+            self.create(self.write(how, kernel=image, extra=how, name=how), *PATIENT)
 
-        self.create(self.cfg, "--count", OTHERS, "--name", "other")
+        self.create(self.cfg, "--count", OTHERS, "--name", "other", *PATIENT)
         peaceful = str(paths.build_folder() / "test/guest/test-xenstore.cfg")
-        answer = self.ctl("create", "--ready", "all passed", "--timeout", "120", peaceful)[0]
+        answer = self.ctl("create", "--ready", "all passed", *PATIENT, peaceful)[0]
         self.assertTrue(answer["ok"], answer)
         self.assertTrue(set(HOWS) <= set(self.guests()))
         self.assertLess(self.resident_kib() - resident, GROWTH_KIB_MAX)
