@@ -12,7 +12,7 @@ import json
 import pathlib
 import shutil
 
-from spratlib import dom0, lab, packages, paths
+from spratlib import dom0, filelock, lab, packages, paths
 from spratlib.errors import SpratError
 
 # What maintainer scripts and services want, and a program's run does not.
@@ -39,7 +39,7 @@ def make(names, report, extra=()):
     request = json.dumps([sorted(names), [list(pair) for pair in extra], UNPACKED])
     folder = trees / hashlib.sha256(request.encode()).hexdigest()[:16]
     trees.mkdir(parents=True, exist_ok=True)
-    with lab.locked(trees / ".lock", lab.PREPARE_TIMEOUT_S, report):
+    with filelock.locked(trees / ".lock", lab.PREPARE_TIMEOUT_S, report):
         if not (folder / "manifest.json").exists():
             if names:
                 report(f"asking apt what {' '.join(names)} depend on")

@@ -23,7 +23,7 @@ import subprocess
 import sys
 import time
 
-from spratlib import agent, dom0, paths, qemu
+from spratlib import agent, dom0, filelock, paths, qemu
 from spratlib.errors import SpratError, UsageError
 
 DEFAULT_NAME = "default"
@@ -180,7 +180,7 @@ class Lab:
         """Make the run folder and lock it; return the lock's descriptor."""
         runs = paths.lab_folder() / "run"
         runs.mkdir(parents=True, exist_ok=True)
-        with locked(runs / ".lock", 10):
+        with filelock.locked(runs / ".lock", 10):
             sweep(runs)
             self.folder.mkdir(exist_ok=True)
             lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -231,7 +231,7 @@ def prepare(options, report):
         raise UsageError(f"{paths.build_folder()} cannot be a build folder; choose one of its own")
     lab = paths.lab_folder()
     lab.mkdir(parents=True, exist_ok=True)
-    with locked(lab / ".lock", PREPARE_TIMEOUT_S, report):
+    with filelock.locked(lab / ".lock", PREPARE_TIMEOUT_S, report):
         boot_files = dom0.prepare(report)
     return qemu.Machine(
         boot_files,
@@ -304,7 +304,7 @@ def ensure_snapshot(machine, report):
     snapshots.mkdir(exist_ok=True)
     key = snapshot_key(machine)
     folder = snapshots / key
-    with locked(snapshots / f".{key}.lock", BOOT_TIMEOUT_S + RESTORE_TIMEOUT_S, report):
+    with filelock.locked(snapshots / f".{key}.lock", BOOT_TIMEOUT_S + RESTORE_TIMEOUT_S, report):
         if (folder / "state").exists():
             os.utime(folder)
             return folder
@@ -455,38 +455,6 @@ def keep_logs(folder, name, error):
     if isinstance(error, SpratError) and (logs / "serial.log").exists():
         return SpratError(f"{error}\nThe whole log: {logs / 'serial.log'}")
     return error
-
-
-@contextlib.contextmanager
-def locked(path, timeout_s, report=lambda line: None):
-    """Hold the lock file `path`; others wait, for `timeout_s` at most."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            report("waiting for another sprat that prepares the lab")
-            try:
-                flock_within(descriptor, timeout_s)
-            except TimeoutError:
-                raise SpratError(f"another process has held {path} for {timeout_s} s") from None
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def flock_within(descriptor, timeout_s):
-    """Lock a descriptor's file. flock() knows no time limit, so a child does it, on the same open
-    file. Raises TimeoutError."""
-    waiter = subprocess.Popen(["flock", str(descriptor)], pass_fds=(descriptor,))
-    try:
-        if waiter.wait(timeout_s) != 0:
-            raise SpratError("flock(1) fails")
-    except subprocess.TimeoutExpired:
-        raise TimeoutError(f"the lock is held for {timeout_s} s already") from None
-    finally:
-        waiter.kill()
-        waiter.wait()
 
 
 def console(lab, stdin, stdout):

@@ -31,7 +31,7 @@ import secrets
 import shutil
 import subprocess
 
-from spratlib import cpio, debtree, dom0, elf, guest_cfg, guestconsole, lab, paths
+from spratlib import cpio, debtree, dom0, elf, filelock, guest_cfg, guestconsole, lab, paths
 from spratlib.errors import SpratError
 from spratlib.modules import Modules
 
@@ -143,7 +143,7 @@ def prepare(report, *, packages=(), modules=NET + BLOCK, files=None):
     images = paths.lab_folder() / "linuxguests"
     folder = images / digest.hexdigest()[:16]
     images.mkdir(parents=True, exist_ok=True)
-    with lab.locked(images / ".lock", lab.PREPARE_TIMEOUT_S, report):
+    with filelock.locked(images / ".lock", lab.PREPARE_TIMEOUT_S, report):
         if folder.is_dir():
             os.utime(folder)
             return Image(folder / "vmlinux", folder / "initramfs")
