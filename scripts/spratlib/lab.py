@@ -157,7 +157,7 @@ class Lab:
         with contextlib.suppress(FileNotFoundError):
             lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CLOEXEC)
             try:
-                flock_within(lock, qemu.EXIT_TIMEOUT_S)
+                filelock.flock_within(lock, qemu.EXIT_TIMEOUT_S)
             finally:
                 os.close(lock)
 
