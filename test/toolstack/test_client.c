@@ -2,11 +2,13 @@
 /* Tests of client.c, the daemon's socket: bad clients, too many of them, no descriptor left. */
 #include "check.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -46,6 +48,7 @@ bool console_has(const struct console *console, const char *text)
 }
 
 static struct guest guest;
+static uint64_t deadline_ns = UINT64_MAX; /* of who waits */
 
 /* "wait" waits for a guest, "?" has a short answer, any other one that no socket's buffer holds. */
 void command_serve(struct host *at, struct client *client, const char *line, size_t len)
@@ -57,7 +60,7 @@ void command_serve(struct host *at, struct client *client, const char *line, siz
     memset(large, 'x', sizeof(large) - 1);
     json_open(&out, NULL, '{');
     if (len == 4 && memcmp(line, "wait", 4) == 0) {
-        assert_int_equal(client_wait(client, &guest, "up", UINT64_MAX, &out, &fail), 0);
+        assert_int_equal(client_wait(client, &guest, "up", deadline_ns, &out, &fail), 0);
         return;
     }
     json_put_string(&out, "answer", len > 1 ? large : "short");
@@ -162,6 +165,78 @@ static void who_leaves_amid_an_answer_hurts_nobody(void **state)
     serve();
     assert_served(&address);
     stop();
+}
+
+/* Read until the daemon closes. @return how many bytes came; `answer` has the last ones. */
+static size_t read_all(int fd, char *answer, size_t size)
+{
+    size_t n_all = 0;
+
+    for (;;) {
+        ssize_t n = recv(fd, answer, size - 1, MSG_DONTWAIT);
+        if (n == 0)
+            return n_all;
+        if (n > 0) {
+            n_all += (size_t)n;
+            answer[n] = '\0';
+        }
+        serve();
+    }
+}
+
+static void who_says_no_more_gets_all_answers(void **state)
+{
+    struct sockaddr_un address = listen_here();
+    static char answer[65536];
+    int few = connect_to(&address), large = connect_to(&address);
+
+    (void)state;
+    assert_int_equal(send(few, "?\n?\n?\n?\n", 8, MSG_NOSIGNAL), 8);
+    shutdown(few, SHUT_WR);
+    assert_int_equal(read_all(few, answer, sizeof(answer)), 4 * strlen("{\"answer\":\"short\"}\n"));
+    assert_int_equal(send(large, "large\n", 6, MSG_NOSIGNAL), 6);
+    shutdown(large, SHUT_WR);
+    assert_true(read_all(large, answer, sizeof(answer)) > 1 << 20);
+    close(few);
+    close(large);
+    stop();
+}
+
+static void who_says_no_more_and_waits_is_told_in_the_end(void **state)
+{
+    struct sockaddr_un address = listen_here();
+    char answer[200] = "";
+    int fd = connect_to(&address);
+
+    (void)state;
+    deadline_ns = now_ns + 1000;
+    assert_int_equal(send(fd, "wait\n", 5, MSG_NOSIGNAL), 5);
+    shutdown(fd, SHUT_WR);
+    serve();
+    assert_true(recv(fd, answer, sizeof(answer), MSG_DONTWAIT) < 0);
+    assert_true(client_deadlines(&host, now_ns) == deadline_ns);
+    now_ns = deadline_ns;
+    serve();
+    read_all(fd, answer, sizeof(answer));
+    assert_has(answer, "is not ready in time");
+    deadline_ns = UINT64_MAX;
+    close(fd);
+    stop();
+}
+
+static void the_socket_is_its_owners_alone(void **state)
+{
+    struct sockaddr_un address = listen_here();
+    struct stat stat_of;
+    char path[200];
+
+    (void)state;
+    assert_int_equal(stat(address.sun_path, &stat_of), 0);
+    assert_int_equal(stat_of.st_mode & 077, 0);
+    stop();
+    memset(path, 'x', sizeof(path) - 1);
+    path[sizeof(path) - 1] = '\0';
+    assert_int_equal(client_listen(&host, path, &fail), -ENAMETOOLONG);
 }
 
 static void a_line_without_end_is_refused(void **state)
@@ -383,6 +458,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(half_a_request_hurts_nobody),
         cmocka_unit_test(who_leaves_amid_an_answer_hurts_nobody),
+        cmocka_unit_test(who_says_no_more_gets_all_answers),
+        cmocka_unit_test(who_says_no_more_and_waits_is_told_in_the_end),
+        cmocka_unit_test(the_socket_is_its_owners_alone),
         cmocka_unit_test(a_line_without_end_is_refused),
         cmocka_unit_test(the_most_silent_client_gives_way),
         cmocka_unit_test(a_client_that_waits_keeps_its_place),
