@@ -5,7 +5,7 @@
  * a packet.
  *
  * With libFuzzer (clang) it searches for inputs; `-DFUZZ_SEEDS` builds a program that writes the
- * seed corpus of each target into the directory it is given.
+ * seed corpus of a target: middlebox_fuzz_seeds FOLDER TARGET.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,12 +160,16 @@ static void one(int target, const uint8_t *data, size_t size)
 }
 
 #ifdef FUZZ_SEEDS
-static void put(const char *dir, const char *target, unsigned n, const void *data, size_t len)
+static const char *folder, *wanted;
+
+static void put(const char *target, unsigned n, const void *data, size_t len)
 {
     char name[512];
     FILE *f;
 
-    snprintf(name, sizeof(name), "%s/%s-%u", dir, target, n);
+    if (strcmp(target, wanted) != 0)
+        return;
+    snprintf(name, sizeof(name), "%s/%s-%u", folder, target, n);
     f = fopen(name, "wb");
     if (!f || fwrite(data, 1, len, f) != len)
         exit(1);
@@ -212,20 +216,24 @@ int main(int argc, char **argv)
     uint8_t pcap[24 + 16 + 128] = {0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0};
     uint8_t packet[256];
 
-    if (argc != 2)
+    if (argc != 3) {
+        fprintf(stderr, "usage: middlebox_fuzz_seeds FOLDER TARGET\n");
         return 1;
+    }
+    folder = argv[1];
+    wanted = argv[2];
     for (unsigned i = 0; i < 3; i++)
-        put(argv[1], "config", i, configs[i], strlen(configs[i]));
+        put("config", i, configs[i], strlen(configs[i]));
     for (unsigned i = 0; i < 2; i++) {
-        put(argv[1], "filter", i, filters[i], strlen(filters[i]));
-        put(argv[1], "handler", i, handlers[i], strlen(handlers[i]));
+        put("filter", i, filters[i], strlen(filters[i]));
+        put("handler", i, handlers[i], strlen(handlers[i]));
     }
     for (unsigned i = 0; i < 5; i++)
-        put(argv[1], "packet", i, packet, seed_packet(i, packet));
+        put("packet", i, packet, seed_packet(i, packet));
     pcap[20] = 1;
     pcap[32] = pcap[36] = 74;
     memcpy(pcap + 40, packet + 1, 74);
-    put(argv[1], "pcap", 0, pcap, 40 + 74);
+    put("pcap", 0, pcap, 40 + 74);
     one(TARGET_PACKET, packet, 75);
     return 0;
 }

@@ -7,8 +7,6 @@ set -eu
 seeds=$1 fuzzer=$2 target=$3 seconds=$4
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-"$seeds" "$folder"
-mkdir "$folder/corpus"
-mv "$folder/$target"-* "$folder/corpus"
+"$seeds" "$folder" "$target"
 FUZZ_TARGET=$target "$fuzzer" -max_total_time="$seconds" -max_len=4096 -timeout=20 \
-    -artifact_prefix="$PWD/" "$folder/corpus"
+    -artifact_prefix="$PWD/" "$folder"
