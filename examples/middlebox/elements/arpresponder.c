@@ -220,7 +220,7 @@ const struct element_class class_ARPResponder = {
     .handlers = handlers,
     .configure = responder_configure,
     .cleanup = responder_cleanup,
-    .adopt = responder_adopt,
+    .extra = EXTRA(.adopt = responder_adopt),
     .action = responder_action,
 };
 

@@ -256,5 +256,5 @@ const struct element_class class_ARPTable = {
     .configure = configure,
     .cleanup = cleanup,
     .take_state = take_state,
-    .family = "arptable",
+    .extra = EXTRA(.family = "arptable"),
 };

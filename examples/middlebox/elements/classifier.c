@@ -353,9 +353,8 @@ static const struct handler filter_handlers[] = {
         .handlers = handlers_,                                                                     \
         .configure = configure_,                                                                   \
         .cleanup = classifier_cleanup,                                                             \
-        .adopt = classifier_adopt,                                                                 \
+        .extra = EXTRA(.adopt = classifier_adopt, .handler_count = pattern_count),                 \
         .push = push_,                                                                             \
-        .handler_count = pattern_count,                                                            \
     }
 
 CLASSIFIER_CLASS(Classifier, classifier_configure, classifier_push, handlers, "1/-");

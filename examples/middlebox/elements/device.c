@@ -184,7 +184,7 @@ const struct element_class class_FromDevice = {
     .size = sizeof(struct device),
     .fields = from_fields,
     .configure = device_configure,
-    .initialize = fromdevice_initialize,
+    .extra = EXTRA(.initialize = fromdevice_initialize),
     .start = device_start,
     .cleanup = device_cleanup,
     .run = fromdevice_run,

@@ -238,6 +238,6 @@ const struct element_class class_DNSFilter = {
     .handlers = handlers,
     .configure = filter_configure,
     .cleanup = filter_cleanup,
-    .adopt = filter_adopt,
+    .extra = EXTRA(.adopt = filter_adopt),
     .action = filter_action,
 };

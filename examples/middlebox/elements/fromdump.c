@@ -411,7 +411,7 @@ const struct element_class class_FromDump = {
     .fields = from_fields,
     .handlers = from_handlers,
     .configure = from_configure,
-    .initialize = from_initialize,
+    .extra = EXTRA(.initialize = from_initialize),
     .cleanup = dump_close,
     .changed = from_changed,
     .pull = from_pull,

@@ -27,7 +27,7 @@ static int icmprewriter_configure(struct element *e, struct conf *c)
     while ((word = str_word(&rest)).len) {
         struct element *m = conf_element(c, word);
 
-        if (!m || !m->cls->family || strcmp(m->cls->family, "rewriter") != 0)
+        if (!element_is_of(m, "rewriter"))
             return conf_error(c, word, "'%.*s' is not a rewriter", (int)word.len, word.s);
         r->maps[r->n++] = (struct rewriter *)m;
     }

@@ -21,7 +21,7 @@ const struct element_class class_Idle = {
     .name = "Idle",
     .ports = "-/-",
     .processing = "a/a",
-    .flow = "x/y",
+    .extra = EXTRA(.flow = "x/y"),
     .size = sizeof(struct element),
     .push = idle_push,
     .pull = idle_pull,

@@ -278,7 +278,7 @@ const struct element_class class_IPRateMonitor = {
     .name = "IPRateMonitor",
     .ports = "1-2/=",
     .processing = "a/a",
-    .flow = "#/#",
+    .extra = EXTRA(.flow = "#/#"),
     .size = sizeof(struct ratemon),
     .fields = fields,
     .handlers = handlers,

@@ -201,7 +201,7 @@ int spec_parse(const struct conf *c, struct str s, struct spec *out)
                    : -1;
     }
     e = rest.len ? NULL : conf_element(c, word);
-    if (e && e->cls->family && strcmp(e->cls->family, "mapper") == 0) {
+    if (element_is_of(e, "mapper")) {
         out->kind = SPEC_MAPPER;
         out->mapper = (struct mapper *)e;
         return 0;
@@ -385,6 +385,5 @@ const struct element_class class_RoundRobinIPMapper = {
     .handlers = rr_handlers,
     .configure = rr_configure,
     .cleanup = rr_cleanup,
-    .handler_count = rr_count,
-    .family = "mapper",
+    .extra = EXTRA(.handler_count = rr_count, .family = "mapper"),
 };

@@ -310,5 +310,5 @@ const struct element_class class_PortBlockMapper = {
     .handlers = handlers,
     .configure = portblock_configure,
     .cleanup = portblock_cleanup,
-    .family = "mapper",
+    .extra = EXTRA(.family = "mapper"),
 };

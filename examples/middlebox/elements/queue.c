@@ -156,5 +156,5 @@ const struct element_class class_Queue = {
     .changed = element_wake_feeders,
     .push = queue_push,
     .pull = queue_pull,
-    .stored = queue_stored,
+    .extra = EXTRA(.stored = queue_stored),
 };

@@ -116,7 +116,7 @@ static unsigned queue_length(const struct red *r)
     unsigned n = 0, room;
 
     for (unsigned i = 0; i < r->n_queues; i++)
-        n += r->queues[i]->cls->stored(r->queues[i], &room);
+        n += r->queues[i]->cls->extra->stored(r->queues[i], &room);
     return n;
 }
 
@@ -225,7 +225,7 @@ const struct element_class class_RED = {
     .fields = fields,
     .handlers = handlers,
     .configure = red_configure,
-    .initialize = red_initialize,
+    .extra = EXTRA(.initialize = red_initialize),
     .cleanup = red_cleanup,
     .action = red_action,
 };

@@ -100,7 +100,7 @@ static int read_capacity(struct rewriter *r, struct conf *c)
     if (!word.len)
         return 0;
     o = conf_element(c, word);
-    if (o && o->cls->family && strcmp(o->cls->family, "rewriter") == 0) {
+    if (element_is_of(o, "rewriter")) {
         r->capacity =
             ((struct rewriter *)o)->capacity ? ((struct rewriter *)o)->capacity : MAPPINGS_DEFAULT;
         return 0;
@@ -335,7 +335,7 @@ static const struct field udp_fields[] = {
         .cleanup = rewriter_cleanup,                                                               \
         .take_state = rewriter_take_state,                                                         \
         .route = rewriter_route,                                                                   \
-        .family = "rewriter",                                                                      \
+        .extra = EXTRA(.family = "rewriter"),                                                      \
     }
 
 REWRITER_CLASS(IPRewriter, ip_fields);

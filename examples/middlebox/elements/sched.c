@@ -202,4 +202,4 @@ SCHED_CLASS(PrioSched, "-/1", prio_pull, sched_configure, .flags = 0);
 SCHED_CLASS(RoundRobinSched, "-/1", rr_pull, sched_configure, .flags = 0);
 SCHED_CLASS(DRRSched, "-/1", drr_pull, sched_configure, .fields = drr_fields);
 SCHED_CLASS(StrideSched, "1-/1", stride_pull, stride_configure, .flags = CLASS_ARGS,
-            .handlers = stride_handlers, .handler_count = count_tickets);
+            .handlers = stride_handlers, .extra = EXTRA(.handler_count = count_tickets));

@@ -347,7 +347,6 @@ const struct element_class class_StringMatcher = {
     .handlers = handlers,
     .configure = matcher_configure,
     .cleanup = matcher_cleanup,
-    .adopt = matcher_adopt,
+    .extra = EXTRA(.adopt = matcher_adopt, .handler_count = pattern_count),
     .action = matcher_action,
-    .handler_count = pattern_count,
 };

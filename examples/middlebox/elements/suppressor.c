@@ -81,7 +81,7 @@ const struct element_class class_Suppressor = {
     .name = "Suppressor",
     .ports = "-/=",
     .processing = "a/a",
-    .flow = "#/#",
+    .extra = EXTRA(.flow = "#/#", .handler_count = count),
     .size = sizeof(struct suppressor),
     .handlers = handlers,
     .configure = suppressor_configure,
@@ -89,5 +89,4 @@ const struct element_class class_Suppressor = {
     .take_state = suppressor_take_state,
     .push = suppressor_push,
     .pull = suppressor_pull,
-    .handler_count = count,
 };

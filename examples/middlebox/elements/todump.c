@@ -109,7 +109,7 @@ const struct element_class class_ToDump = {
     .processing = "a/a",
     .size = sizeof(struct dump),
     .fields = to_fields,
-    .initialize = to_initialize,
+    .extra = EXTRA(.initialize = to_initialize),
     .cleanup = dump_close,
     .push = to_push,
     .pull = to_pull,

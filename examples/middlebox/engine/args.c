@@ -173,7 +173,7 @@ bool conf_field(struct conf *c, const struct field *f, struct str s)
         return find_anno(s, f->max, at);
     case T_ELEMENT:
         e = conf_element(c, s);
-        if (!e || (f->words && (!e->cls->family || strcmp(e->cls->family, f->words[0]) != 0)))
+        if (!e || (f->words && !element_is_of(e, f->words[0])))
             return false;
         *(struct element **)at = e;
         return true;

@@ -162,12 +162,13 @@ static bool spread(struct connector *c, bool check)
     }
     for (unsigned n = 0; n < c->r->n_elems; n++) {
         const struct element *e = c->r->elems[n];
+        const char *flow = class_extra(e->cls)->flow;
         bool told = false;
 
-        if (e->cls->flow && e->cls->flow[0] == 'x') /* inputs and outputs have nothing in common */
+        if (flow && flow[0] == 'x') /* inputs and outputs have nothing in common */
             continue;
         for (unsigned i = 0; i < e->n_in; i++) {
-            bool paired = e->cls->flow && e->cls->flow[0] == '#';
+            bool paired = flow && flow[0] == '#';
 
             if (!input(c, n, i)->was_agnostic)
                 continue;

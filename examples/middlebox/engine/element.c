@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <limits.h>
+
 #include "router.h"
 
 void element_push_or_kill(struct element *e, unsigned port, struct packet *p)
@@ -7,6 +9,20 @@ void element_push_or_kill(struct element *e, unsigned port, struct packet *p)
         element_push(e, port, p);
     else
         packet_kill(p);
+}
+
+const struct class_extra *class_extra(const struct element_class *cls)
+{
+    static const struct class_extra none;
+
+    return cls->extra ? cls->extra : &none;
+}
+
+bool element_is_of(const struct element *e, const char *family)
+{
+    const char *own = e ? class_extra(e->cls)->family : NULL;
+
+    return own && strcmp(own, family) == 0;
 }
 
 void flow_guard_drop(struct element *e, struct packet *batch)
@@ -99,16 +115,16 @@ void element_wake_feeders(struct element *e)
         task_wake(e->feeders[i]);
 }
 
-bool element_stores_full(const struct element *e)
+unsigned element_stores_room(const struct element *e)
 {
-    unsigned room;
+    unsigned room, most = e->n_stores ? 0 : UINT_MAX;
 
     for (unsigned i = 0; i < e->n_stores; i++) {
-        e->stores[i]->cls->stored(e->stores[i], &room);
-        if (room)
-            return false;
+        e->stores[i]->cls->extra->stored(e->stores[i], &room);
+        if (room > most)
+            most = room;
     }
-    return e->n_stores;
+    return most;
 }
 
 void element_log(const struct element *e, const char *fmt, ...)

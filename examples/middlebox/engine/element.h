@@ -202,24 +202,37 @@ struct element {
 #define CLASS_PATTERNS 32 /* configured after those, before all others (IPRewriterPatterns) */
 #define CLASS_WAITS    16 /* its task wants to sleep while all Queues behind it are full */
 
+/** What few classes have: kept apart, as an image has each class's whole table. */
+struct class_extra {
+    const char *flow;   /* "#/#": agnostic input i goes with output i; NULL: all belong together */
+    const char *family; /* what T_ELEMENT asks for, e.g. "rewriter" */
+    int (*initialize)(struct element *e, struct errs *errs);
+    /**
+     * For CLASS_LIVE: take over what configure() made of `from`, which is cleaned up afterwards.
+     */
+    void (*adopt)(struct element *e, struct element *from);
+    /** For CLASS_STORES: packets it holds and could still take. */
+    unsigned (*stored)(const struct element *e, unsigned *room);
+    /** How many handlers a name with '#' stands for. */
+    unsigned (*handler_count)(const struct element *e);
+};
+
+/** A class's extra, in its table. */
+#define EXTRA(...) (&(const struct class_extra){__VA_ARGS__})
+
 struct element_class {
     const char *name;
     const char *ports;      /* inputs/outputs: "1/1", "1/1-2", "-/=", "0-1/1-" */
     const char *processing; /* "h/l": push and pull; a: agnostic; the last letter repeats */
-    const char *flow; /* "#/#": agnostic input i goes with output i; NULL: all belong together */
+    const struct class_extra *extra; /* or NULL; see class_extra() */
     uint16_t size;
     uint8_t flags;
     const struct field *fields;     /* up to one without a name */
     const struct handler *handlers; /* likewise */
     int (*configure)(struct element *e, struct conf *c);
-    int (*initialize)(struct element *e, struct errs *errs);
     void (*start)(struct element *e);
     void (*cleanup)(struct element *e);
     void (*take_state)(struct element *e, struct element *old);
-    /**
-     * For CLASS_LIVE: take over what configure() made of `from`, which is cleaned up afterwards.
-     */
-    void (*adopt)(struct element *e, struct element *from);
     /** A field was changed by a handler. */
     void (*changed)(struct element *e);
     /** One packet from input 0 to output 0: returns it, or NULL. May push to other outputs. */
@@ -230,12 +243,13 @@ struct element_class {
     pull_fn *pull;
     /** The task. Returns false when there is nothing to do until somebody wakes it. */
     bool (*run)(struct element *e);
-    /** For CLASS_STORES: packets it holds and could still take. */
-    unsigned (*stored)(const struct element *e, unsigned *room);
-    /** How many handlers a name with '#' stands for. */
-    unsigned (*handler_count)(const struct element *e);
-    const char *family; /* what T_ELEMENT asks for, e.g. "rewriter" */
 };
+
+/** A class's extra, all zero if it has none. */
+const struct class_extra *class_extra(const struct element_class *cls);
+
+/** Is there such an element, and is its class of a family? */
+bool element_is_of(const struct element *e, const char *family);
 
 /** What the router guards against: configurations that send packets in circles. */
 #define FLOW_DEPTH_MAX 200     /* elements that call each other at once */
@@ -304,8 +318,13 @@ static inline bool input_is_push(const struct element *e, unsigned port)
 /** Something may be there to pull: wake those that pull from here. */
 void element_wake_pullers(struct element *e);
 
-/** All Queues that this element pushes into are full. */
-bool element_stores_full(const struct element *e);
+/** How many packets the emptiest Queue still takes that this element pushes into. */
+unsigned element_stores_room(const struct element *e);
+
+static inline bool element_stores_full(const struct element *e)
+{
+    return !element_stores_room(e);
+}
 
 /** There is room again in this Queue: wake those that wait for it. */
 void element_wake_feeders(struct element *e);

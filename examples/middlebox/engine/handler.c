@@ -44,7 +44,8 @@ static bool handler_matches(const struct element *e, const struct handler *h, st
         return str_is(name, h->name);
     n--;
     if (name.len <= n || memcmp(name.s, h->name, n) != 0 || !is_digit(name.s[n]) ||
-        !value_uint((struct str){name.s + n, name.len - n}, &i) || i >= e->cls->handler_count(e))
+        !value_uint((struct str){name.s + n, name.len - n}, &i) ||
+        i >= e->cls->extra->handler_count(e))
         return false;
     *index = (unsigned)i;
     return true;
@@ -92,7 +93,7 @@ static int reconfigure(struct element *e, struct str text, struct errs *errs)
     memset(&fresh->task, 0, sizeof(fresh->task));
     rc = element_configure(fresh, &conf, errs);
     if (rc == 0) {
-        e->cls->adopt(e, fresh);
+        e->cls->extra->adopt(e, fresh);
         free(e->config);
         e->config = config;
         config = NULL;
@@ -205,7 +206,7 @@ static void list_handlers(const struct element *e, const struct handler *h, stru
         uint32_t n = (uint32_t)strlen(h->name);
 
         if (h->name[n - 1] == '#') {
-            for (unsigned i = 0; i < e->cls->handler_count(e); i++)
+            for (unsigned i = 0; i < e->cls->extra->handler_count(e); i++)
                 text_addf(out, "%.*s%u\t%s\n", (int)n - 1, h->name, i, mode);
         } else {
             text_addf(out, "%s\t%s\n", h->name, mode);

@@ -88,9 +88,10 @@ static int configure_all(struct router *r, const struct plan *plan, struct errs 
         return -1;
     for (unsigned i = 0; i < r->n_elems; i++) {
         struct element *e = r->elems[i];
+        int (*initialize)(struct element *, struct errs *) = class_extra(e->cls)->initialize;
 
         errs->where = e->name;
-        if (e->cls->initialize && e->cls->initialize(e, errs) != 0 && !errs->n_errors)
+        if (initialize && initialize(e, errs) != 0 && !errs->n_errors)
             errs_at(errs, e->pos, "out of memory");
         errs->where = NULL;
     }
