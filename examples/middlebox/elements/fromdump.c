@@ -296,10 +296,12 @@ static struct packet *from_pull(struct element *e, unsigned port, unsigned max)
     return batch;
 }
 
+/* Packets that come when they came then find a full Queue as they would have; others wait. */
 static bool from_run(struct element *e)
 {
+    unsigned room = ((struct dump *)e)->timing ? BURST : element_stores_room(e);
     struct packet *batch =
-        output_is_push(e, 0) && !element_stores_full(e) ? from_pull(e, 0, BURST) : NULL;
+        output_is_push(e, 0) ? from_pull(e, 0, room < BURST ? room : BURST) : NULL;
 
     if (batch)
         element_push(e, 0, batch);

@@ -201,12 +201,26 @@ static void only_ip_comes_when_that_is_asked(void **state)
     assert_int_equal(lab_number("ip2.count"), 2);
 }
 
+static void only_a_dump_without_its_timing_waits_for_room(void **state)
+{
+    (void)state;
+    lab_load("InfiniteSource(LIMIT 40) -> ToDump(a) -> Discard");
+    lab_load("FromDump(a) -> q :: Queue(32) -> u :: Unqueue(ACTIVE false) -> c :: Counter"
+             " -> Discard");
+    lab_write("u.active", "true");
+    lab_run();
+    assert_int_equal(lab_number("c.count"), 40);
+    lab_load("FromDump(a, TIMING true) -> q :: Queue(32) -> Unqueue(ACTIVE false) -> Discard");
+    assert_int_equal(lab_number("q.drops"), 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         LAB_TEST(pcap_files_come_back_as_they_were_written),
         LAB_TEST(damaged_pcap_files_end_where_they_are_damaged),
         LAB_TEST(dumps_keep_their_timing_when_asked),
+        LAB_TEST(only_a_dump_without_its_timing_waits_for_room),
         LAB_TEST(a_dump_is_cut_by_time),
         LAB_TEST(an_end_can_be_put_off),
         LAB_TEST(places_in_a_dump_are_told_and_gone_to),
