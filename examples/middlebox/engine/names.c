@@ -64,18 +64,35 @@ void name_free(struct router *r)
     }
 }
 
-/* `name`, or `name:suffix`, as seen from an element: the innermost compound's names count first. */
-static const struct name_info *lookup(const struct conf *c, struct str s, const char *suffix,
-                                      unsigned has)
+/* Cut what follows a name's last colon, and return it; empty if there is none. */
+static struct str cut_suffix(struct str *s)
+{
+    uint32_t n = s->len;
+    struct str suffix;
+
+    while (n && s->s[n - 1] != ':')
+        n--;
+    suffix = (struct str){s->s + n, n ? s->len - n : 0};
+    if (n)
+        s->len = n - 1;
+    return suffix;
+}
+
+/* Is it one of these words, each followed by a blank, or empty? */
+static bool suffix_is(struct str suffix, const char *words)
+{
+    for (; *words; words = strchr(words, ' ') + 1) {
+        if (!suffix.len || (strncmp(words, suffix.s, suffix.len) == 0 && words[suffix.len] == ' '))
+            return true;
+    }
+    return false;
+}
+
+/* A name as seen from an element: the innermost compound's names count first. */
+static const struct name_info *lookup(const struct conf *c, struct str s, unsigned has)
 {
     struct str prefix = str_of(c->e->name);
-    const char *colon = s.len ? memchr(s.s, ':', s.len) : NULL;
 
-    if (colon) {
-        if (!str_is((struct str){colon + 1, (uint32_t)(s.s + s.len - colon - 1)}, suffix))
-            return NULL;
-        s.len = (uint32_t)(colon - s.s);
-    }
     for (;;) {
         while (prefix.len && prefix.s[prefix.len - 1] != '/')
             prefix.len--;
@@ -91,32 +108,55 @@ static const struct name_info *lookup(const struct conf *c, struct str s, const 
     }
 }
 
+/* `name:bcast` and `name:gw`: the last and the first address of the name's network. */
+static bool network_ip(const struct conf *c, struct str s, bool last, uint32_t *out)
+{
+    const struct name_info *n = lookup(c, s, NAME_PREFIX);
+
+    if (n && last)
+        *out = n->prefix.ip | ~n->prefix.mask;
+    else if (n)
+        *out = (n->prefix.ip & n->prefix.mask) | host_to_be32(1);
+    return n;
+}
+
 bool conf_ip(const struct conf *c, struct str s, uint32_t *out)
 {
     const struct name_info *n;
+    struct str whole, suffix;
 
-    s = str_trim(s);
+    s = whole = str_trim(s);
     if (value_ip(s, out))
         return true;
-    n = lookup(c, s, "ip", NAME_IP);
+    suffix = cut_suffix(&s);
+    if (str_is(suffix, "bcast"))
+        return network_ip(c, s, true, out);
+    if (suffix_is(suffix, "ip ip4 "))
+        n = lookup(c, s, NAME_IP);
+    else if (str_is(suffix, "gw")) /* one that was named itself comes first */
+        n = lookup(c, whole, NAME_IP);
+    else
+        return false;
     if (n)
         *out = n->ip;
-    return n;
+    return n || (str_is(suffix, "gw") && network_ip(c, s, false, out));
 }
 
 bool conf_prefix(const struct conf *c, struct str s, bool bare, struct prefix *out)
 {
     const struct name_info *n;
+    uint32_t ip;
 
     s = str_trim(s);
     if (value_prefix(s, bare, out))
         return true;
-    n = bare ? lookup(c, s, "ip", NAME_IP) : NULL; /* an address counts before its network */
-    if (n) {
-        *out = (struct prefix){n->ip, 0xffffffffu};
+    if (bare && conf_ip(c, s, &ip)) { /* an address counts before its network */
+        *out = (struct prefix){ip, 0xffffffffu};
         return true;
     }
-    n = lookup(c, s, "ipnet", NAME_PREFIX);
+    if (!suffix_is(cut_suffix(&s), "net ipnet ip4net "))
+        return false;
+    n = lookup(c, s, NAME_PREFIX);
     if (n)
         *out = n->prefix;
     return n;
@@ -126,21 +166,20 @@ bool conf_ether(const struct conf *c, struct str s, uint8_t out[6])
 {
     const struct name_info *n;
     struct port_dev *dev;
-    const char *colon, *why;
+    const char *why;
     char name[32];
 
     s = str_trim(s);
     if (value_ether(s, out))
         return true;
-    n = lookup(c, s, "eth", NAME_ETHER);
+    if (!suffix_is(cut_suffix(&s), "eth ether ethernet "))
+        return false;
+    n = lookup(c, s, NAME_ETHER);
     if (n) {
         memcpy(out, n->ether, 6);
         return true;
     }
     /* a device's name stands for its own address */
-    colon = s.len ? memchr(s.s, ':', s.len) : NULL;
-    if (colon && str_is((struct str){colon + 1, (uint32_t)(s.s + s.len - colon - 1)}, "eth"))
-        s.len = (uint32_t)(colon - s.s);
     if (!s.len || s.len >= sizeof(name))
         return false;
     memcpy(name, s.s, s.len);

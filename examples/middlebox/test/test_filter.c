@@ -2,6 +2,8 @@
 /* Classifier, IPClassifier, IPFilter: the pattern language, and the optimiser against plain
  * evaluation. */
 #include "../engine/classify.h"
+#include <string.h>
+
 #include "lab.h"
 
 /* ---- the optimiser ---- */
@@ -334,6 +336,43 @@ static void packets_without_an_ip_header_are_dropped(void **state)
     assert_int_equal(lab_number("d.count"), 1);
 }
 
+/* What `name:suffix` means: the addresses that SetIPAddress then has. */
+static void a_names_suffix_says_which_of_its_addresses(void **state)
+{
+    static const struct {
+        const char *name, *ip;
+    } cases[] = {
+        {"a", "10.1.2.3"},
+        {"a:ip", "10.1.2.3"},
+        {"a:ip4", "10.1.2.3"},
+        {"a:gw", "10.1.0.1"},
+        {"a:bcast", "10.1.255.255"},
+        {"b:gw", "9.9.9.9"},
+        {"b:bcast", "8.255.255.255"},
+    };
+    char text[256];
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        snprintf(text, sizeof(text),
+                 "AddressInfo(a 10.1.2.3/16, b 8.0.0.0/8, b:gw 9.9.9.9);"
+                 "Idle -> s :: SetIPAddress(%s) -> Discard",
+                 cases[i].name);
+        lab_load(text);
+        assert_string_equal(lab_read("s.addr"), cases[i].ip);
+    }
+    lab_load("AddressInfo(a 10.1.2.3/16 1:2:3:4:5:6); Idle -> EtherEncap(0, a:ether, a:ethernet)"
+             " -> r :: LinearIPLookup(a:net 0, a:ipnet 0, a:ip4net 0, a:ip 0) -> Discard");
+    assert_non_null(strstr(lab_read("r.table"), "10.1.0.0/16"));
+    assert_non_null(strstr(lab_read("r.table"), "10.1.2.3"));
+    lab_refuse("AddressInfo(b 8.0.0.0/8); Idle -> SetIPAddress(b:ip) -> Discard", "'b:ip'");
+    lab_refuse("AddressInfo(a 8.0.0.1); Idle -> SetIPAddress(a:gw) -> Discard", "'a:gw'");
+    lab_refuse("AddressInfo(a 8.0.0.1); Idle -> SetIPAddress(a:bcast) -> Discard", "'a:bcast'");
+    lab_refuse("AddressInfo(a 8.0.0.1/8); Idle -> SetIPAddress(a:net) -> Discard", "'a:net'");
+    lab_refuse("AddressInfo(a 8.0.0.1/8); Idle -> SetIPAddress(a:i) -> Discard", "'a:i'");
+    lab_refuse("AddressInfo(a 1:2:3:4:5:6); Idle -> EtherEncap(0, a:ip, a) -> Discard", "'a:ip'");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -348,6 +387,7 @@ int main(void)
         LAB_TEST(byte_patterns_match_offsets_masks_and_negations),
         LAB_TEST(patterns_can_be_changed_while_running),
         LAB_TEST(packets_without_an_ip_header_are_dropped),
+        LAB_TEST(a_names_suffix_says_which_of_its_addresses),
     };
 
     return cmocka_run_group_tests_name("filter", tests, NULL, NULL);
