@@ -36,6 +36,7 @@ set(middlebox_engine
     elements/arpresponder.c
     elements/arptable.c
     elements/averagecounter.c
+    elements/block.c
     elements/checkip.c
     elements/classes.c
     elements/classifier.c
@@ -68,6 +69,7 @@ set(middlebox_engine
     elements/null.c
     elements/paint.c
     elements/pattern.c
+    elements/pingsource.c
     elements/portblock.c
     elements/print.c
     elements/queue.c
@@ -84,5 +86,6 @@ set(middlebox_engine
     elements/tee.c
     elements/timestamp.c
     elements/todump.c
+    elements/tohost.c
     elements/unqueue.c
 )

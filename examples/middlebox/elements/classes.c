@@ -21,6 +21,7 @@ static const struct {
     {"PollDevice", &class_FromDevice}, {"SimpleQueue", &class_Queue},
     {"NotifierQueue", &class_Queue},   {"FullNoteQueue", &class_Queue},
     {"ThreadSafeQueue", &class_Queue}, {"QuickNoteQueue", &class_Queue},
+    {"ToHostSniffers", &class_ToHost}, {"ClickyInfo", &class_AlignmentInfo},
 };
 
 const struct element_class *class_find(struct str name)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * AddressInfo: names for addresses. ScheduleInfo: shares of the processor. As Click's; a share is a
- * number of 1024ths. AlignmentInfo and ThreadSched-like hints mean nothing here and are accepted.
+ * number of 1024ths. AlignmentInfo and ClickyInfo (what a graphical
+ * tool shows) mean nothing here and are accepted.
  */
 #include "../engine/router.h"
 

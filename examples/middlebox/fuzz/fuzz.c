@@ -49,7 +49,9 @@ static const char packets[] =
     "t[18] -> CheckIPHeader(14) -> FixIPSrc(1.1.1.1) -> IPRateMonitor(BYTES, 1, 5, 100)"
     " -> RadixIPLookup(0.0.0.0/0 0) -> d; mm :: RoundRobinIPMapper(- - 10.0.0.9 80 0 0);"
     "t[19] -> CheckIPHeader(14) -> hc :: HealthCheck(mm, 10.0.0.1) -> d; hc[1] -> d;"
-    "t[20] -> Strip(14) -> GREEncap(1.1.1.1, 2.2.2.2) -> VXLANEncap(1.1.1.1, 2.2.2.2, 7) -> d;";
+    "t[20] -> Strip(14) -> GREEncap(1.1.1.1, 2.2.2.2) -> VXLANEncap(1.1.1.1, 2.2.2.2, 7) -> d;"
+    "t[21] -> MarkIPHeader(14) -> ICMPPingSource(1.1.1.1, 2.2.2.2, INTERVAL 1ms, MIRROR true,"
+    " DATA abc) -> d;";
 
 static void run(struct engine *eng)
 {

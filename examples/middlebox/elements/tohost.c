@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ToHost, ToHostSniffers: the stack of the host that Click runs on. A guest has none, so what they
+ * get is dropped, and a configuration that has them is warned about it.
+ */
+#include "../engine/element.h"
+
+static int tohost_configure(struct element *e, struct conf *c)
+{
+    errs_warn(c->errs, e->pos, "a guest has no host's stack: what comes here is dropped");
+    return 0;
+}
+
+static void tohost_push(struct element *e, unsigned port, struct packet *batch)
+{
+    (void)e;
+    (void)port;
+    packet_kill_batch(batch);
+}
+
+const struct element_class class_ToHost = {
+    .name = "ToHost",
+    .ports = "1/0",
+    .processing = "h/h",
+    .size = sizeof(struct element),
+    .flags = CLASS_ARGS,
+    .configure = tohost_configure,
+    .push = tohost_push,
+};
