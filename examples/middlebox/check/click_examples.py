@@ -7,9 +7,9 @@
 CHECKOUT is a checkout of Click's sources. Prints a line for each example that uses no elements but
 the engine's: where it stands, and whether it is accepted or why not.
 
-Examples in documentation are fragments, which Click would refuse, too. "..." among arguments is left
-out, elsewhere it is an Idle; open ports and elements that are not declared lead to one; names of
-networks stand for 10.0.0.0/8; a Queue stands before a ToDevice that is pushed to.
+Examples in documentation are fragments, which Click would refuse, too. "..." among arguments is
+left out, elsewhere it is an Idle; open ports and elements that are not declared lead to one; names
+of networks stand for 10.0.0.0/8; a Queue stands before a ToDevice that is pushed to.
 """
 
 import pathlib
