@@ -12,6 +12,7 @@ is as in `sprat run`.
 network stack, with that address.
 """
 
+import argparse
 import dataclasses
 import hashlib
 import io
@@ -20,6 +21,7 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 import types
 
 from spratlib import cpio, footprint, guest_cfg, lab_cli, paths, run
@@ -29,6 +31,9 @@ GUEST_PATH = "config.click"  # in the archive, at its top
 BRIDGE = r"[A-Za-z0-9_.-]{1,15}"
 MEMORY_MIB = 2
 INTERFACES_A_MIB = 6
+CONFIG_FREE = 4096  # bytes of a configuration that fit as well
+CONFIG_A_MIB = 8192  # an element takes a KiB or so, with what it takes to read it
+CONFIG_MOST_MIB = 16  # more elements are not allowed
 INTERFACE_KIB = 152  # its buffers and rings
 GUEST_KIB = 200  # beside its image: page tables, the engine, some packets
 CHECK = "examples/middlebox/middlebox_check"  # in the build folder
@@ -48,7 +53,8 @@ def add_arguments(parser):
                         help="serve ControlSocket at this address (bridge: xenbr0)")  # fmt: skip
     parser.add_argument("--memory", type=lab_cli.positive, metavar="MIB",
                         help="the guest's memory (default: 2, or 6 with --control, and 1 more"
-                        " for each 6 interfaces beyond 6)")  # fmt: skip
+                        " for each 6 interfaces beyond 6, and for each 8 KiB of"
+                        " configuration beyond 4)")  # fmt: skip
     parser.add_argument("--timeout", type=lab_cli.positive, metavar="S",
                         help="end the guest after S seconds")  # fmt: skip
     parser.add_argument("--only-cfg", action="store_true",
@@ -69,8 +75,8 @@ def main(args):
 
 def interfaces_of(config, data):
     """Check the configuration `data` of the file `config`; return how many interfaces it needs: one
-    more than its highest device's number. SpratError with all that is wrong, a line each:
-    FILE:LINE:COLUMN: what."""
+    more than its highest device's number. Warnings are passed on. SpratError with all that is
+    wrong, a line each: FILE:LINE:COLUMN: what."""
     program = paths.build_folder() / CHECK
     try:
         done = subprocess.run([program], input=data, capture_output=True, check=False,
@@ -82,6 +88,8 @@ def interfaces_of(config, data):
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").splitlines() or [f"{program} has failed"]
         raise SpratError("\n".join(f"{config}:{line}" for line in said))
+    for line in done.stderr.decode(errors="replace").splitlines():
+        print(f"{config}:{line}", file=sys.stderr)
     numbers = [int(line.split()[0]) for line in done.stdout.decode().splitlines()]
     return max(numbers) + 1 if numbers else 0
 
@@ -110,9 +118,15 @@ class Control:
 def control_of(text):
     """An argument ADDRESS/LENGTH[@BRIDGE]."""
     address, _, bridge = text.partition("@")
-    if "/" not in address or (bridge and not re.fullmatch(BRIDGE, bridge)):
-        raise ValueError(text)
-    return Control(str(ipaddress.IPv4Interface(address)), bridge or "xenbr0")
+    try:
+        if "/" not in address or (bridge and not re.fullmatch(BRIDGE, bridge)):
+            raise ValueError(text)
+        return Control(str(ipaddress.IPv4Interface(address)), bridge or "xenbr0")
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text}: write an address with its network's length, and a bridge that is not xenbr0:"
+            " 10.0.0.50/24, or 10.0.0.50/24@xenbr1"
+        ) from None
 
 
 def make(config, bridge_words, memory_mib=None, control=None):
@@ -148,7 +162,7 @@ def write(stem, data, bridges, memory_mib=None, control=None):
     if memory_mib and memory_mib < least:
         raise SpratError(f"a guest with {len(bridges)} interfaces needs {least} MiB of memory at"
                          f" least, and is to have {memory_mib}")  # fmt: skip
-    memory_mib = memory_mib or default_memory(len(bridges), control)
+    memory_mib = memory_mib or default_memory(len(bridges), len(data), control)
     cfg.write_text(cfg_text(stem.name, image, ramdisk, bridges, memory_mib, control))
     return cfg
 
@@ -159,9 +173,10 @@ def least_memory(image, interfaces):
     return max(image.least_memory, -(-kib // 1024))
 
 
-def default_memory(interfaces, control=None):
+def default_memory(interfaces, config_bytes, control=None):
     """Return the MiB of a guest that nothing was said of."""
     more = -(-max(0, interfaces - INTERFACES_A_MIB) // INTERFACES_A_MIB)
+    more += min(CONFIG_MOST_MIB, -(-max(0, config_bytes - CONFIG_FREE) // CONFIG_A_MIB))
     return (CONTROL_MEMORY_MIB if control else MEMORY_MIB) + more
 
 

@@ -64,7 +64,25 @@ class Middlebox(unittest.TestCase):
         self.assertRegex(self.ask("WRITE hotconfig FromDevice(eth0) -> Fnord;"), r"^5\d\d")
         self.assertEqual(self.ping(), 3)
 
-    def test_5_another_configuration_takes_over_while_it_runs(self):
+    def in_pieces(self, *pieces):
+        """Send a request in pieces; return the answer."""
+        for number, piece in enumerate(pieces):
+            dom0(f"xenstore-write {self.folder}/data/control/request/{number} '{piece}'")
+        return self.ask(f"PIECES {len(pieces)}")
+
+    def test_5_what_is_too_long_for_a_node_of_xenstore_comes_in_pieces(self):
+        self.assertRegex(self.in_pieces("READ pi", "ngs.count"), r"^200 [^\n]*\n?DATA \d")
+        text = f"{PONG}// {'x' * 9000}\nq2 :: Queue(77); Idle -> q2 -> Discard;"
+        request = f"WRITEDATA hotconfig {len(text)}\n{text}"
+        pieces = [request[at:at + 3000] for at in range(0, len(request), 3000)]  # fmt: skip
+        self.assertRegex(self.in_pieces(*pieces), r"^2\d\d")
+        self.assertRegex(self.ask("READ q2.capacity"), r"77$")
+        self.assertEqual(self.ping(), 3)
+        self.assertIn("500 Piece 0 can't be read", self.ask("PIECES 1"))
+        self.assertRegex(self.ask("PIECES 1025"), "^501 ")
+        self.assertRegex(self.ask("PIECES x"), "^501 ")
+
+    def test_6_another_configuration_takes_over_while_it_runs(self):
         self.assertRegex(self.ask("WRITE hotconfig FromDevice(eth0) -> Discard;"), r"^2\d\d")
         self.assertEqual(self.ping(1), 0)
 
@@ -189,6 +207,33 @@ class Start(unittest.TestCase):
     def test_too_little_memory_is_refused(self):
         self.assertIn("a guest with 5 interfaces needs 2 MiB of memory at least, and is to have 1",
                       self.refused("FromDevice(eth4) -> Discard", "--memory", 1))  # fmt: skip
+
+    def test_a_warning_is_told_before_the_guest_starts(self):
+        path = self.folder / "host.click"
+        path.write_text("FromDevice(eth0) -> ToHost")
+        done = sprat("middlebox", path, "--only-cfg")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(f"{path}:1:21: warning: ToHost@2: a guest has no host's stack", done.stderr)
+
+    def test_an_address_without_its_network_is_refused(self):
+        for words in ("10.0.0.1", "10.0.0.1/33", "10.0.0/24", "10.0.0.1/24@a b", "::1/64"):
+            done = sprat("middlebox", "any.click", "--control", words)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(f"{words}: write an address with its network's length", done.stderr)
+
+    def test_a_configuration_of_many_lines_runs_and_one_of_too_many_is_refused(self):
+        lines = "".join(f"c{i} :: Counter;\nIdle -> c{i} -> Discard;\n" for i in range(500))
+        path = self.folder / "long.click"
+        path.write_text(f"FromDevice(eth0) -> Discard;\n{lines}")
+        done = sprat("middlebox", path, "--timeout", 8)
+        self.assertEqual(done.returncode, 124, done.stdout + done.stderr)
+        self.assertIn("middlebox: running\n", done.stdout)
+        done = sprat("middlebox", path, "--memory", 2, "--timeout", 60)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("if it has fewer, there is too little memory", done.stdout)
+        said = self.refused("Idle -> Discard;\n" * 2049)
+        self.assertIn("FILE:2048:6: configuration too large: 4096 elements and 8192 connections",
+                      said)  # fmt: skip
 
     def test_a_lab_that_does_not_run_is_told(self):
         self.assertIn("'nowhere'", self.refused(self.WIRE, "--lab", "nowhere"))

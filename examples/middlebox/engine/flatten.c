@@ -16,7 +16,7 @@ struct flattener {
 static bool too_large(struct flattener *f, uint32_t pos)
 {
     if (!f->fatal)
-        errs_at(f->errs, pos, "configuration too large");
+        lang_too_large(f->errs, pos);
     f->fatal = true;
     return false;
 }

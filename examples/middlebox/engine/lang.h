@@ -73,6 +73,9 @@ struct ast {
     struct text requirements; /* one for each line */
 };
 
+/** There is more than is allowed, or than memory holds; returns -1. */
+int lang_too_large(struct errs *errs, uint32_t pos);
+
 /** Read a source text; 0, or -1 with the reasons in errs. Free the tree either way. */
 int lang_parse(struct ast *ast, struct errs *errs);
 void lang_free(struct ast *ast);

@@ -7,10 +7,18 @@ void parser_next(struct parser *p)
     p->tok = lex_next(&p->lex);
 }
 
+int lang_too_large(struct errs *errs, uint32_t pos)
+{
+    return errs_at(errs, pos,
+                   "configuration too large: %u elements and %u connections are allowed; if it "
+                   "has fewer, there is too little memory",
+                   LANG_ELEMENTS_MAX, LANG_CONNS_MAX);
+}
+
 bool parser_no_memory(struct parser *p)
 {
     if (!p->fatal)
-        errs_at(p->errs, p->tok.pos, "configuration too large");
+        lang_too_large(p->errs, p->tok.pos);
     p->fatal = true;
     return false;
 }

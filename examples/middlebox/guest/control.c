@@ -15,6 +15,7 @@
 #define FOLDER      "data/control"
 #define REQUEST_MAX 4096
 #define PIECE_BYTES 1024 /* xenstored allows 2048 in a node */
+#define PIECES_MAX  1024 /* more than the longest data has */
 
 static void request_changed(struct xenstore_watch *watch, const char *changed);
 
@@ -31,17 +32,24 @@ static void request_changed(struct xenstore_watch *watch, const char *changed)
     sem_post(&state.requests);
 }
 
+static struct text piece_path(const char *what, unsigned n)
+{
+    struct text path = {0};
+
+    text_addf(&path, FOLDER "/%s/%u", what, n);
+    return path;
+}
+
 static void write_reply(const struct text *reply)
 {
     unsigned n = 0;
 
     for (size_t at = 0; at < reply->len; at += PIECE_BYTES, n++) {
         char piece[PIECE_BYTES + 1];
-        struct text path = {0};
+        struct text path = piece_path("reply", n);
         size_t len = reply->len - at < PIECE_BYTES ? reply->len - at : PIECE_BYTES;
         memcpy(piece, reply->s + at, len);
         piece[len] = '\0';
-        text_addf(&path, FOLDER "/reply/%u", n);
         int error = path.cut ? -ENOMEM : xenstore_write(XENSTORE_NO_TX, path.s, piece);
         text_free(&path);
         if (error)
@@ -50,15 +58,48 @@ static void write_reply(const struct text *reply)
     xenstore_write_u64(XENSTORE_NO_TX, FOLDER "/replies", n);
 }
 
-/* One request, on a connection of its own: nothing of an earlier one can be in its way. */
-static void serve(const char *request, size_t len)
+/* Is it `PIECES n`? */
+static bool in_pieces(struct str request, uint64_t *n)
+{
+    struct str word = str_word(&request);
+
+    return str_is(word, "PIECES") && value_uint(request, n) && *n <= PIECES_MAX;
+}
+
+static void receive_pieces(struct control *control, uint64_t n, char *piece)
+{
+    for (unsigned i = 0; i < n && control->state != CONTROL_CLOSED; i++) {
+        struct text path = piece_path("request", i);
+        int len =
+            path.cut ? -ENOMEM : xenstore_read(XENSTORE_NO_TX, path.s, piece, REQUEST_MAX + 1);
+
+        if (len < 0) {
+            text_addf(&control->out, "500 Piece %u can't be read\r\n", i);
+            control->state = CONTROL_CLOSED;
+        } else {
+            control_receive(control, piece, (size_t)len);
+            xenstore_remove(XENSTORE_NO_TX, path.s);
+        }
+        text_free(&path);
+    }
+}
+
+/*
+ * One request, on a connection of its own: nothing of an earlier one can be in its way. A line
+ * that is not ended is ended here.
+ */
+static void serve(char *request, size_t len)
 {
     struct control control;
+    uint64_t pieces;
 
     control_open(&control, state.engine, false);
     text_free(&control.out); /* the greeting is for terminals */
-    control_receive(&control, request, len);
-    if (len && request[len - 1] != '\n')
+    if (in_pieces((struct str){request, (uint32_t)len}, &pieces))
+        receive_pieces(&control, pieces, request);
+    else
+        control_receive(&control, request, len);
+    if (control.state != CONTROL_DATA)
         control_receive(&control, "\r\n", 2);
     xenstore_remove(XENSTORE_NO_TX, FOLDER "/reply");
     write_reply(&control.out);

@@ -12,6 +12,9 @@ struct engine;
  * data/control/request; the guest writes what ControlSocket would answer to data/control/reply/0,
  * reply/1, ... in pieces of at most 1024 bytes, and then their number to data/control/replies. The
  * request is emptied when it is taken, so the host may watch either node.
+ *
+ * What is too long for a node comes in pieces, too: the host writes them to request/0, request/1,
+ * ... and then "PIECES 2", say, to the request.
  */
 void control_start(struct engine *engine);
 
