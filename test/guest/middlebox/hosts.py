@@ -75,6 +75,7 @@ def swap_words(text):
     """Return the shell command that swaps a configuration in, and prints the guest's answer."""
     text = "\n".join(line for line in text.splitlines() if not line.startswith("//")).strip()
     request = f"WRITEDATA hotconfig {len(text.encode())}\r\n{text}"
+    request = request.replace("\\", "\\\\")  # which xenstore-write takes for an escape
     return f"ask {shlex.quote(request)}"
 
 
