@@ -97,11 +97,12 @@ static char take_escaped(struct cursor *line)
     static const char from[] = "nrtba", to[] = "\n\r\t\b\a";
     char c = *line->at++;
 
-    if (c == 'x' && line->end - line->at >= 2 && hex_digit(line->at[0]) >= 0 &&
-        hex_digit(line->at[1]) >= 0) {
-        c = (char)(hex_digit(line->at[0]) << 4 | hex_digit(line->at[1]));
-        line->at += 2;
-        return c;
+    if (c == 'x' && line->end - line->at >= 2) {
+        int high = hex_digit(line->at[0]), low = hex_digit(line->at[1]);
+        if (high >= 0 && low >= 0) {
+            line->at += 2;
+            return (char)(high << 4 | low);
+        }
     }
     const char *known = c ? strchr(from, c) : NULL;
     return known ? to[known - from] : c;
