@@ -305,13 +305,23 @@ static int list_segments(const char *dir, unsigned **numbers)
     return n;
 }
 
-static int
-replay_segment(const struct log *log, struct log_segment *segment, struct log_record *record,
-               int (*replay)(void *, const struct log_record *, struct log_segment *, uint64_t),
-               void *arg, char *why, size_t size)
+static void say_damaged(const struct log *log, const struct log_cursor *at, char *why, size_t size)
+{
+    char path[PATH_BYTES + 16];
+
+    path_of(log, at->segment->number, path);
+    snprintf(why, size, "%s is damaged at byte %llu: restore it from a copy", path,
+             (unsigned long long)at->offset);
+}
+
+/* @param may_be_torn  its last record may be cut short: it was being written when the power went. */
+static int replay_segment(const struct log *log, struct log_segment *segment, bool may_be_torn,
+                          struct log_record *record,
+                          int (*replay)(void *, const struct log_record *, struct log_segment *,
+                                        uint64_t),
+                          void *arg, char *why, size_t size)
 {
     struct log_cursor at = {segment, 0};
-    char path[PATH_BYTES + 16];
     int result;
 
     for (;;) {
@@ -323,11 +333,10 @@ replay_segment(const struct log *log, struct log_segment *segment, struct log_re
         if (error)
             return error;
     }
-    if (result == -EINVAL) {
-        path_of(log, segment->number, path);
-        snprintf(why, size, "%s is damaged at byte %llu: restore it from a copy", path,
-                 (unsigned long long)at.offset);
-    }
+    if (result == 0 && at.offset != segment->bytes && !may_be_torn)
+        result = -EINVAL;
+    if (result == -EINVAL)
+        say_damaged(log, &at, why, size);
     if (result || at.offset == segment->bytes)
         return result;
     segment->bytes = at.offset;
@@ -356,9 +365,18 @@ int log_open(const char *dir, struct log **log,
     if (n < 0)
         error = n;
     for (int i = 0; numbers && i < n && !error; i++) {
+        if (made->last && numbers[i] != made->last->number + 1) {
+            char path[PATH_BYTES + 16];
+            path_of(made, made->last->number + 1, path);
+            snprintf(why, size, "%s is missing: restore it from a copy", path);
+            error = -EINVAL;
+            break;
+        }
+        /* Of more than the last, only a copy behind which writing went on. */
+        bool may_be_torn = i >= n - 2;
         struct log_segment *segment = add_segment(made, numbers[i], 0, &error);
         if (segment)
-            error = replay_segment(made, segment, &record, replay, arg, why, size);
+            error = replay_segment(made, segment, may_be_torn, &record, replay, arg, why, size);
     }
     if (!error && !made->last)
         error = make_segment(made);

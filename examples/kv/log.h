@@ -34,7 +34,7 @@ struct log_cursor {
  * Open a log and have `replay` called for all its records, in their order; it may fail with -errno.
  * A record at the end that is not all there is taken off.
  *
- * @return 0 or -errno; -EINVAL and a sentence in `why` when a record is damaged.
+ * @return 0 or -errno; -EINVAL and a sentence in `why` when a record is damaged or a file missing.
  */
 int log_open(const char *dir, struct log **log,
              int (*replay)(void *arg, const struct log_record *record, struct log_segment *segment,

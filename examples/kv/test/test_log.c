@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The store's log, on the host: what a power cut may leave is mended, what is damaged is refused. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "log.h"
+
+static char dir[64];
+static char why[256];
+static char read_back[512]; /* "=key value" and "-key" of each record */
+
+static int up(void **state)
+{
+    (void)state;
+    strcpy(dir, "/tmp/kv-log-XXXXXX");
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static const char *path_of(unsigned number)
+{
+    static char path[128];
+
+    snprintf(path, sizeof(path), "%s/%08u.log", dir, number);
+    return path;
+}
+
+static int down(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 10; i++)
+        unlink(path_of(i));
+    return rmdir(dir);
+}
+
+static int note(void *arg, const struct log_record *record, struct log_segment *segment,
+                uint64_t offset)
+{
+    size_t len = strlen(read_back);
+
+    (void)segment;
+    (void)offset;
+    if (arg && record->op == LOG_DELETE)
+        return *(int *)arg;
+    snprintf(read_back + len, sizeof(read_back) - len, "%c%.*s%s%.*s",
+             record->op == LOG_SET ? '=' : '-', (int)record->key_len, record->key,
+             record->value_len ? " " : "", (int)record->value_len, record->value);
+    return 0;
+}
+
+static int open_log(struct log **log)
+{
+    read_back[0] = '\0';
+    return log_open(dir, log, note, NULL, why, sizeof(why));
+}
+
+static struct log *opened(void)
+{
+    struct log *log;
+
+    assert_int_equal(open_log(&log), 0);
+    return log;
+}
+
+static struct log_record record_of(enum log_op op, const char *key, const char *value)
+{
+    return (struct log_record){.op = op,
+                               .key = (char *)key,
+                               .key_len = (uint32_t)strlen(key),
+                               .value = (char *)value,
+                               .value_len = (uint32_t)strlen(value)};
+}
+
+static void append(struct log *log, enum log_op op, const char *key, const char *value)
+{
+    struct log_record record = record_of(op, key, value);
+    struct log_cursor at;
+
+    assert_int_equal(log_append(log, &record, &at), 0);
+}
+
+/* Three records in segment 1. */
+static void write_some(void)
+{
+    struct log *log = opened();
+
+    append(log, LOG_SET, "a", "one");
+    append(log, LOG_SET, "bb", "two");
+    append(log, LOG_DELETE, "a", "");
+    assert_int_equal(log_sync(log), 0);
+    assert_int_equal(log_bytes(log), 3 * log_record_bytes(0, 0) + 4 + 5 + 1);
+    log_close(log);
+}
+
+static void assert_refused(const char *sentence)
+{
+    struct log *log;
+
+    assert_int_equal(open_log(&log), -EINVAL);
+    assert_non_null(strstr(why, sentence));
+}
+
+static void flip(unsigned number, off_t offset)
+{
+    char byte;
+    int fd = open(path_of(number), O_RDWR);
+
+    assert_int_equal(pread(fd, &byte, 1, offset), 1);
+    byte ^= 1;
+    assert_int_equal(pwrite(fd, &byte, 1, offset), 1);
+    close(fd);
+}
+
+static void cut(unsigned number, off_t off_the_end)
+{
+    int fd = open(path_of(number), O_RDWR);
+
+    assert_int_equal(ftruncate(fd, lseek(fd, 0, SEEK_END) - off_the_end), 0);
+    close(fd);
+}
+
+static void what_is_appended_is_read_back_in_order(void **state)
+{
+    (void)state;
+    write_some();
+    log_close(opened());
+    assert_string_equal(read_back, "=a one=bb two-a");
+}
+
+static void each_byte_of_a_record_is_held_by_its_checksum(void **state)
+{
+    (void)state;
+    write_some();
+    off_t end = (off_t)(2 * log_record_bytes(0, 0) + 4 + 5);
+    for (off_t offset = 0; offset < end; offset++) {
+        struct log *log;
+        flip(1, offset);
+        /* A length that now points behind the end looks like a record cut short. */
+        int error = open_log(&log);
+        assert_true(error == -EINVAL || strcmp(read_back, "=a one=bb two-a") != 0);
+        if (!error)
+            log_close(log);
+        else
+            assert_non_null(strstr(why, "00000001.log is damaged at byte "));
+        assert_int_equal(unlink(path_of(1)), 0);
+        write_some();
+    }
+}
+
+static void the_place_of_damage_is_named(void **state)
+{
+    char sentence[64];
+
+    (void)state;
+    write_some();
+    size_t second = log_record_bytes(1, 3);
+    flip(1, (off_t)(second + log_record_bytes(0, 0)));
+    snprintf(sentence, sizeof(sentence), "damaged at byte %zu: restore it", second);
+    assert_refused(sentence);
+}
+
+static void a_record_cut_short_at_the_end_is_taken_off(void **state)
+{
+    (void)state;
+    for (off_t n = 1; n < (off_t)log_record_bytes(1, 0); n++) {
+        write_some();
+        cut(1, n);
+        struct log *log = opened();
+        assert_string_equal(read_back, "=a one=bb two");
+        append(log, LOG_SET, "c", "3");
+        log_close(log);
+        log_close(opened());
+        assert_string_equal(read_back, "=a one=bb two=c 3");
+        assert_int_equal(unlink(path_of(1)), 0);
+    }
+}
+
+static void impossible_records_are_refused(void **state)
+{
+    (void)state;
+    write_some();
+    flip(1, 4); /* the operation: 1 becomes 0 */
+    assert_refused("damaged at byte 0");
+    flip(1, 4);
+    flip(1, 11); /* a key of 16 MiB */
+    assert_refused("damaged at byte 0");
+    flip(1, 11);
+    flip(1, 15); /* a value of 16 MiB */
+    assert_refused("damaged at byte 0");
+}
+
+/* A copy is under way: segments 1, 2 (the copy) and 3. */
+static struct log *copying(struct log_cursor *at)
+{
+    write_some();
+    struct log *log = opened();
+    assert_int_equal(log_begin_copy(log, at), 0);
+    assert_int_equal(log_n_segments(log), 3);
+    append(log, LOG_SET, "new", "4");
+    struct log_record record = record_of(LOG_SET, "bb", "two");
+    struct log_cursor copied;
+    assert_int_equal(log_append_copy(log, &record, &copied), 0);
+    return log;
+}
+
+static void a_finished_copy_takes_the_place_of_what_it_copied(void **state)
+{
+    struct log_cursor at;
+    struct log *log = copying(&at);
+
+    (void)state;
+    assert_int_equal(log_next_segment(log, &at), 0);
+    assert_int_equal(log_finish_copy(log), 0);
+    log_close(log);
+    assert_int_equal(access(path_of(1), F_OK), -1);
+    log_close(opened());
+    assert_string_equal(read_back, "=bb two=new 4");
+}
+
+static void an_unfinished_copy_may_be_cut_short_and_loses_nothing(void **state)
+{
+    struct log_cursor at;
+
+    (void)state;
+    log_close(copying(&at));
+    cut(2, 5);
+    log_close(opened());
+    assert_string_equal(read_back, "=a one=bb two-a=new 4");
+}
+
+static void a_segment_before_the_copy_may_not_be_cut_short(void **state)
+{
+    struct log_cursor at;
+
+    (void)state;
+    log_close(copying(&at));
+    cut(1, 5);
+    assert_refused("00000001.log is damaged");
+}
+
+static void a_segment_that_is_missing_is_named(void **state)
+{
+    struct log_cursor at;
+
+    (void)state;
+    log_close(copying(&at));
+    assert_int_equal(unlink(path_of(2)), 0);
+    assert_refused("00000002.log is missing: restore it");
+}
+
+static void other_files_in_the_folder_are_left_alone(void **state)
+{
+    static const char *const names[] = {"1.log", "00000000.log", "00000009.logs", "notes"};
+    char path[128];
+
+    (void)state;
+    write_some();
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+        close(open(path, O_CREAT | O_WRONLY, 0600));
+    }
+    struct log *log = opened();
+    assert_int_equal(log_n_segments(log), 1);
+    log_close(log);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+        assert_int_equal(unlink(path), 0);
+    }
+}
+
+static void who_reads_it_may_refuse(void **state)
+{
+    struct log *log;
+    int error = -ENOMEM;
+    char long_dir[400];
+
+    (void)state;
+    write_some();
+    assert_int_equal(log_open(dir, &log, note, &error, why, sizeof(why)), -ENOMEM);
+    assert_int_equal(log_open("/nowhere/at/all", &log, note, NULL, why, sizeof(why)), -ENOENT);
+    memset(long_dir, 'd', sizeof(long_dir) - 1);
+    long_dir[sizeof(long_dir) - 1] = '\0';
+    assert_int_equal(log_open(long_dir, &log, note, NULL, why, sizeof(why)), -ENAMETOOLONG);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_is_appended_is_read_back_in_order, up, down),
+        cmocka_unit_test_setup_teardown(each_byte_of_a_record_is_held_by_its_checksum, up, down),
+        cmocka_unit_test_setup_teardown(the_place_of_damage_is_named, up, down),
+        cmocka_unit_test_setup_teardown(a_record_cut_short_at_the_end_is_taken_off, up, down),
+        cmocka_unit_test_setup_teardown(impossible_records_are_refused, up, down),
+        cmocka_unit_test_setup_teardown(a_finished_copy_takes_the_place_of_what_it_copied, up,
+                                        down),
+        cmocka_unit_test_setup_teardown(an_unfinished_copy_may_be_cut_short_and_loses_nothing, up,
+                                        down),
+        cmocka_unit_test_setup_teardown(a_segment_before_the_copy_may_not_be_cut_short, up, down),
+        cmocka_unit_test_setup_teardown(a_segment_that_is_missing_is_named, up, down),
+        cmocka_unit_test_setup_teardown(other_files_in_the_folder_are_left_alone, up, down),
+        cmocka_unit_test_setup_teardown(who_reads_it_may_refuse, up, down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
