@@ -2,6 +2,7 @@
 /* A disk by POSIX calls: /dev/xvda is for reading and writing, /dev/xvdb for reading only. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -160,6 +161,38 @@ static void a_disk_for_reading_is_not_opened_for_writing(void)
     CHECK(close(fd) == 0);
 }
 
+#define N_SHARED 64 /* sectors */
+
+static unsigned n_seen[N_SHARED];
+
+static void *read_sectors(void *fd)
+{
+    uint8_t sector[512];
+
+    for (int i = 0; i < N_SHARED / 2; i++) {
+        CHECK(read(*(int *)fd, sector, sizeof(sector)) == (ssize_t)sizeof(sector));
+        n_seen[sector[0] % N_SHARED]++;
+    }
+    return NULL;
+}
+
+static void threads_share_a_position_and_each_sector_is_read_once(void)
+{
+    int fd = open_disk(O_RDWR);
+    pthread_t threads[2];
+
+    for (unsigned i = 0; i < N_SHARED; i++)
+        memset(out + (size_t)i * 512, (int)i, 512);
+    CHECK(pwrite(fd, out, (size_t)N_SHARED * 512, 0) == (ssize_t)N_SHARED * 512);
+    for (int i = 0; i < 2; i++)
+        CHECK(pthread_create(&threads[i], NULL, read_sectors, &fd) == 0);
+    for (int i = 0; i < 2; i++)
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    for (unsigned i = 0; i < N_SHARED; i++)
+        CHECK(n_seen[i] == 1);
+    CHECK(close(fd) == 0);
+}
+
 int main(void)
 {
     RUN(it_tells_what_it_is);
@@ -171,6 +204,7 @@ int main(void)
     RUN(discarding_is_for_those_who_may_write);
     RUN(a_disk_may_be_open_twice);
     RUN(a_disk_for_reading_is_not_opened_for_writing);
+    RUN(threads_share_a_position_and_each_sector_is_read_once);
     printf("all passed\n");
     return EXIT_SUCCESS;
 }
