@@ -314,7 +314,7 @@ static void say_damaged(const struct log *log, const struct log_cursor *at, char
              (unsigned long long)at->offset);
 }
 
-/* @param may_be_torn  its last record may be cut short: it was being written when the power went. */
+/* @param may_be_torn  its last record may be cut short: the power went while it was written. */
 static int replay_segment(const struct log *log, struct log_segment *segment, bool may_be_torn,
                           struct log_record *record,
                           int (*replay)(void *, const struct log_record *, struct log_segment *,

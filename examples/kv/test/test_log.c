@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The store's log, on the host: what a power cut may leave is mended, what is damaged is refused. */
+/* The store's log, on the host: what a power cut leaves is mended, what is damaged is refused. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
