@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <sprat/compiler.h>
 #include <sprat/thread.h>
 
+#include "fail.h"
 #include "signals.h"
 
 #define NS_PER_S  1000000000ull
@@ -85,10 +85,8 @@ static void set(uint64_t first_ns, uint64_t interval_ns)
 
 SPRAT_API int getitimer(int which, struct itimerval *value)
 {
-    if (which != ITIMER_REAL) {
-        errno = EINVAL;
-        return -1;
-    }
+    if (which != ITIMER_REAL)
+        return fail(EINVAL);
     *value =
         (struct itimerval){.it_interval = of_ns(alarms.interval_ns), .it_value = of_ns(left())};
     return 0;
@@ -100,10 +98,8 @@ SPRAT_API int setitimer(int which, const struct itimerval *restrict value,
     uint64_t first_ns, interval_ns;
 
     if (which != ITIMER_REAL || !to_ns(&value->it_value, &first_ns) ||
-        !to_ns(&value->it_interval, &interval_ns)) {
-        errno = EINVAL;
-        return -1;
-    }
+        !to_ns(&value->it_interval, &interval_ns))
+        return fail(EINVAL);
     if (before)
         getitimer(which, before);
     set(first_ns, interval_ns);

@@ -272,26 +272,28 @@ static int open_path(int dir, const char *path, int flags, mode_t mode)
     return fd;
 }
 
+/* The argument that only O_CREAT has. */
+static mode_t mode_of(int flags, va_list args)
+{
+    return flags & O_CREAT ? (mode_t)va_arg(args, int) : 0;
+}
+
 SPRAT_API int open(const char *path, int flags, ...)
 {
-    mode_t mode = 0;
     va_list args;
 
     va_start(args, flags);
-    if (flags & O_CREAT)
-        mode = (mode_t)va_arg(args, int);
+    mode_t mode = mode_of(flags, args);
     va_end(args);
     return (int)file_result(open_path(AT_FDCWD, path, flags, mode));
 }
 
 SPRAT_API int openat(int dir, const char *path, int flags, ...)
 {
-    mode_t mode = 0;
     va_list args;
 
     va_start(args, flags);
-    if (flags & O_CREAT)
-        mode = (mode_t)va_arg(args, int);
+    mode_t mode = mode_of(flags, args);
     va_end(args);
     return (int)file_result(open_path(dir, path, flags, mode));
 }

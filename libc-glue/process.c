@@ -8,13 +8,9 @@
 
 #include <sprat/compiler.h>
 
-#define SELF 1
+#include "fail.h"
 
-static int fail(int error)
-{
-    errno = error;
-    return -1;
-}
+#define SELF 1
 
 static pid_t self_or_fail(pid_t pid)
 {

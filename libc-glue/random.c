@@ -12,6 +12,8 @@
 #include <sprat/cpu.h>
 #include <sprat/port.h>
 
+#include "fail.h"
+
 #define GETENTROPY_MAX 256 /* bytes a call may ask for, as everywhere */
 
 /* A CPU without RDRAND leaves a guest nothing that others could not guess with patience. */
@@ -44,10 +46,8 @@ SPRAT_API ssize_t getrandom(void *buffer, size_t len, unsigned flags)
 
 SPRAT_API int getentropy(void *buffer, size_t len)
 {
-    if (len > GETENTROPY_MAX) {
-        errno = EIO;
-        return -1;
-    }
+    if (len > GETENTROPY_MAX)
+        return fail(EIO);
     getrandom(buffer, len, 0);
     return 0;
 }

@@ -20,6 +20,7 @@
 #include <sprat/thread.h>
 
 #include "deadline.h"
+#include "fail.h"
 #include "signals.h"
 #include "threads.h"
 
@@ -34,12 +35,6 @@ static struct {
     unsigned n_handled;             /* times that a handler ran */
     struct port_queue handled, arrived;
 } signals;
-
-static int fail(int error)
-{
-    errno = error;
-    return -1;
-}
 
 static struct thread_signals *own(void)
 {

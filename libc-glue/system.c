@@ -17,6 +17,8 @@
 #include <sprat/thread.h>
 #include <sprat/xenstore.h>
 
+#include "fail.h"
+
 /* errno and the other state of the calling thread. Threads of the runtime's own share main()'s. */
 SPRAT_API struct _reent *__getreent(void)
 {
@@ -55,8 +57,7 @@ SPRAT_API long sysconf(int name)
     case _SC_MONOTONIC_CLOCK:
         return 200809L;
     default:
-        errno = EINVAL;
-        return -1;
+        return fail(EINVAL);
     }
 }
 
@@ -84,10 +85,7 @@ SPRAT_API int gethostname(char *name, size_t size)
     char whole[UTSNAME_MAX + 1];
 
     node_name(whole);
-    if (strlcpy(name, whole, size) < size)
-        return 0;
-    errno = ENAMETOOLONG;
-    return -1;
+    return strlcpy(name, whole, size) < size ? 0 : fail(ENAMETOOLONG);
 }
 
 SPRAT_API int uname(struct utsname *names)

@@ -12,14 +12,10 @@
 #include <sprat/compiler.h>
 #include <sprat/thread.h>
 
+#include "fail.h"
+
 #define NS_PER_S  1000000000ull
 #define NS_PER_US 1000ull
-
-static int fail(int error)
-{
-    errno = error;
-    return -1;
-}
 
 static bool clock_now(clockid_t clock, uint64_t *now_ns)
 {

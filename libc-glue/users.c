@@ -11,6 +11,8 @@
 
 #include <sprat/compiler.h>
 
+#include "fail.h"
+
 #define ROOT 0
 
 /* The structs' members are not const, and nobody may write to them: each call makes them anew. */
@@ -38,10 +40,7 @@ static struct group *fill_group(struct group *group)
 
 static int only_root(unsigned id)
 {
-    if (id == ROOT)
-        return 0;
-    errno = EPERM;
-    return -1;
+    return id == ROOT ? 0 : fail(EPERM);
 }
 
 SPRAT_API uid_t getuid(void)

@@ -314,6 +314,14 @@ static void say_damaged(const struct log *log, const struct log_cursor *at, char
              (unsigned long long)at->offset);
 }
 
+static void say_missing(const struct log *log, char *why, size_t size)
+{
+    char path[PATH_BYTES + 16];
+
+    path_of(log, log->last->number + 1, path);
+    snprintf(why, size, "%s is missing: restore it from a copy", path);
+}
+
 /* @param may_be_torn  its last record may be cut short: the power went while it was written. */
 static int replay_segment(const struct log *log, struct log_segment *segment, bool may_be_torn,
                           struct log_record *record,
@@ -366,9 +374,7 @@ int log_open(const char *dir, struct log **log,
         error = n;
     for (int i = 0; numbers && i < n && !error; i++) {
         if (made->last && numbers[i] != made->last->number + 1) {
-            char path[PATH_BYTES + 16];
-            path_of(made, made->last->number + 1, path);
-            snprintf(why, size, "%s is missing: restore it from a copy", path);
+            say_missing(made, why, size);
             error = -EINVAL;
             break;
         }
