@@ -4,7 +4,9 @@
 import os
 import pathlib
 import re
+import struct
 import subprocess
+import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -13,6 +15,7 @@ ENVIRONMENT = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/s
 TIMEOUT_S = 200
 SQLITE_FULL = 13
 MIB = 1 << 20
+N_SHARED = 2000  # as in ext4_user.c
 
 
 def tool(*words):
@@ -74,7 +77,11 @@ class Posix(Disk):
         """Two disks, and what is large, long or many on them; see ext4_user.c."""
         more = BUILD / "test/guest/more.img"
         self.make(more, 16, "-t", "ext2")
-        self.make(BUILD / "test/guest/ext4.img", 64, "-t", "ext4")
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("read", "written"):
+                numbers = struct.pack(f"<{N_SHARED}I", *range(N_SHARED))
+                pathlib.Path(folder, name).write_bytes(numbers)
+            self.make(BUILD / "test/guest/ext4.img", 64, "-t", "ext4", "-d", folder)
         output = self.run_guest(BUILD / "test/guest/test-ext4-user.cfg")
         self.assertIn("all passed", output)
         self.image = more
