@@ -358,7 +358,7 @@ int ext4_mount(struct disk *disk, const struct ext4_options *options, struct ext
     if (error) {
         if (!*why)
             *why = error == -ENOMEM ? "there is not enough memory: give the guest more"
-                   : error == -EIO  ? "the disk failed"
+                   : error == -EIO  ? "it is damaged, or the disk fails; " WANTS_E2FSCK
                                     : "the journal could not be replayed; " WANTS_E2FSCK;
         ext4_free(*fs);
         *fs = NULL;
