@@ -19,6 +19,14 @@ static void what_is_no_file_system_is_refused(void **state)
     assert_refused(-EINVAL, "mke2fs");
 }
 
+static void a_disk_that_fails_at_once_is_no_empty_one(void **state)
+{
+    (void)state;
+    make("-t ext4 -b 1024");
+    sim.fail_after = 1;
+    assert_refused(-EIO, "the disk fails");
+}
+
 static void a_disk_smaller_than_its_file_system_is_refused(void **state)
 {
     (void)state;
@@ -341,6 +349,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         EXT4_TEST(what_is_no_file_system_is_refused),
+        EXT4_TEST(a_disk_that_fails_at_once_is_no_empty_one),
         EXT4_TEST(a_disk_smaller_than_its_file_system_is_refused),
         EXT4_TEST(blocks_smaller_than_sectors_are_refused),
         EXT4_TEST(features_that_are_not_known_are_refused),

@@ -70,13 +70,13 @@ static void assert_left(unsigned n)
     assert_memory_equal(block_at(n), "\0\0\0\0", 4);
 }
 
-/* The first block of the log of this type. */
+/* The last block of the log of this type. */
 static uint8_t *log_block(uint8_t type)
 {
     const uint8_t head[] = {0xc0, 0x3b, 0x39, 0x98, 0, 0, 0, type};
 
-    for (uint8_t *at = sim.bytes; at < sim.bytes + IMAGE_BYTES; at += BLOCK_BYTES)
-        if (memcmp(at, head, sizeof(head)) == 0)
+    for (uint8_t *at = sim.bytes + IMAGE_BYTES; at > sim.bytes;)
+        if (memcmp(at -= BLOCK_BYTES, head, sizeof(head)) == 0)
             return at;
     fail_msg("no block of type %u", type);
     return NULL;
@@ -129,8 +129,8 @@ static void a_block_that_begins_as_the_log_does_is_replayed(void **state)
 static void blocks_may_be_revoked_again(void **state)
 {
     (void)state;
-    make_log("-t ext4 -b 1024", "jo -c -v 3\njw -b 6000-6199 %s\njc\n"
-                                "jo\njw -r 6000-6199\njc\njo\njw -r 6100-6150\njc\n");
+    make_log("-t ext4 -b 1024", "jo -c -v 3\njw -r 6000-6199\njc\n"
+                                "jo\njw -b 6000-6199 %s\njc\njo\njw -r 6000-6199\njc\n");
     assert_mounted();
     for (unsigned n = 0; n < N_BLOCKS; n++)
         assert_left(n);
@@ -139,12 +139,33 @@ static void blocks_may_be_revoked_again(void **state)
 
 static void a_log_that_names_a_block_beyond_the_end_is_refused(void **state)
 {
-    static const uint8_t place[] = {0, 0x10, 0, 0};
+    static const char script[] = "jo\njw -b 6000 %s\njc\n";
 
     (void)state;
-    make_log("-t ext3 -b 1024", "jo\njw -b 6000 %s\njc\n");
-    memcpy(log_block(DESCRIPTOR) + 12, place, sizeof(place));
+    make_log("-t ext3 -b 1024", script);
+    log_block(DESCRIPTOR)[13] = 0x10;
     assert_refused(-EINVAL, "names a block beyond");
+    simdisk_free(&sim);
+    make_log("-t ext4 -b 1024 -O 64bit,^metadata_csum", script);
+    log_block(DESCRIPTOR)[23] = 1; /* the upper half */
+    assert_refused(-EINVAL, "names a block beyond");
+}
+
+/* What an older transaction left behind the last one. */
+static void a_log_ends_before_a_block_of_another_transaction(void **state)
+{
+    static const unsigned places[] = {0, 11}; /* the magic number, the sequence */
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        make_log("-t ext3 -b 1024", "jo\njw -b 6000 %s\njc\njo\njw -b 6002 %s\njc\n");
+        log_block(DESCRIPTOR)[places[i]] ^= 0x40;
+        assert_mounted();
+        assert_replayed(0);
+        assert_left(2);
+        unmount();
+        simdisk_free(&sim);
+    }
 }
 
 static void a_revoke_block_longer_than_a_block_is_refused(void **state)
@@ -195,6 +216,7 @@ int main(void)
         EXT4_TEST(a_block_that_begins_as_the_log_does_is_replayed),
         EXT4_TEST(blocks_may_be_revoked_again),
         EXT4_TEST(a_log_that_names_a_block_beyond_the_end_is_refused),
+        EXT4_TEST(a_log_ends_before_a_block_of_another_transaction),
         EXT4_TEST(a_revoke_block_longer_than_a_block_is_refused),
         EXT4_TEST(a_descriptor_without_an_end_is_none_beyond_its_block),
         EXT4_TEST(a_log_ends_before_a_block_with_a_wrong_checksum),

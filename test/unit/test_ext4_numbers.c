@@ -18,6 +18,11 @@
 #define JOURNAL_INO        8
 #define BLOCK_BYTES        1024
 
+static uint8_t *block_at(uint32_t place)
+{
+    return sim.bytes + (size_t)place * BLOCK_BYTES;
+}
+
 struct lie {
     unsigned at, bytes;
     uint32_t value;
@@ -81,6 +86,23 @@ static void a_superblock_that_cant_be_is_refused(void **state)
     ASSERT_LIES_REFUSED(sim.bytes + SUPER, lies);
 }
 
+static void a_bitmap_with_a_wrong_checksum_is_refused(void **state)
+{
+    uint32_t places[2]; /* of the blocks' and the inodes' */
+
+    (void)state;
+    make("-t ext4 -b 1024");
+    memcpy(places, sim.bytes + SUPER + BLOCK_BYTES, sizeof(places));
+    for (unsigned i = 0; i < 2; i++) {
+        uint8_t *byte = block_at(places[i]) + 100;
+        *byte ^= 1;
+        assert_refused(-EINVAL, "checksum");
+        *byte ^= 1;
+    }
+    assert_mounted();
+    unmount();
+}
+
 static void recovery_without_a_journal_is_refused(void **state)
 {
     (void)state;
@@ -96,11 +118,6 @@ static void a_disk_of_a_few_sectors_is_refused(void **state)
     (void)state;
     simdisk_make(&sim, zeros, sizeof(zeros), 512);
     assert_refused(-EINVAL, "too small");
-}
-
-static uint8_t *block_at(uint32_t place)
-{
-    return sim.bytes + (size_t)place * BLOCK_BYTES;
 }
 
 static uint8_t *journal_inode(void)
@@ -126,7 +143,7 @@ static void a_journal_whose_inode_cant_be_is_refused(void **state)
         {I_MODE, 2, 0x4180, -EINVAL, "journal's inode"},
         {I_SIZE_HIGH, 4, 0x10000, -EINVAL, "journal's inode"},
         {I_SIZE, 4, 0x7ffffc00, -EINVAL, "journal's inode"}, /* a hole at its end */
-        {I_SIZE, 4, 0, -EINVAL, "empty"},
+        {I_SIZE, 4, 0, -EINVAL, "its journal is empty"},
         {FIRST_PLACE, 4, 0, -EINVAL, "journal's inode"},
         {FIRST_PLACE, 4, UINT32_MAX, -EIO, "damaged"},
     };
@@ -173,6 +190,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         EXT4_TEST(a_superblock_that_cant_be_is_refused),
+        EXT4_TEST(a_bitmap_with_a_wrong_checksum_is_refused),
         EXT4_TEST(recovery_without_a_journal_is_refused),
         EXT4_TEST(a_disk_of_a_few_sectors_is_refused),
         EXT4_TEST(a_journal_whose_inode_cant_be_is_refused),
