@@ -38,5 +38,18 @@ const char *fs_error_text(errcode_t code)
 
     if (code >= table->base && code < table->base + table->n_msgs)
         return table->msgs[code - table->base];
-    return code == EIO ? "the disk failed" : code == ENOMEM ? "no memory" : "an error";
+    switch (code) {
+    case EIO:
+        return "the disk failed";
+    case ENODEV:
+        return "the disk is gone";
+    case EROFS:
+        return "the disk has become read-only";
+    case ERANGE:
+        return "the disk has become smaller";
+    case ENOMEM:
+        return "no memory";
+    default:
+        return "an error";
+    }
 }

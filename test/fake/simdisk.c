@@ -41,17 +41,18 @@ static void write_sectors(struct simdisk *sim, uint64_t offset, const uint8_t *b
     }
 }
 
-static bool fails(struct simdisk *sim)
+/* @return 0, or the request's error. */
+static int fails(struct simdisk *sim)
 {
     if (!sim->fail_after)
-        return false;
+        return 0;
     if (sim->fail_after > 1) {
         sim->fail_after--;
-        return false;
+        return 0;
     }
     if (!sim->fail_for_ever)
         sim->fail_after = 0;
-    return true;
+    return sim->fail_with ? sim->fail_with : -EIO;
 }
 
 static int run_one(struct simdisk *sim, const struct disk_io *io)
@@ -59,8 +60,9 @@ static int run_one(struct simdisk *sim, const struct disk_io *io)
     uint64_t offset = io->offset;
 
     *(io->write ? &sim->n_writes : &sim->n_reads) += 1;
-    if (fails(sim))
-        return -EIO;
+    int error = fails(sim);
+    if (error)
+        return error;
     if (io->write && sim->disk.read_only)
         return -EROFS;
     for (unsigned i = 0; i < io->n_iov; i++) {
@@ -95,8 +97,9 @@ static int flush(struct disk *disk)
     struct simdisk *sim = CONTAINER_OF(disk, struct simdisk, disk);
 
     sim->n_flushes++;
-    if (fails(sim))
-        return -EIO;
+    int error = fails(sim);
+    if (error)
+        return error;
     if (sim->start)
         *add_event(sim) = (struct simdisk_event){.what = SIMDISK_FLUSH};
     return 0;

@@ -31,6 +31,7 @@ struct simdisk {
     /** Requests that fail: the Nth from now on, of any kind; 0 none. And all that follow. */
     uint64_t fail_after;
     bool fail_for_ever;
+    int fail_with; /**< what they return; 0: -EIO */
 };
 
 /** Make one from a file's contents. Ends the test when it can't be read. */

@@ -294,6 +294,30 @@ static void a_disk_that_fails_to_take_a_commit_ends_all_writing(void **state)
 }
 
 /* Whichever request fails, the next mount finds a whole file system with what was synced. */
+static void what_became_of_the_disk_is_said(void **state)
+{
+    static const struct {
+        int error;
+        const char *said;
+    } ends[] = {{-EIO, "the disk failed"},
+                {-ENODEV, "the disk is gone"},
+                {-EROFS, "read-only"},
+                {-ERANGE, "smaller"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        make("-t ext4 -b 1024");
+        assert_mounted();
+        make_file("a");
+        sim.fail_after = 1;
+        sim.fail_with = ends[i].error;
+        assert_int_equal(ext4_sync(fs), -EIO);
+        assert_non_null(strstr(logged, ends[i].said));
+        ext4_free(fs);
+        simdisk_free(&sim);
+    }
+}
+
 static void a_failure_anywhere_loses_nothing_that_was_synced(void **state)
 {
     (void)state;
@@ -367,6 +391,7 @@ int main(void)
         EXT4_TEST(a_damaged_superblock_is_refused_by_its_checksum),
         EXT4_TEST(a_damaged_journal_is_refused),
         EXT4_TEST(a_disk_that_fails_to_take_a_commit_ends_all_writing),
+        EXT4_TEST(what_became_of_the_disk_is_said),
         EXT4_TEST(a_failure_anywhere_loses_nothing_that_was_synced),
         EXT4_TEST(a_full_disk_says_so_and_takes_more_when_there_is_room),
     };
