@@ -126,6 +126,31 @@ static void a_block_that_begins_as_the_log_does_is_replayed(void **state)
     unmount();
 }
 
+/* In Sprat's own log, too: data written over older data goes through it. */
+static void data_that_begins_as_the_log_does_is_kept(void **state)
+{
+    static char bytes[8 * BLOCK_BYTES], found[sizeof(bytes)];
+    uint64_t offset = 0;
+
+    (void)state;
+    make("-t ext4 -b 1024");
+    assert_mounted();
+    uint32_t ino = make_file("file");
+    fill(ino, sizeof(bytes));
+    assert_int_equal(ext4_sync(fs), 0);
+    for (size_t at = 0; at < sizeof(bytes); at += BLOCK_BYTES) {
+        memset(bytes + at, 'a' + (int)(at / BLOCK_BYTES), BLOCK_BYTES);
+        memcpy(bytes + at, MAGIC, 4);
+    }
+    assert_int_equal(ext4_write(fs, ino, bytes, sizeof(bytes), &offset, false), sizeof(bytes));
+    assert_int_equal(ext4_sync(fs), 0);
+    ext4_free(fs);
+    assert_mounted();
+    assert_int_equal(ext4_read(fs, ino, found, sizeof(found), 0), sizeof(found));
+    assert_memory_equal(found, bytes, sizeof(bytes));
+    unmount();
+}
+
 static void blocks_may_be_revoked_again(void **state)
 {
     (void)state;
@@ -214,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         EXT4_TEST(a_log_is_replayed_but_for_what_it_revokes),
         EXT4_TEST(a_block_that_begins_as_the_log_does_is_replayed),
+        EXT4_TEST(data_that_begins_as_the_log_does_is_kept),
         EXT4_TEST(blocks_may_be_revoked_again),
         EXT4_TEST(a_log_that_names_a_block_beyond_the_end_is_refused),
         EXT4_TEST(a_log_ends_before_a_block_of_another_transaction),
