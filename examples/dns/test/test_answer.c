@@ -401,16 +401,29 @@ static void malformed_queries_get_formerr(void **state)
         assert_non_null(text);
         assert_string_equal(text, "FORMERR\n");
     }
-    assert_string_equal(ask_changed(4, 1, 0), "FORMERR\n");     /* 257 questions */
-    assert_string_equal(ask_changed(5, 0, 0), "FORMERR\n");     /* none */
-    assert_string_equal(ask_changed(12, 0x40, 0), "FORMERR\n"); /* a label of no kind */
-    assert_string_equal(ask_changed(12, 0xc0, 0), "FORMERR\n"); /* a pointer to the header */
-    assert_string_equal(ask_changed(26, 41, 0), "FORMERR\n");   /* a question for OPT */
-    assert_string_equal(ask_changed(29, 1, 0), "FORMERR\n");    /* OPT's name is not the root's */
-    assert_string_equal(ask_changed(39, 1, 0), "FORMERR\n");    /* OPT's data is not there */
-    assert_string_equal(ask_changed(11, 2, 0), "FORMERR\n");    /* a record more */
-    assert_string_equal(ask_changed(7, 1, 0), "FORMERR\n");     /* OPT is an answer */
-    assert_string_equal(ask_changed(0, 0, 1), "FORMERR\n");     /* a byte more */
+    assert_string_equal(ask_changed(4, 1, 0), "FORMERR\n");      /* 257 questions */
+    assert_string_equal(ask_changed(5, 0, 0), "FORMERR\n");      /* none */
+    assert_string_equal(ask_changed(12, 0x40, 0), "FORMERR\n");  /* a label of no kind */
+    assert_string_equal(ask_changed(12, 0xc0, 0), "FORMERR\n");  /* a pointer to the header */
+    assert_string_equal(ask_changed(26, 41, 0), "FORMERR\n");    /* a question for OPT */
+    assert_string_equal(ask_changed(29, 1, 0), "FORMERR\n");     /* OPT's name is not the root's */
+    assert_string_equal(ask_changed(39, 1, 0), "FORMERR\n");     /* OPT's data is not there */
+    assert_string_equal(ask_changed(11, 2, 0), "FORMERR\n");     /* a record more */
+    assert_string_equal(ask_changed(7, 1, 0), "FORMERR\n");      /* OPT is an answer */
+    assert_string_equal(ask_changed(0, 0, 1), "FORMERR\n");      /* a byte more */
+    assert_string_equal(ask_changed(29, 0x40, 65), "FORMERR\n"); /* a record's, of no kind */
+}
+
+static void a_record_ends_within_the_query(void **state)
+{
+    uint8_t query[CLIENT_QUERY_MAX] = {0};
+    size_t len =
+        client_query(query, &(struct question){.name = "example.org", .type = A, .udp_max = 1000});
+
+    (void)state;
+    query[11] = 2; /* where another would be */
+    query[len - 2] = 0xff;
+    assert_string_equal(client_read(reply, ask_bytes(query, len + 11, false)), "FORMERR\n");
 }
 
 static void opt_may_come_once(void **state)
@@ -519,6 +532,7 @@ int main(void)
         TEST(a_referral_without_its_glue_is_cut_off),
         TEST(what_is_no_query_is_not_answered),
         TEST(malformed_queries_get_formerr),
+        TEST(a_record_ends_within_the_query),
         TEST(opt_may_come_once),
         TEST(records_with_pointers_are_passed_over),
         TEST(other_operations_are_not_implemented),
