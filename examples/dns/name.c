@@ -119,8 +119,6 @@ const char *name_parse(struct name *name, const char *text, size_t len, const st
                 return "a name with an empty label";
             name->wire[label] = (uint8_t)(at - label - 1);
             label = at++;
-            if (at > NAME_MAX_BYTES)
-                return "a name of more than 255 bytes";
             continue;
         }
         if (byte == '\\' && (byte = unescape(&text, end)) < 0)

@@ -12,6 +12,7 @@
 
 #include "../answer.h"
 #include "../master.h"
+#include "../message.h"
 #include "client.h"
 
 enum { A = 1, NS = 2, CNAME = 5, SOA = 6, PTR = 12, MX = 15, TXT = 16, AAAA = 28, DS = 43 };
@@ -414,6 +415,54 @@ static void malformed_queries_get_formerr(void **state)
     assert_string_equal(ask_changed(29, 0x40, 65), "FORMERR\n"); /* a record's, of no kind */
 }
 
+static const char *ask_labels(unsigned n, uint8_t len, uint8_t last_len)
+{
+    uint8_t query[CLIENT_QUERY_MAX] = {[5] = 1};
+    size_t at = 12;
+
+    for (unsigned i = 0; i < n; i++) {
+        query[at] = i + 1 < n ? len : last_len;
+        memset(query + at + 1, 'x', query[at]);
+        at += 1u + query[at];
+    }
+    query[at + 2] = query[at + 4] = 1; /* A, IN; behind the root's label */
+    return client_read(reply, ask_bytes(query, at + 5, false));
+}
+
+static void names_have_255_bytes_and_labels_63(void **state)
+{
+    (void)state;
+    assert_string_equal(ask_labels(4, 63, 61), "REFUSED\n");
+    assert_string_equal(ask_labels(4, 63, 62), "FORMERR\n");
+    assert_string_equal(ask_labels(1, 63, 63), "REFUSED\n");
+    assert_string_equal(ask_labels(1, 63, 64), "FORMERR\n");
+}
+
+/* The room ends where its memory does. */
+static void what_does_not_fit_is_not_begun(void **state)
+{
+    struct name name;
+    struct name_parts parts;
+    struct message message;
+
+    (void)state;
+    assert_null(name_parse(&name, "sub.example.org.", 16, NULL));
+    name_take_apart(&parts, name.wire);
+    const struct record_set *set = node_set(zone_find(loaded[0], &parts, 0), NS);
+    for (size_t max = MESSAGE_HEADER + 1; max < 200; max++) {
+        uint8_t *data = calloc(1, max);
+        assert_non_null(data);
+        message_begin(&message, data, MESSAGE_HEADER + 1, max);
+        for (int i = 0; i < 3; i++) {
+            size_t before = message.len;
+            if (message_set(&message, name.wire, set, 60) < 0)
+                assert_int_equal(message.len, before);
+            assert_true(message.len <= max);
+        }
+        free(data);
+    }
+}
+
 static void a_record_ends_within_the_query(void **state)
 {
     uint8_t query[CLIENT_QUERY_MAX] = {0};
@@ -532,6 +581,8 @@ int main(void)
         TEST(a_referral_without_its_glue_is_cut_off),
         TEST(what_is_no_query_is_not_answered),
         TEST(malformed_queries_get_formerr),
+        TEST(names_have_255_bytes_and_labels_63),
+        TEST(what_does_not_fit_is_not_begun),
         TEST(a_record_ends_within_the_query),
         TEST(opt_may_come_once),
         TEST(records_with_pointers_are_passed_over),

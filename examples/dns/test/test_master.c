@@ -134,6 +134,17 @@ static void a_record_written_twice_is_one_and_the_least_time_is_the_sets(void **
     zone_free(zone);
 }
 
+static void lines_without_a_word_say_nothing(void **state)
+{
+    static const char text[] = " \n\t; none\n ( )\n ( ; one more\n )\n" ZONE "  ( )\n";
+    struct zone *zone = read_zone(text, sizeof(text) - 1, NULL);
+
+    (void)state;
+    assert_non_null(zone);
+    assert_int_equal(zone->n_records, 2);
+    zone_free(zone);
+}
+
 static void a_thousand_names_are_found_and_their_parents_exist(void **state)
 {
     static char text[64000] = ZONE;
@@ -166,12 +177,17 @@ static void what_is_wrong_is_said_with_its_line_and_column(void **state)
         {ZONE "a A \"192.0.2.1\"\n", "quotes where there is no text", 5, 6},
         {ZONE "a AAAA 1::2::3\n", "no IPv6 address", 5, 8},
         {ZONE "a MX 65536 b\n", "from 0 to 65535", 5, 6},
+        {ZONE "a MX 1x b\n", "from 0 to 65535", 5, 6},
         {ZONE "a CAA 256 issue x\n", "from 0 to 255", 5, 7},
         {ZONE "a CAA 0 is-sue x\n", "letters and digits", 5, 9},
         {ZONE "a TXT \"open\nb A 192.0.2.1\n", "not closed on its line", 5, 7},
         {ZONE "a TXT \"\\256\"\n", "three digits up to 255", 5, 8},
         {ZONE "a TXT ( \"x\"\n", "ends within parentheses", 6, 1},
         {ZONE "a TXT x )\n", "never opened", 5, 9},
+        {ZONE "a )\n", "never opened", 5, 3},
+        {ZONE "a 1\n", "a record's type must be here", 5, 4},
+        {ZONE "a IN", "a record's type must be here", 5, 5},
+        {ZONE "a \"A\" 192.0.2.1\n", "a record's type must be here", 5, 4},
         {ZONE "a SPX x\n", "no type that is known", 5, 3},
         {ZONE "a DNAME x\n", "no type that is known", 5, 3},
         {ZONE "a TYPE46 \\# 1 00\n", "can't be served", 5, 3},
@@ -188,6 +204,7 @@ static void what_is_wrong_is_said_with_its_line_and_column(void **state)
         {ZONE "a 1 1 A 192.0.2.1\n", "no type that is known", 5, 5},
         {ZONE "$TTL\n", "$TTL takes seconds", 5, 5},
         {ZONE "$TTL 1 2\n", "a word too many", 5, 8},
+        {ZONE "$TTL 1 \"x\n", "not closed on its line", 5, 8},
         {ZONE "$INCLUDE other\n", "no other files", 5, 1},
         {ZONE "$GENERATE 1-5 a A 1\n", "$ORIGIN and $TTL only", 5, 1},
         {ZONE "$ORIGIN a..b\n", "an empty label", 5, 9},
@@ -230,6 +247,19 @@ static void bytes_that_are_no_text_are_refused(void **state)
     assert_null(read_zone(text, sizeof(text) - 1, NULL));
     assert_non_null(strstr(error.why, "NUL"));
     assert_int_equal(error.line, 5);
+}
+
+static void a_name_is_shown_as_it_may_be_written(void **state)
+{
+    static const char odd[] = "a\\.b\\;\\007\\255.c.";
+    struct name name, root = {.wire = {0}, .len = 1};
+    char text[NAME_TEXT_MAX];
+
+    (void)state;
+    assert_null(name_parse(&name, odd, strlen(odd), NULL));
+    assert_string_equal(name_text(name.wire, text), odd);
+    assert_string_equal(name_text(root.wire, text), ".");
+    assert_non_null(name_parse(&name, "a\\.", 2, &root)); /* it ends with the backslash */
 }
 
 static void labels_and_names_have_their_limits(void **state)
@@ -299,9 +329,11 @@ int main(void)
         cmocka_unit_test(records_of_all_types_become_their_wire_form),
         cmocka_unit_test(owners_times_and_classes_may_be_left_out_or_come_in_any_order),
         cmocka_unit_test(a_record_written_twice_is_one_and_the_least_time_is_the_sets),
+        cmocka_unit_test(lines_without_a_word_say_nothing),
         cmocka_unit_test(a_thousand_names_are_found_and_their_parents_exist),
         cmocka_unit_test(what_is_wrong_is_said_with_its_line_and_column),
         cmocka_unit_test(bytes_that_are_no_text_are_refused),
+        cmocka_unit_test(a_name_is_shown_as_it_may_be_written),
         cmocka_unit_test(labels_and_names_have_their_limits),
         cmocka_unit_test(strings_and_records_have_their_limits),
         cmocka_unit_test(a_set_must_fit_into_a_message),
