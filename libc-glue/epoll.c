@@ -16,6 +16,8 @@
 #include <sprat/file.h>
 #include <sprat/thread.h>
 
+#include "signals.h"
+
 #define NS_PER_MS 1000000ull
 #define ALWAYS    (EPOLLERR | EPOLLHUP)
 #define ANY       (POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM)
@@ -290,15 +292,16 @@ SPRAT_API int epoll_wait(int epoll_fd, struct epoll_event *events, int max, int 
     if (timeout_ms > 0)
         deadline_ns = clock_monotonic() + (uint64_t)timeout_ms * NS_PER_MS;
     error = 0;
+    unsigned n_handled = signal_count();
     n = collect(epoll, events, max);
     if (n || timeout_ms == 0) {
         thread_yield(); /* see poll() */
         n = n ? n : collect(epoll, events, max);
     }
     while (!n && timeout_ms && !error) {
-        error = thread_wait(&epoll->waiters, deadline_ns);
+        error = signal_wait(&epoll->waiters, deadline_ns, n_handled);
         n = collect(epoll, events, max);
     }
     file_release(&epoll->file);
-    return n;
+    return (int)file_result(!n && error == -EINTR ? error : n);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/select.h>
@@ -12,6 +13,8 @@
 #include <sprat/compiler.h>
 #include <sprat/file.h>
 #include <sprat/thread.h>
+
+#include "signals.h"
 
 #define NS_PER_MS 1000000ull
 #define NS_PER_S  1000000000ull
@@ -76,21 +79,27 @@ static int look_again(struct pollfd *fds, nfds_t n, const struct wait *waits)
  * There is no memory to be told of changes with. Others may free some while this looks now and
  * then; to return an error would be to be called again at once, by a program that has to go on.
  */
-static int look_now_and_then(struct pollfd *fds, nfds_t n, uint64_t deadline_ns)
+static int look_now_and_then(struct pollfd *fds, nfds_t n, uint64_t deadline_ns, unsigned n_handled)
 {
     struct port_queue nobody_wakes = {0};
 
     for (;;) {
         uint64_t next_ns = clock_monotonic() + LOOK_NS;
-        thread_wait(&nobody_wakes, next_ns < deadline_ns ? next_ns : deadline_ns);
+        int error =
+            signal_wait(&nobody_wakes, next_ns < deadline_ns ? next_ns : deadline_ns, n_handled);
         int n_ready = look_at_all(fds, n);
+        if (!n_ready && error == -EINTR)
+            return error;
         if (n_ready || clock_monotonic() >= deadline_ns)
             return n_ready;
     }
 }
 
-/* @return how many are ready. */
-static int poll_until(struct pollfd *fds, nfds_t n, uint64_t deadline_ns)
+/*
+ * @param n_handled  signal_count() when the call began.
+ * @return how many are ready, or -EINTR.
+ */
+static int poll_until(struct pollfd *fds, nfds_t n, uint64_t deadline_ns, unsigned n_handled)
 {
     struct wait few[FEW], *waits = few;
     struct port_queue queue = {0};
@@ -101,7 +110,7 @@ static int poll_until(struct pollfd *fds, nfds_t n, uint64_t deadline_ns)
         return n_ready ? n_ready : look_at_all(fds, n);
     }
     if (n > FEW && !(waits = malloc(n * sizeof(*waits))))
-        return look_now_and_then(fds, n, deadline_ns);
+        return look_now_and_then(fds, n, deadline_ns, n_handled);
     for (nfds_t i = 0; i < n; i++) {
         waits[i] = (struct wait){.watch = {.changed = wake}, .queue = &queue};
         waits[i].file = fds[i].fd < 0 ? NULL : file_hold(fds[i].fd);
@@ -109,8 +118,10 @@ static int poll_until(struct pollfd *fds, nfds_t n, uint64_t deadline_ns)
             file_watch(waits[i].file, &waits[i].watch);
     }
     while (!n_ready) {
-        int error = thread_wait(&queue, deadline_ns);
+        int error = signal_wait(&queue, deadline_ns, n_handled);
         n_ready = look_again(fds, n, waits);
+        if (!n_ready && error == -EINTR)
+            n_ready = error;
         if (error)
             break;
     }
@@ -156,19 +167,30 @@ SPRAT_API int poll(struct pollfd *fds, nfds_t n, int timeout_ms)
         return (int)file_result(-EINVAL);
     if (timeout_ms >= 0)
         deadline_ns = deadline_in((uint64_t)timeout_ms * NS_PER_MS);
-    return (int)file_result(poll_until(fds, n, deadline_ns));
+    return (int)file_result(poll_until(fds, n, deadline_ns, signal_count()));
+}
+
+/* The thread's mask while ppoll() or pselect() waits; what waited for it is handled at once. */
+static void exchange_mask(const sigset_t *mask, sigset_t *before)
+{
+    if (mask)
+        pthread_sigmask(SIG_SETMASK, mask, before);
 }
 
 SPRAT_API int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout,
                     const sigset_t *mask)
 {
     uint64_t length = UINT64_MAX;
+    unsigned n_handled = signal_count();
+    sigset_t before;
 
-    (void)mask;
     if (n > INT_MAX ||
         (timeout && !length_ns(timeout->tv_sec, (uint64_t)timeout->tv_nsec, &length)))
         return (int)file_result(-EINVAL);
-    return (int)file_result(poll_until(fds, n, deadline_in(length)));
+    exchange_mask(mask, &before);
+    int result = poll_until(fds, n, deadline_in(length), n_handled);
+    exchange_mask(mask ? &before : NULL, NULL);
+    return (int)file_result(result);
 }
 
 /* select(), by way of poll(). */
@@ -187,7 +209,7 @@ static bool is_set(const fd_set *set, int fd)
     return set && FD_ISSET(fd, set);
 }
 
-static int select_until(int n, fd_set *sets[KINDS], uint64_t deadline_ns)
+static int select_until(int n, fd_set *sets[KINDS], uint64_t deadline_ns, unsigned n_handled)
 {
     struct pollfd few[FEW], *fds = few;
     nfds_t n_asked = 0;
@@ -203,7 +225,7 @@ static int select_until(int n, fd_set *sets[KINDS], uint64_t deadline_ns)
             fds[n_asked++] = (struct pollfd){.fd = fd, .events = events};
     }
 
-    int n_ready = poll_until(fds, n_asked, deadline_ns);
+    int n_ready = poll_until(fds, n_asked, deadline_ns, n_handled);
     for (nfds_t i = 0; i < n_asked && n_ready >= 0; i++)
         if (fds[i].revents & POLLNVAL)
             n_ready = -EBADF;
@@ -235,7 +257,7 @@ SPRAT_API int select(int n, fd_set *reading, fd_set *writing, fd_set *except,
         (timeout && (timeout->tv_usec < 0 ||
                      !length_ns(timeout->tv_sec, (uint64_t)timeout->tv_usec * 1000, &length))))
         return (int)file_result(-EINVAL);
-    return (int)file_result(select_until(n, sets, deadline_in(length)));
+    return (int)file_result(select_until(n, sets, deadline_in(length), signal_count()));
 }
 
 SPRAT_API int pselect(int n, fd_set *reading, fd_set *writing, fd_set *except,
@@ -243,9 +265,13 @@ SPRAT_API int pselect(int n, fd_set *reading, fd_set *writing, fd_set *except,
 {
     fd_set *sets[KINDS] = {reading, writing, except};
     uint64_t length = UINT64_MAX;
+    unsigned n_handled = signal_count();
+    sigset_t before;
 
-    (void)mask;
     if (n < 0 || (timeout && !length_ns(timeout->tv_sec, (uint64_t)timeout->tv_nsec, &length)))
         return (int)file_result(-EINVAL);
-    return (int)file_result(select_until(n, sets, deadline_in(length)));
+    exchange_mask(mask, &before);
+    int result = select_until(n, sets, deadline_in(length), n_handled);
+    exchange_mask(mask ? &before : NULL, NULL);
+    return (int)file_result(result);
 }

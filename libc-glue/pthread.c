@@ -201,6 +201,13 @@ sigset_t threads_all_block(void)
     return all;
 }
 
+void threads_forget(sigset_t set)
+{
+    threads.main.signals.pending &= ~set;
+    for (struct __pthread *thread = threads.others; thread; thread = thread->next)
+        thread->signals.pending &= ~set;
+}
+
 /* Attributes. */
 
 SPRAT_API int pthread_attr_init(pthread_attr_t *attr)

@@ -28,12 +28,20 @@
 #define BIT(signal)   ((sigset_t)1 << (signal))
 #define ALL           (BIT(NSIG) - BIT(1))
 
+/* A thread in a wait that signals end. */
+struct waiting {
+    struct port_queue *queue;
+    struct thread_signals *own;
+    sigset_t taken; /* what sigwait() waits for */
+    struct waiting *next, **link;
+};
+
 static struct {
     struct sigaction actions[NSIG]; /* all zero: SIG_DFL */
     siginfo_t infos[NSIG];          /* of those that are pending */
     sigset_t pending;               /* meant for any thread */
-    unsigned n_handled;             /* times that a handler ran */
-    struct port_queue handled, arrived;
+    struct waiting *waiting;
+    struct port_queue arrived;
 } signals;
 
 static struct thread_signals *own(void)
@@ -81,6 +89,60 @@ SPRAT_API int sigismember(const sigset_t *set, int signal)
     return is_signal(signal) ? (int)(*set >> signal & 1) : fail(EINVAL);
 }
 
+/* Waits. */
+
+static int wait_until(struct port_queue *queue, uint64_t deadline_ns, sigset_t taken)
+{
+    struct waiting wait = {.queue = queue,
+                           .own = own(),
+                           .taken = taken,
+                           .next = signals.waiting,
+                           .link = &signals.waiting};
+
+    if (wait.next)
+        wait.next->link = &wait.next;
+    signals.waiting = &wait;
+    int error = thread_wait(queue, deadline_ns);
+    *wait.link = wait.next;
+    if (wait.next)
+        wait.next->link = wait.link;
+    return error;
+}
+
+unsigned signal_count(void)
+{
+    return own()->n_handled;
+}
+
+int signal_wait(struct port_queue *queue, uint64_t deadline_ns, unsigned n_before)
+{
+    int error = own()->n_handled == n_before ? wait_until(queue, deadline_ns, 0) : 0;
+    return own()->n_handled == n_before ? error : -EINTR;
+}
+
+/* Those that do not block the signal: any of them might have run its handler. */
+static void interrupt(int signal)
+{
+    if (!(own()->blocked & BIT(signal)))
+        own()->n_handled++;
+    for (struct waiting *wait = signals.waiting; wait; wait = wait->next) {
+        if (wait->own->blocked & BIT(signal))
+            continue;
+        wait->own->n_handled++;
+        thread_wake(wait->queue);
+    }
+}
+
+/* By sigwait(), in any thread or in the one that the signal is meant for. */
+static bool is_waited_for(int signal, const sigset_t *pending)
+{
+    for (const struct waiting *wait = signals.waiting; wait; wait = wait->next)
+        if (wait->taken & BIT(signal) &&
+            (pending == &signals.pending || pending == &wait->own->pending))
+            return true;
+    return false;
+}
+
 /* Delivery. */
 
 static void by_default(int signal)
@@ -118,8 +180,7 @@ static void call_handler(const siginfo_t *sent)
         action.sa_handler(signal);
     *blocked = before;
     errno = error;
-    signals.n_handled++;
-    thread_wake(&signals.handled);
+    interrupt(signal);
 }
 
 static void deliver(const siginfo_t *info)
@@ -155,12 +216,12 @@ static void deliver_pending(void)
     }
 }
 
-/* @param pending  where it waits when it is among `blocked`. */
+/* @param pending  where it waits when it is among `blocked`, or for who waits for it. */
 static void send(const siginfo_t *info, sigset_t blocked, sigset_t *pending)
 {
     sigset_t bit = BIT(info->si_signo);
 
-    if (!(blocked & bit)) {
+    if (!(blocked & bit) && !is_waited_for(info->si_signo, pending)) {
         deliver(info);
         return;
     }
@@ -246,8 +307,13 @@ SPRAT_API int sigaction(int signal, const struct sigaction *action, struct sigac
     if (!is_signal(signal) || (action && NEVER_BLOCKED & BIT(signal)))
         return fail(EINVAL);
     struct sigaction was = signals.actions[signal];
-    if (action)
+    if (action) {
         signals.actions[signal] = *action;
+        if (action->sa_handler == SIG_IGN) {
+            signals.pending &= ~BIT(signal);
+            threads_forget(BIT(signal));
+        }
+    }
     if (before)
         *before = was;
     return 0;
@@ -300,19 +366,20 @@ SPRAT_API int sigpending(sigset_t *set)
 
 static int wait_handled(unsigned n_before)
 {
-    while (signals.n_handled == n_before)
-        thread_wait(&signals.handled, PORT_FOREVER);
+    struct port_queue nobody_wakes = {0};
+
+    signal_wait(&nobody_wakes, PORT_FOREVER, n_before);
     return fail(EINTR);
 }
 
 SPRAT_API int pause(void)
 {
-    return wait_handled(signals.n_handled);
+    return wait_handled(signal_count());
 }
 
 SPRAT_API int sigsuspend(const sigset_t *mask)
 {
-    unsigned n_before = signals.n_handled;
+    unsigned n_before = signal_count();
     sigset_t before;
 
     pthread_sigmask(SIG_SETMASK, mask, &before);
@@ -323,11 +390,15 @@ SPRAT_API int sigsuspend(const sigset_t *mask)
 
 static int take(const sigset_t *set, siginfo_t *info, uint64_t deadline_ns)
 {
+    unsigned n_before = signal_count();
     int signal;
 
-    while (!(signal = take_pending(*set)))
-        if (thread_wait(&signals.arrived, deadline_ns))
+    while (!(signal = take_pending(*set))) {
+        if (signal_count() != n_before)
+            return fail(EINTR);
+        if (wait_until(&signals.arrived, deadline_ns, *set))
             return fail(EAGAIN);
+    }
     if (info)
         *info = signals.infos[signal];
     return signal;
@@ -350,7 +421,9 @@ SPRAT_API int sigwaitinfo(const sigset_t *set, siginfo_t *info)
 
 SPRAT_API int sigwait(const sigset_t *set, int *signal)
 {
-    *signal = take(set, NULL, PORT_FOREVER);
+    do
+        *signal = take(set, NULL, PORT_FOREVER);
+    while (*signal < 0);
     return 0;
 }
 

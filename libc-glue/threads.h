@@ -8,7 +8,8 @@
 
 struct thread_signals {
     sigset_t blocked;
-    sigset_t pending; /**< meant for this thread, not for any */
+    sigset_t pending;   /**< meant for this thread, not for any */
+    unsigned n_handled; /**< see signal_count() */
 };
 
 /** A thread of the runtime's own counts as the first. */
@@ -16,5 +17,8 @@ struct thread_signals *threads_signals(pthread_t thread);
 
 /** The signals that all threads block. */
 sigset_t threads_all_block(void);
+
+/** What is pending of these for one thread or another is no more. */
+void threads_forget(sigset_t set);
 
 #endif

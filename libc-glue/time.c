@@ -13,6 +13,7 @@
 #include <sprat/thread.h>
 
 #include "fail.h"
+#include "signals.h"
 
 #define NS_PER_S  1000000000ull
 #define NS_PER_US 1000ull
@@ -89,6 +90,18 @@ SPRAT_API int getrusage(int who, struct rusage *usage)
     return 0;
 }
 
+/* @return how much is left of it, when a signal ended it. */
+static uint64_t sleep_ns(uint64_t ns)
+{
+    struct port_queue nobody_wakes = {0};
+    uint64_t deadline_ns = clock_monotonic() + ns;
+
+    if (signal_wait(&nobody_wakes, deadline_ns, signal_count()) != -EINTR)
+        return 0;
+    uint64_t now_ns = clock_monotonic();
+    return deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+}
+
 SPRAT_API int clock_nanosleep(clockid_t clock, int flags, const struct timespec *ts,
                               struct timespec *left)
 {
@@ -102,11 +115,11 @@ SPRAT_API int clock_nanosleep(clockid_t clock, int flags, const struct timespec 
         length_ns = INT64_MAX;
     if (flags & TIMER_ABSTIME)
         length_ns = length_ns > now_ns ? length_ns - now_ns : 0;
-    if (length_ns)
-        thread_sleep_until(clock_monotonic() + length_ns);
+    uint64_t left_ns = length_ns ? sleep_ns(length_ns) : 0;
     if (left && !(flags & TIMER_ABSTIME))
-        *left = (struct timespec){0};
-    return 0;
+        *left = (struct timespec){.tv_sec = (time_t)(left_ns / NS_PER_S),
+                                  .tv_nsec = (long)(left_ns % NS_PER_S)};
+    return left_ns ? EINTR : 0;
 }
 
 SPRAT_API int nanosleep(const struct timespec *ts, struct timespec *left)
@@ -117,12 +130,10 @@ SPRAT_API int nanosleep(const struct timespec *ts, struct timespec *left)
 
 SPRAT_API int usleep(useconds_t us)
 {
-    thread_sleep_until(clock_monotonic() + us * NS_PER_US);
-    return 0;
+    return sleep_ns(us * NS_PER_US) ? fail(EINTR) : 0;
 }
 
 SPRAT_API unsigned sleep(unsigned seconds)
 {
-    thread_sleep_until(clock_monotonic() + seconds * NS_PER_S);
-    return 0;
+    return (unsigned)((sleep_ns(seconds * NS_PER_S) + NS_PER_S - 1) / NS_PER_S);
 }

@@ -52,6 +52,7 @@
 #define ppoll            guest_ppoll
 #define pread            guest_pread
 #define pselect          guest_pselect
+#define pthread_sigmask  guest_pthread_sigmask
 #define read             guest_read
 #define readv            guest_readv
 #define recv             guest_recv

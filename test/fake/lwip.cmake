@@ -26,7 +26,9 @@ list(TRANSFORM glue_sources PREPEND ${PROJECT_SOURCE_DIR}/libc-glue/)
 
 add_library(sprat_fake_lwip OBJECT ${PROJECT_SOURCE_DIR}/test/fake/vif.c
     ${PROJECT_SOURCE_DIR}/test/fake/peer.c ${PROJECT_SOURCE_DIR}/test/fake/stack.c
-    ${glue_sources} ${port_sources} ${lwip_FILES})
+    ${PROJECT_SOURCE_DIR}/test/fake/no_signals.c ${glue_sources} ${port_sources} ${lwip_FILES})
+set_source_files_properties(${PROJECT_SOURCE_DIR}/test/fake/no_signals.c PROPERTIES
+    INCLUDE_DIRECTORIES ${PROJECT_SOURCE_DIR}/libc-glue)
 # lwIP puts bytes together by shifting them into an int's sign, which gcc and clang define.
 set_source_files_properties(${lwip_FILES} PROPERTIES
     GENERATED TRUE COMPILE_OPTIONS "-w;-fno-sanitize=shift")

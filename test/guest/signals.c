@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Signals beyond signal() and kill(): masks, sigaction(), waiting, alarms; tested in a guest. */
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -202,6 +205,117 @@ static void an_alarm_may_come_again_and_again(void)
     CHECK(alarm(100) == 0 && alarm(0) == 100 && alarm(0) == 0);
 }
 
+static void alarm_in(int us)
+{
+    struct itimerval value = {.it_value = {.tv_usec = us}};
+
+    CHECK(setitimer(ITIMER_REAL, &value, NULL) == 0);
+}
+
+static void a_handler_ends_a_wait_for_files(void)
+{
+    int pipes[2], epoll = epoll_create1(0);
+    struct pollfd fds[9];
+    struct epoll_event event = {.events = EPOLLIN};
+    fd_set set;
+
+    CHECK(pipe(pipes) == 0 && epoll >= 0);
+    for (int i = 0; i < 9; i++)
+        fds[i] = (struct pollfd){.fd = pipes[0], .events = POLLIN};
+    act(SIGALRM, SA_RESTART, 0);
+    alarm_in(1000);
+    CHECK_FAILS(poll(fds, 1, -1), EINTR);
+    alarm_in(1000);
+    CHECK_FAILS(poll(fds, 9, 60000), EINTR);
+    alarm_in(1000);
+    FD_ZERO(&set);
+    FD_SET(pipes[0], &set);
+    CHECK_FAILS(select(pipes[0] + 1, &set, NULL, NULL, NULL), EINTR);
+    CHECK(epoll_ctl(epoll, EPOLL_CTL_ADD, pipes[0], &event) == 0);
+    alarm_in(1000);
+    CHECK_FAILS(epoll_wait(epoll, &event, 1, -1), EINTR);
+    CHECK(n_caught == 4);
+    CHECK(write(pipes[1], "x", 1) == 1 && raise(SIGALRM) == 0 && poll(fds, 1, -1) == 1);
+    CHECK(close(pipes[0]) == 0 && close(pipes[1]) == 0 && close(epoll) == 0);
+}
+
+static void what_is_blocked_or_ignored_ends_no_wait(void)
+{
+    sigset_t set = set_of(SIGALRM), before;
+
+    act(SIGALRM, 0, 0);
+    CHECK(sigprocmask(SIG_BLOCK, &set, &before) == 0);
+    alarm_in(1000);
+    CHECK(poll(NULL, 0, 5) == 0 && n_caught == 0);
+    CHECK(sigprocmask(SIG_SETMASK, &before, NULL) == 0 && n_caught == 1);
+    signal(SIGALRM, SIG_IGN);
+    alarm_in(1000);
+    CHECK(poll(NULL, 0, 5) == 0 && n_caught == 1);
+}
+
+static void ppoll_and_pselect_let_in_what_waits(void)
+{
+    sigset_t set = set_of(SIGALRM), nothing, now;
+    struct timespec long_time = {.tv_sec = 60};
+
+    act(SIGALRM, 0, 0);
+    sigemptyset(&nothing);
+    CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+    CHECK(raise(SIGALRM) == 0 && n_caught == 0);
+    CHECK_FAILS(ppoll(NULL, 0, &long_time, &nothing), EINTR);
+    CHECK(raise(SIGALRM) == 0 && n_caught == 1);
+    CHECK_FAILS(pselect(0, NULL, NULL, NULL, &long_time, &nothing), EINTR);
+    alarm_in(1000);
+    CHECK_FAILS(ppoll(NULL, 0, NULL, &nothing), EINTR);
+    alarm_in(1000);
+    CHECK_FAILS(pselect(0, NULL, NULL, NULL, NULL, &nothing), EINTR);
+    CHECK(n_caught == 4);
+    CHECK(sigprocmask(SIG_UNBLOCK, &set, &now) == 0 && sigismember(&now, SIGALRM));
+}
+
+static void a_handler_ends_a_sleep(void)
+{
+    struct timespec minute = {.tv_sec = 60}, left = {0};
+
+    act(SIGALRM, 0, 0);
+    alarm_in(1000);
+    CHECK_FAILS(nanosleep(&minute, &left), EINTR);
+    CHECK(left.tv_sec > 0 && left.tv_sec < 60);
+    alarm_in(1000);
+    CHECK_FAILS(usleep(60000000), EINTR);
+    alarm_in(1000);
+    unsigned seconds = sleep(60);
+    CHECK(seconds > 0 && seconds <= 60 && n_caught == 3);
+}
+
+static void who_waits_for_a_signal_gets_it_even_unblocked(void)
+{
+    sigset_t set = set_of(SIGALRM);
+    siginfo_t info;
+    int number;
+
+    act(SIGALRM, 0, 0);
+    alarm_in(1000);
+    CHECK(sigwait(&set, &number) == 0 && number == SIGALRM && n_caught == 0);
+    set = set_of(SIGUSR1);
+    alarm_in(1000);
+    CHECK_FAILS(sigwaitinfo(&set, &info), EINTR);
+    CHECK(n_caught == 1);
+}
+
+static void what_waits_is_gone_once_it_is_ignored(void)
+{
+    sigset_t set = set_of(SIGUSR1), pending;
+
+    act(SIGUSR1, 0, 0);
+    CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+    CHECK(raise(SIGUSR1) == 0 && kill(getpid(), SIGUSR1) == 0);
+    CHECK(signal(SIGUSR1, SIG_IGN) == catch);
+    CHECK(sigpending(&pending) == 0 && !sigismember(&pending, SIGUSR1));
+    act(SIGUSR1, 0, 0);
+    CHECK(sigprocmask(SIG_UNBLOCK, &set, NULL) == 0 && n_caught == 0);
+}
+
 static sigjmp_buf back;
 
 static void jump_back(int number)
@@ -236,6 +350,12 @@ int main(void)
     RUN(a_thread_may_wait_for_what_all_block);
     RUN(an_alarm_ends_a_pause);
     RUN(an_alarm_may_come_again_and_again);
+    RUN(a_handler_ends_a_wait_for_files);
+    RUN(what_is_blocked_or_ignored_ends_no_wait);
+    RUN(ppoll_and_pselect_let_in_what_waits);
+    RUN(a_handler_ends_a_sleep);
+    RUN(who_waits_for_a_signal_gets_it_even_unblocked);
+    RUN(what_waits_is_gone_once_it_is_ignored);
     RUN(a_handler_may_jump_out_with_the_mask_of_before);
     puts("all passed");
     return EXIT_SUCCESS;

@@ -4,9 +4,12 @@
  *
  * A signal comes from the program itself, from alarm() and setitimer(), or from the host: `xl
  * shutdown` and `xl reboot` are a SIGTERM. Threads are cooperative, so a handler runs when the
- * thread that runs gives way: it interrupts no code, and no call but sigsuspend(), pause() and
- * sigtimedwait() returns for it with EINTR. Faults are no signals: they end the guest with a
- * report.
+ * thread that runs gives way: it interrupts no code. It ends waits with EINTR in all threads that
+ * do not block the signal: of poll(), select() and epoll_wait(), sleeps, sigsuspend(), pause() and
+ * sigtimedwait(). What reads, writes, accepts or connects goes on, as after SA_RESTART. A handler
+ * may run on another stack than the thread's that it ends the wait of: it must not jump out of
+ * itself unless the program sent the signal by raise(). Faults are no signals: they end the guest
+ * with a report.
  */
 #ifndef _SYS_SIGNAL_H
 #define _SYS_SIGNAL_H
