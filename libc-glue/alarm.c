@@ -23,16 +23,16 @@ static struct {
     uint64_t deadline_ns; /* 0 when it is not set */
     uint64_t interval_ns;
     bool ringing; /* a thread serves it */
-    bool again;   /* it rang meanwhile */
+    bool rang;    /* and no signal was sent for it yet */
 } alarms;
 
 static void ring(void *arg)
 {
     (void)arg;
-    do {
-        alarms.again = false;
+    while (alarms.rang) {
+        alarms.rang = false;
         signal_send(SIGALRM, SI_TIMER);
-    } while (alarms.again);
+    }
     alarms.ringing = false;
 }
 
@@ -41,7 +41,7 @@ static void expired(struct timer *timer)
     alarms.deadline_ns = alarms.interval_ns ? alarms.deadline_ns + alarms.interval_ns : 0;
     if (alarms.deadline_ns)
         timer_start(timer, alarms.deadline_ns, expired);
-    alarms.again = true;
+    alarms.rang = true;
     if (alarms.ringing)
         return;
     alarms.ringing = thread_start("alarm", THREAD_STACK_DEFAULT, ring, NULL);
@@ -73,8 +73,10 @@ static uint64_t left(void)
     return alarms.deadline_ns > soon_ns ? alarms.deadline_ns - soon_ns + NS_PER_US : NS_PER_US;
 }
 
+/* No signal of the alarm before comes from now on. */
 static void set(uint64_t first_ns, uint64_t interval_ns)
 {
+    alarms.rang = false;
     alarms.interval_ns = interval_ns;
     alarms.deadline_ns = first_ns ? clock_monotonic() + first_ns : 0;
     if (first_ns)
