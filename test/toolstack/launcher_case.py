@@ -54,13 +54,14 @@ class LauncherCase(unittest.TestCase):
         return self.lab.output_of(["sh", "-c", command], timeout_s=TIMEOUT_S)
 
     def start(self, options="", limit=65536):
-        """Start the daemon, with so many descriptors; return when it takes requests."""
-        self.dom0(
+        """Start the daemon, with so many descriptors; return when it takes requests. The one before
+        may still be on its way out, so that its name finds two: the process is kept."""
+        self.spratd = self.dom0(
             f"ulimit -n {limit}; f=/tmp/launcher.ready; rm -f $f; mkfifo $f;"
             f" {self.programs}/spratd {options}"
             " --ready-fd 7 7>$f </dev/null >/tmp/launcher.log 2>&1 & "
-            "read line </tmp/launcher.ready"
-        )
+            "read line </tmp/launcher.ready; echo $!"
+        ).strip()
 
     def ctl(self, *words):
         """Ask the daemon; return its answers."""
@@ -100,5 +101,5 @@ class LauncherCase(unittest.TestCase):
         """Return what guests could leave behind: Xen's free memory, nodes of xenstore, the daemon's
         descriptors and dom0's event channels."""
         said = self.dom0("xenstore-ls -f /local/domain | wc -l;"
-                         " ls /proc/$(pidof spratd)/fd | wc -l; lsevtchn 0 | wc -l")  # fmt: skip
+                         f" ls /proc/{self.spratd}/fd | wc -l; lsevtchn 0 | wc -l")  # fmt: skip
         return self.settled_free_kib(), *map(int, said.split())

@@ -45,7 +45,7 @@ class LauncherTest(LauncherCase):
         self.create(self.cfg, "--name", "stays")
         self.ctl("pool", "--size", "3", self.cfg)
         self.assert_soon(lambda: self.ctl("stats")[0]["pools"][0]["shells"] == 3)
-        self.dom0("kill -9 $(pidof spratd)")
+        self.dom0(f"kill -9 {self.spratd}")
         self.assertEqual(len(self.guests()), 4)
         self.start()
         self.assertEqual(self.guests(), ["stays"])
@@ -120,7 +120,7 @@ class LauncherTest(LauncherCase):
 
     def test_a_guest_with_an_interface_is_taken_over(self):
         _, vif = self.create_net(self.write_net("xenbr7"))
-        self.dom0("kill -9 $(pidof spratd)")
+        self.dom0(f"kill -9 {self.spratd}")
         self.start()
         # Its backend begins anew, of which the new daemon has to tell the guest.
         self.dom0("cd /sys/bus/xen-backend/drivers/vif;"

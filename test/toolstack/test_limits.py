@@ -85,7 +85,7 @@ class LimitsTest(LauncherCase):
             self.dom0(
                 f"{self.programs}/spratctl --json create --count {BATCH} --name {name} {self.cfg}"
                 f" >/tmp/created 2>/tmp/lost & ctl=$!; until [ $(wc -l </tmp/created)"
-                f" -gt {1 + 10 * number} ]; do :; done; kill -9 $(pidof spratd); wait $ctl; true"
+                f" -gt {1 + 10 * number} ]; do :; done; kill -9 {self.spratd}; wait $ctl; true"
             )
             self.start()
             listed = {guest["name"] for guest in self.ctl("list")[0]["guests"]}

@@ -16,7 +16,7 @@ GUEST_KIB = 1024  # of Xen's memory: one that is not gone keeps so much
 
 class NuisanceTest(LauncherCase):
     def resident_kib(self):
-        return int(self.dom0("grep VmRSS /proc/$(pidof spratd)/status").split()[1])
+        return int(self.dom0(f"grep VmRSS /proc/{self.spratd}/status").split()[1])
 
     def test_others_go_on_beside_guests_that_mean_harm(self):
         self.create(self.cfg, "--count", OTHERS, "--name", "warm")
