@@ -13,18 +13,11 @@ dom0 counts for a while what goes through the backend:
 In the folder --output: block.csv, environment.txt and, where gnuplot is, a plot for each operation.
 """
 
-import csv
 import dataclasses
-import os
-import pathlib
-import platform
-import shutil
 
-from spratlib import bench_middlebox_plots as plots
-from spratlib import counting, guest_cfg, lab, lab_cli, linuxguest, paths, qemu
-from spratlib.errors import SpratError, UsageError
+from spratlib import beside, counting, csvfile, gnuplot, guest_cfg, lab, lab_cli, linuxguest
+from spratlib.errors import UsageError
 
-SIDES = ("sprat", "linux")
 OPERATIONS = ("read", "write", "randread", "randwrite")
 SIZES = (4096, 16384, 65536, 262144, 1048576)
 DEPTHS = (1, 2, 4, 8, 16, 32)
@@ -74,30 +67,20 @@ def add_arguments(parser):
                         help="requests under way at a time (default: %(default)s)")
     parser.add_argument("--ms", type=lab_cli.positive, default=50, metavar="N",
                         help="of the machine's time, for each figure (default: %(default)s)")
-    parser.add_argument("--guests", default=",".join(SIDES), metavar="SIDE[,SIDE]",
-                        help="of %(default)s")
-    parser.add_argument("--output", metavar="DIR", help="default: bench/block in the build folder")
+    beside.add_options(parser, "block")
     parser.set_defaults(act=main)
 
 
 def main(args):
     points = chosen(args)
-    sides = args.guests.split(",")
-    if not set(sides) <= set(SIDES):
-        raise UsageError(f"--guests {args.guests}: there are {', '.join(SIDES)}")
-    output = pathlib.Path(args.output) if args.output else paths.build_folder() / "bench/block"
-    output.mkdir(parents=True, exist_ok=True)
+    sides = beside.sides_of(args)
+    output = beside.folder_of(args)
     found = measure(points, sides, args.ms)
-    (output / "environment.txt").write_text(environment(args, found))
-    with open(output / "block.csv", "w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(COLUMNS)
-        table.writerows(map(dataclasses.astuple, found.runs))
+    beside.write_environment(output, found, environment(args))
+    csvfile.write(output / "block.csv", COLUMNS, map(dataclasses.astuple, found.runs))
     print_table(found, points)
     draw(output, found, points)
-    print(f"The figures and plots are in {output}")
-    if found.errors or len(found.runs) != len(points) * len(sides):
-        raise SpratError("\n".join(["not all could be measured:", *found.errors]))
+    found.finish(output, missing=len(found.runs) != len(points) * len(sides))
     return 0
 
 
@@ -141,25 +124,12 @@ class Run:
     ring_requests: float  # that the backend saw for each: a large one is split
 
 
-class Found:
+class Found(beside.Found):
     """What the machine tells, line by line."""
 
-    def __init__(self):
-        self.runs, self.facts, self.errors = [], [], []
-
-    def take_line(self, text, elapsed_s):
-        """Take a line that the script tells."""
-        kind, _, rest = text.partition(" ")
-        words = rest.split()
-        if kind == "error":
-            self.errors.append(rest)
-        elif kind == "fact":
-            self.facts.append(rest)
-        elif kind == "run":
-            self.take_run(*words[:4], dict(zip(words[4::2], map(int, words[5::2]))))
-            lab_cli.report(f"{elapsed_s:4.0f} s: {' '.join(words[:4])}")
-
-    def take_run(self, side, operation, size, depth, report):
+    def take(self, _kind, words):
+        side, operation, size, depth = words[:4]
+        report = beside.numbers(words[4:])
         count = report["sectors"] * SECTOR / int(size)
         if not count:
             self.errors.append(f"{side} {operation} {size} {depth}: nothing went through")
@@ -169,11 +139,6 @@ class Found:
             round(report["guest-ns"] / counting.NS_PER_INSTRUCTION / count),
             round(report["dom0-ns"] / counting.NS_PER_INSTRUCTION / count),
             round(report["requests"] / count, 2)))  # fmt: skip
-
-    def of(self, point, side):
-        """Return the Run of these, or None."""
-        return next((run for run in self.runs
-                     if (run.operation, run.bytes, run.depth, run.guest) == (*point, side)), None)
 
 
 def measure(points, sides, ms):
@@ -198,11 +163,7 @@ def add_files(archive, linux_image):
     archive.file("/bench/sprat.cfg", "\n".join([*kept, ""]).encode())
     archive.file("/bench/blkbench.xen", cfg.with_suffix(".xen").read_bytes())
     if linux_image:
-        here = linuxguest.Image(pathlib.Path("/bench/vmlinux"), pathlib.Path("/bench/initramfs"))
-        archive.file(str(here.kernel), linux_image.kernel.read_bytes())
-        archive.file(str(here.initramfs), linux_image.initramfs.read_bytes())
-        archive.file("/bench/follow", linuxguest.FOLLOW.encode())
-        archive.file("/bench/ask", linuxguest.ASK.encode())
+        here = linuxguest.add_files(archive, linux_image)
         archive.file("/bench/linux.cfg", linuxguest.cfg_text(
             "linux", here, memory_mib=LINUX_MEMORY_MIB,
             disks=["phy:/dev/ram0,xvda,w"]).encode())  # fmt: skip
@@ -226,50 +187,30 @@ def script(points, sides, ms):
             lines.append(f"linux {op} {size} {depth} {start.decode()}")
         version = linuxguest.encoded("fio --version").decode()
         lines.append(f'say "fact fio: $(sh ask "$domid" version {version})"')
-    lines.append('say "fact dom0 and guest: Linux $(uname -r)"')
-    lines.append('say "fact Xen: $(xl info | sed -n "s/^xen_version *: //p")"')
-    return "\n".join(lines)
+    return "\n".join([*lines, beside.FACTS])
 
 
-def environment(args, found):
-    """Return what the figures depend on, as text."""
-    model = next((line.partition(":")[2].strip() for line in open("/proc/cpuinfo", encoding="utf-8")
-                  if line.startswith("model name")), "unknown")  # fmt: skip
+def environment(args):
+    """Return what the figures depend on, line by line."""
     image = guest_cfg.find("blkbench").with_suffix(".xen")
-    lines = [
-        f"computer: {model}, {os.cpu_count()} CPUs, Linux {platform.release()}",
-        f"counting machine: {qemu.version()};"
-        f" an instruction takes {counting.NS_PER_INSTRUCTION} ns",
-        *found.facts,
+    return [
         f"disk: brd, {DISK_MIB} MiB, in dom0; blkback with its defaults",
         f"blkbench.xen: {image.stat().st_size} bytes",
-        f"Linux guest: memory {LINUX_MEMORY_MIB} MiB; {FIO}",
+        f"Linux guest: dom0's kernel, memory {LINUX_MEMORY_MIB} MiB; {FIO}",
         f"each figure: {args.ms} ms of the machine's time",
     ]
-    return "\n".join([*lines, ""])
 
 
 def print_table(found, points):
     """Print what was found."""
-    print(f"{'':10} {'':>8} {'':>5}      requests/s                  guest instructions")
-    print(f"{'operation':10} {'bytes':>8} {'depth':>5} {'sprat':>8} {'linux':>8} {'times':>6}"
-          f" {'sprat':>9} {'linux':>9} {'times':>6}")  # fmt: skip
-    for point in points:
-        pair = [found.of(point, side) for side in SIDES]
-        rates = [run and run.requests_s for run in pair]
-        costs = [run and run.guest_instructions for run in pair]
-        print(f"{point[0]:10} {point[1]:8} {point[2]:5} {row(rates, 8)} {ratio(rates)}"
-              f" {row(costs, 9)} {ratio(costs[::-1])}")  # fmt: skip
-
-
-def row(values, width):
-    """Return values side by side; what is None is left out."""
-    return " ".join(f"{'' if value is None else value:>{width}}" for value in values)
-
-
-def ratio(values):
-    """Return how many times the second the first is, or blanks."""
-    return f"{values[0] / values[1]:6.2f}" if None not in values else " " * 6
+    print(f"{'':10} {'':>8} {'':>5} {'requests/s':>27}   {'guest instructions':>27}")
+    print(f"{'operation':10} {'bytes':>8} {'depth':>5}"
+          + f" {'sprat':>10} {'linux':>10} {'times':>6}  " * 2)  # fmt: skip
+    for operation, size, depth in points:
+        pair = found.pair(operation=operation, bytes=size, depth=depth)
+        rates = beside.compared([run and run.requests_s for run in pair], 10)
+        costs = beside.compared([run and run.guest_instructions for run in pair], 10, True)
+        print(f"{operation:10} {size:8} {depth:5} {rates}   {costs}")
 
 
 PLOT = """set terminal svg size 1000,500 background '#ffffff'
@@ -287,14 +228,13 @@ plot {curves}
 
 def draw(folder, found, points):
     """Draw the rate by depth, a curve for each size and guest, a plot for each operation."""
-    if shutil.which("gnuplot") is None:
-        lab_cli.report("no plots: apt install gnuplot-nox")
+    if not gnuplot.is_here():
         return
     sizes = list(dict.fromkeys(size for _, size, _ in points))
     for operation in dict.fromkeys(operation for operation, _, _ in points):
         curves = []
         for number, size in enumerate(sizes):
-            for side, dash in zip(SIDES, (1, 2)):
+            for side, dash in zip(beside.SIDES, (1, 2)):
                 runs = [run for run in found.runs
                         if (run.operation, run.bytes, run.guest) == (operation, size, side)]
                 if not runs:
@@ -304,6 +244,6 @@ def draw(folder, found, points):
                 curves.append(f"'{data}' with linespoints lc {number + 1} dt {dash} pt 7 ps 0.4"
                               f" title '{size // 1024} KiB, {side}'")
         if curves:
-            plots.gnuplot(PLOT.format(output=folder / f"{operation}.svg",
-                                      title=f"{operation}: Sprat and a Linux PV guest",
-                                      curves=", ".join(curves)))  # fmt: skip
+            gnuplot.draw(PLOT.format(output=folder / f"{operation}.svg",
+                                     title=f"{operation}: Sprat and a Linux PV guest",
+                                     curves=", ".join(curves)))  # fmt: skip

@@ -3,11 +3,9 @@
 
 import csv
 import dataclasses
-import shutil
 import statistics
 
-from spratlib import bench_host, lab_cli
-from spratlib.bench_middlebox_plots import gnuplot
+from spratlib import bench_host, csvfile, gnuplot
 from spratlib.errors import SpratError
 
 PHASES = ("domain", "build", "console", "store", "vif", "start")
@@ -129,21 +127,15 @@ class Report:
     def write(self, folder):
         """Write the files."""
         (folder / "table.txt").write_text(self.text() + "\n")
-        with open(folder / "boot.csv", "w", newline="") as file:
-            table = csv.writer(file)
-            table.writerow(COLUMNS)
-            for series in self.all:
-                for row in series.rows:
-                    values = [getattr(row, column) or "" for column in COLUMNS[2:8]]
-                    phases = [row.phases.get(phase, "") for phase in PHASES]
-                    table.writerow([series.toolstack, series.image, *values, *phases])
-        with open(folder / "samples.csv", "w", newline="") as file:
-            table = csv.writer(file)
-            table.writerow((*SAMPLES, *MEMORY))
-            for series in self.all:
-                for guests, sample in series.samples:
-                    table.writerow([series.toolstack, series.image, guests, series.destroyed_s,
-                                    *(getattr(sample, key) for key in MEMORY)])  # fmt: skip
+        csvfile.write(folder / "boot.csv", COLUMNS, (
+            [series.toolstack, series.image,
+             *(getattr(row, column) or "" for column in COLUMNS[2:8]),
+             *(row.phases.get(phase, "") for phase in PHASES)]
+            for series in self.all for row in series.rows))  # fmt: skip
+        csvfile.write(folder / "samples.csv", (*SAMPLES, *MEMORY), (
+            [series.toolstack, series.image, guests, series.destroyed_s,
+             *(getattr(sample, key) for key in MEMORY)]
+            for series in self.all for guests, sample in series.samples))  # fmt: skip
 
 
 def percentile(values, share):
@@ -154,8 +146,7 @@ def percentile(values, share):
 
 def plot(folder, report):
     """Draw times and memory against the number of guests, if gnuplot is here."""
-    if shutil.which("gnuplot") is None:
-        lab_cli.report("no plots: apt install gnuplot-nox")
+    if not gnuplot.is_here():
         return
     times, memory = [], []
     for series in report.all:
@@ -188,4 +179,4 @@ def draw(path, label, curves, style, more):
         script.append(f"$data{number} << end\n{data}\nend")
     script.append("plot " + ", ".join(f"$data{number} with {style} title '{title}'"
                                       for number, (title, _) in enumerate(curves)))  # fmt: skip
-    gnuplot("\n".join(script) + "\n")
+    gnuplot.draw("\n".join(script) + "\n")

@@ -8,10 +8,9 @@ and what creating and destroying one cost dom0. The last are compared with the f
 one has grown.
 """
 
-import csv
 import json
 
-from spratlib import bench_launch, counting, guest_cfg, lab, lab_cli, paths, run
+from spratlib import bench_launch, counting, csvfile, guest_cfg, lab, lab_cli, run
 from spratlib.errors import SpratError
 
 BATCH = 50  # guests at once
@@ -62,21 +61,14 @@ def add_arguments(parser):
                         help="the guests' command line (default: '%(default)s')")
     parser.add_argument("--ready", default="from Sprat", metavar="TEXT",
                         help="what a guest says in main (default: '%(default)s')")
-    parser.add_argument("--csv", metavar="FILE",
-                        help="the table as CSV (default: bench/churn.csv in the build folder)")
+    csvfile.add_option(parser, "churn")
     parser.set_defaults(act=main)
 
 
 def main(args):
     guest = run.Guest(args.image)
     rows = measure(guest, args)
-    path = args.csv or paths.build_folder() / "bench/churn.csv"
-    if not args.csv:
-        path.parent.mkdir(exist_ok=True)
-    with open(path, "w", newline="") as file:
-        table = csv.DictWriter(file, COLUMNS)
-        table.writeheader()
-        table.writerows(rows)
+    csvfile.write_alone(args.csv, "churn", COLUMNS, ([row[key] for key in COLUMNS] for row in rows))
     grown = [f"{key}: {rows[0][key]} at first, {rows[-1][key]} in the end"
              for key, slack in SLACK.items() if has_grown(rows, key, slack)]  # fmt: skip
     if rows[-1]["dom0_ns_each"] > rows[0]["dom0_ns_each"] * COST_GROWTH_MAX:
@@ -84,7 +76,7 @@ def main(args):
                      f" and {rows[0]['dom0_ns_each']} at first")
     if grown:
         raise SpratError("\n".join(["after so many guests, the host is not what it was:", *grown]))
-    print(f"{args.guests} guests created and destroyed; nothing has grown. The figures: {path}")
+    print(f"{args.guests} guests created and destroyed; nothing has grown.")
     return 0
 
 

@@ -8,12 +8,10 @@ memory, its dom0 and its random numbers are always the same. What follows "--" i
 command line.
 """
 
-import csv
 import dataclasses
 import re
-import sys
 
-from spratlib import bench_traffic, counting, guest_cfg, lab, lab_cli, paths, run
+from spratlib import bench_traffic, counting, csvfile, guest_cfg, lab, lab_cli, run
 from spratlib.errors import SpratError, UsageError
 
 GUEST_TIMEOUT_S = 120  # of the machine's own time
@@ -50,8 +48,7 @@ def add_arguments(parser):
                         help="measure each guest with each of these (default: what its cfg says)")
     parser.add_argument("--runs", type=lab_cli.positive, default=1, metavar="N",
                         help="measure N times, and fail if the figures differ (default: 1)")
-    parser.add_argument("--csv", metavar="FILE",
-                        help="the table as CSV (default: bench/cost.csv in the build folder)")
+    csvfile.add_option(parser, "cost")
     parser.set_defaults(act=main)
 
 
@@ -74,7 +71,9 @@ def main(args):
             raise SpratError("two runs differ:\n" + "\n".join(changed))
         first = results
     print_table(cases)
-    write_csv(cases, args.csv)
+    rows = [[case.name, case.memory_mib, " ".join(case.words), *case.result()[:3],
+             "" if case.boot_ticks is None else case.boot_ticks] for case in cases]  # fmt: skip
+    csvfile.write_alone(args.csv, "cost", CSV_COLUMNS, rows)
     return 0
 
 
@@ -171,21 +170,3 @@ def print_table(cases):
         ticks = "" if case.boot_ticks is None else f"{case.boot_ticks:,}"
         figures = f"{case.memory_mib:5}  {case.cpu_ns:13,}  {case.end:8}  {ticks:>13}"
         print(f"{case.name:{width}}  {figures}")
-
-
-def write_csv(cases, name):
-    """Write what was found as CSV."""
-    path = paths.build_folder() / "bench" / "cost.csv" if name is None else name
-    if name is None:
-        path.parent.mkdir(exist_ok=True)
-    try:
-        with open(path, "w", newline="") as file:
-            table = csv.writer(file)
-            table.writerow(CSV_COLUMNS)
-            for case in cases:
-                ticks = "" if case.boot_ticks is None else case.boot_ticks
-                words = " ".join(case.words)
-                table.writerow([case.name, case.memory_mib, words, *case.result()[:3], ticks])
-    except OSError as error:
-        raise SpratError(f"cannot write {path}: {error.strerror}") from error
-    print(f"sprat: the same as CSV: {path}", file=sys.stderr)

@@ -18,19 +18,16 @@ In the folder --output: lab.csv, first.csv, engine.csv, environment.txt, and plo
 
 import csv
 import dataclasses
-import os
-import pathlib
-import platform
 import subprocess
 
 from spratlib import bench_middlebox_frames as frames
 from spratlib import bench_middlebox_plots as plots
-from spratlib import counting, cpucap, guest_cfg, lab, lab_cli, linuxguest, middlebox, paths, qemu
+from spratlib import beside, counting, cpucap, csvfile, guest_cfg, lab, lab_cli, linuxguest
+from spratlib import middlebox, paths
 from spratlib.bench_middlebox_cases import CASES, MODULES, PACKAGES
 from spratlib.errors import SpratError, UsageError
 
 CONFIGURATIONS = paths.REPOSITORY / "examples/middlebox/conf"
-SIDES = ("sprat", "linux")
 MACHINE = {"memory": 1024, "dom0_memory": 512, "smp": 1}
 LINUX_MACHINE = {"memory": 3072, "dom0_memory": 1536, "smp": 1}  # dom0's memory has its files too
 LINUX_MEMORY_MIB = 256
@@ -89,33 +86,25 @@ def add_arguments(parser):
                         help="packets on their way at once (default: %(default)s)")
     parser.add_argument("--memory", type=lab_cli.positive, default=2, metavar="MIB",
                         help="of a middlebox (default: %(default)s)")
-    parser.add_argument("--guests", default=",".join(SIDES), metavar="SIDE[,SIDE]",
-                        help="of %(default)s")
     parser.add_argument("--no-engine", action="store_true",
                         help="leave out the engine on this computer")
-    parser.add_argument("--output", metavar="DIR",
-                        help="default: bench/middlebox in the build folder")
+    beside.add_options(parser, "middlebox")
     parser.set_defaults(act=main)
 
 
 def main(args):
     cases = chosen(args)
-    sides = args.guests.split(",")
-    if not set(sides) <= set(SIDES):
-        raise UsageError(f"--guests {args.guests}: there are {', '.join(SIDES)}")
-    output = pathlib.Path(args.output) if args.output else paths.build_folder() / "bench/middlebox"
-    output.mkdir(parents=True, exist_ok=True)
+    sides = beside.sides_of(args)
+    output = beside.folder_of(args)
     engine = [] if args.no_engine else measure_engine()
     found = measure(cases, sides, args)
-    (output / "environment.txt").write_text(environment(args, found))
-    write_csv(output / "lab.csv", LAB_COLUMNS, map(dataclasses.astuple, found.runs))
-    write_csv(output / "first.csv", FIRST_COLUMNS, map(dataclasses.astuple, found.firsts))
-    write_csv(output / "engine.csv", ENGINE_COLUMNS, engine)
+    beside.write_environment(output, found, environment(args))
+    csvfile.write(output / "lab.csv", LAB_COLUMNS, map(dataclasses.astuple, found.runs))
+    csvfile.write(output / "first.csv", FIRST_COLUMNS, map(dataclasses.astuple, found.firsts))
+    csvfile.write(output / "engine.csv", ENGINE_COLUMNS, engine)
     print_tables(found, engine)
     plots.draw(output, found.runs)
-    print(f"The figures and plots are in {output}")
-    if found.errors:
-        raise SpratError("\n".join(["not all could be measured:", *found.errors]))
+    found.finish(output)
     return 0
 
 
@@ -162,27 +151,20 @@ class First:
     instructions: int
 
 
-class Found:
+class Found(beside.Found):
     """What the machine tells, line by line."""
 
     def __init__(self):
-        self.runs, self.firsts, self.facts, self.errors = [], [], [], []
+        super().__init__()
+        self.firsts = []
 
-    def take_line(self, text, elapsed_s):
-        """Take a line that the script tells."""
-        kind, _, rest = text.partition(" ")
-        words = rest.split()
-        if kind == "error":
-            self.errors.append(rest)
-        elif kind == "fact":
-            self.facts.append(rest)
-        elif kind == "first":
-            report = dict(zip(words[2::2], map(int, words[3::2])))
+    def take(self, kind, words):
+        if kind == "first":
+            report = beside.numbers(words[2:])
             instructions = report["cpu-ns"] // counting.NS_PER_INSTRUCTION
             self.firsts.append(First(*words[:2], report["ns"], instructions))
-            lab_cli.report(f"{elapsed_s:4.0f} s: {words[0]} by {words[1]}")
-        elif kind == "run":
-            self.take_run(*words[:4], dict(zip(words[4::2], map(int, words[5::2]))))
+        else:
+            self.take_run(*words[:4], beside.numbers(words[4:]))
 
     def take_run(self, case, side, size, share, report):
         sent, received = report["sent"], report["received"]
@@ -193,12 +175,6 @@ class Found:
         per_packet = report["cpu-ns"] // counting.NS_PER_INSTRUCTION // sent
         rate = received * 10**9 // report["ns"]
         self.runs.append(Run(case, side, int(size), int(share), sent, received, per_packet, rate))
-
-    def of(self, case, side, size, share=cpucap.WHOLE):
-        """Return the Run of these, or None."""
-        wanted = (case, side, size, share)
-        return next((r for r in self.runs
-                     if (r.middlebox, r.guest, r.size, r.share) == wanted), None)  # fmt: skip
 
 
 def measure(cases, sides, args):
@@ -221,11 +197,7 @@ def add_files(archive, cases, linux_image, memory_mib):
     image = guest_cfg.find("middlebox").with_suffix(".xen")
     archive.file("/bench/middlebox.xen", image.read_bytes())
     if linux_image:
-        here = linuxguest.Image(pathlib.Path("/bench/vmlinux"), pathlib.Path("/bench/initramfs"))
-        archive.file(str(here.kernel), linux_image.kernel.read_bytes())
-        archive.file(str(here.initramfs), linux_image.initramfs.read_bytes())
-        archive.file("/bench/follow", linuxguest.FOLLOW.encode())
-        archive.file("/bench/ask", linuxguest.ASK.encode())
+        here = linuxguest.add_files(archive, linux_image)
     for case in cases:
         bridges = [f"bench{number}" for number in range(case.interfaces)]
         ramdisk = f"/bench/{case.name}.cpio"
@@ -263,9 +235,7 @@ def script(cases, sides, args):
         sizes = " ".join(map(str, case.sizes))
         for side in sides:
             lines.append(f"measure {case.name} {side} '{sizes}' {' '.join(map(str, options))}")
-    lines.append('say "fact dom0: Linux $(uname -r)"')
-    lines.append('say "fact Xen: $(xl info | sed -n "s/^xen_version *: //p")"')
-    return "\n".join(lines)
+    return "\n".join([*lines, beside.FACTS])
 
 
 def measure_engine():
@@ -285,45 +255,30 @@ def measure_engine():
     return [(name, float(rate), float(cycles)) for name, rate, cycles in rows]
 
 
-def environment(args, found):
-    """Return what the figures depend on, as text."""
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        models = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
-    model = models[0] if models else "unknown"
+def environment(args):
+    """Return what the figures depend on, line by line."""
     image = guest_cfg.find("middlebox").with_suffix(".xen")
-    lines = [
-        f"computer: {model}, {os.cpu_count()} CPUs, Linux {platform.release()}",
-        f"counting machine: {qemu.version()}, {counting.NS_PER_INSTRUCTION} ns an instruction",
-        *found.facts,
+    return [
         f"middlebox.xen: {image.stat().st_size} bytes, memory {args.memory} MiB",
         f"Linux guest: dom0's kernel, memory {LINUX_MEMORY_MIB} MiB",
         f"traffic: {args.count} packets for each figure, at most {args.window} on their way",
         f"share of a guest that is held: {HELD_SHARE} % of the CPU",
     ]
-    return "\n".join([*lines, ""])
-
-
-def write_csv(path, columns, rows):
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(columns)
-        table.writerows(rows)
 
 
 def print_tables(found, engine):
     """Print what was found."""
-    print(f"{'':10} {'':>5}   instructions a packet             packets/s"
-          f"      packets/s, guest with {HELD_SHARE} %")  # fmt: skip
-    print(f"{'middlebox':10} {'bytes':>5} {'sprat':>8} {'linux':>8} {'times':>6}"
-          + f" {'sprat':>9} {'linux':>9} {'times':>6}" * 2)  # fmt: skip
+    held = f"packets/s, guest with {HELD_SHARE} %"
+    print(f"{'':10} {'':>5} {'instructions a packet':>27}   {'packets/s':>27}   {held:>27}")
+    print(f"{'middlebox':10} {'bytes':>5}"
+          + f" {'sprat':>10} {'linux':>10} {'times':>6}  " * 3)  # fmt: skip
     for case, size in dict.fromkeys((run.middlebox, run.size) for run in found.runs):
-        pair = [found.of(case, side, size) for side in SIDES]
-        costs = [run and run.instructions for run in pair]
-        rates = [run and run.packets_s for run in pair]
-        held = [found.of(case, side, size, HELD_SHARE) for side in SIDES]
-        held = [run and run.packets_s for run in held]
-        print(f"{case:10} {size:5} {row(costs, 8)} {ratio(costs[::-1])} {row(rates, 9)}"
-              f" {ratio(rates)} {row(held, 9)} {ratio(held)}")  # fmt: skip
+        whole = found.pair(middlebox=case, size=size, share=cpucap.WHOLE)
+        costs = beside.compared([run and run.instructions for run in whole], 10, True)
+        rates = beside.compared([run and run.packets_s for run in whole], 10)
+        small = found.pair(middlebox=case, size=size, share=HELD_SHARE)
+        held = beside.compared([run and run.packets_s for run in small], 10)
+        print(f"{case:10} {size:5} {costs}   {rates}   {held}")
     print("\nthe first packet: ms, and instructions of the guest")
     for first in found.firsts:
         figures = f"{first.ns / 1e6:9.2f} {first.instructions:15,}"
@@ -332,13 +287,3 @@ def print_tables(found, engine):
         print("\nthe engine alone, on this computer: million packets/s, cycles a packet")
     for name, rate, cycles in engine:
         print(f"{name:20} {rate:9.2f} {cycles:9.1f}")
-
-
-def row(values, width):
-    """Return values side by side; what is None is left out."""
-    return " ".join(f"{'' if value is None else value:>{width}}" for value in values)
-
-
-def ratio(values):
-    """Return how many times the second the first is, or blanks."""
-    return f"{values[0] / values[1]:6.1f}" if None not in values else " " * 6

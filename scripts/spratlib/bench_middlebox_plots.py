@@ -1,14 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Plots of `sprat bench middlebox`, drawn by gnuplot where that is installed."""
+"""Plots of `sprat bench middlebox`."""
 
-import shutil
-import subprocess
+from spratlib import beside, cpucap, gnuplot
 
-from spratlib import cpucap, lab_cli
-from spratlib.errors import SpratError
-
-TIMEOUT_S = 60
-SIDES = ("sprat", "linux")
 TITLES = {"sprat": "Sprat", "linux": "Linux PV guest"}
 BARS = """set terminal svg size 1000,500 background '#ffffff'
 set output '{output}'
@@ -38,10 +32,7 @@ plot {curves}
 def draw(folder, runs):
     """Draw instructions and rates of all middleboxes at the smallest size, and by size: rates both
     with the guest as it likes and with a guest that is held."""
-    if not runs:
-        return
-    if shutil.which("gnuplot") is None:
-        lab_cli.report("no plots: apt install gnuplot-nox")
+    if not runs or not gnuplot.is_here():
         return
     smallest = min(run.size for run in runs)
     held = [run for run in runs if run.share != cpucap.WHOLE and run.size == smallest]
@@ -63,7 +54,7 @@ def draw(folder, runs):
 def bars(stem, runs, value, title, label):
     """Draw one value of all middleboxes as bars, side by side, into the files STEM.dat and .svg."""
     names = list(dict.fromkeys(run.middlebox for run in runs))
-    sides = [side for side in SIDES if any(run.guest == side for run in runs)]
+    sides = [side for side in beside.SIDES if any(run.guest == side for run in runs)]
     figures = {(run.middlebox, run.guest): getattr(run, value) for run in runs}
     data = stem.with_suffix(".dat")
     data.write_text("".join(
@@ -71,7 +62,8 @@ def bars(stem, runs, value, title, label):
         for name in names))  # fmt: skip
     curves = ", ".join(f"'{data}' using {number + 2}:xtic(1) title '{TITLES[side]}'"
                        for number, side in enumerate(sides))  # fmt: skip
-    gnuplot(BARS.format(output=stem.with_suffix(".svg"), label=label, title=title, curves=curves))
+    gnuplot.draw(BARS.format(output=stem.with_suffix(".svg"), label=label, title=title,
+                             curves=curves))  # fmt: skip
 
 
 def by_size(folder, runs):
@@ -84,13 +76,6 @@ def by_size(folder, runs):
             data.write_text("".join(f"{run.size} {run.instructions}\n" for run in own))
             curves.append(f"'{data}' with linespoints pt 7 ps 0.5 title '{name}'")
     if curves:
-        gnuplot(LINES.format(output=folder / "sizes.svg", label="instructions a packet",
-                             title="Sprat by size of frame", curves=", ".join(curves)))  # fmt: skip
-
-
-def gnuplot(script):
-    """Run gnuplot. Raises SpratError when it fails."""
-    done = subprocess.run(["gnuplot"], input=script, text=True, check=False, timeout=TIMEOUT_S,
-                          capture_output=True)  # fmt: skip
-    if done.returncode != 0:
-        raise SpratError(f"gnuplot fails: {done.stderr.strip()}")
+        gnuplot.draw(LINES.format(output=folder / "sizes.svg", label="instructions a packet",
+                                  title="Sprat by size of frame",
+                                  curves=", ".join(curves)))  # fmt: skip

@@ -14,18 +14,14 @@ In the folder --output: net.csv, environment.txt, and plots.
 """
 
 import argparse
-import csv
 import dataclasses
-import os
-import pathlib
-import platform
 
-from spratlib import bench_middlebox, bench_net_cases, bench_net_plots, counting, cpucap, debtree
-from spratlib import guest_cfg, guestconsole, lab, lab_cli, linuxguest, losspath, paths, qemu, run
+from spratlib import bench_middlebox, bench_net_cases, bench_net_plots, beside, counting, cpucap
+from spratlib import csvfile, debtree, guest_cfg, guestconsole, lab, lab_cli, linuxguest
+from spratlib import losspath, run
 from spratlib.bench_net_cases import CASES, CLIENT_PACKAGES, CLIENTS, SERVER_PACKAGES
-from spratlib.errors import SpratError, UsageError
+from spratlib.errors import UsageError
 
-SIDES = ("sprat", "linux")
 FORWARD = "forward"
 LAB_MEMORY_MIB, DOM0_MEMORY_MIB = 3072, 1024  # the files are in dom0's memory
 LINUX_MEMORY_MIB = 256
@@ -81,12 +77,10 @@ def add_arguments(parser):
     parser.add_argument("names", nargs="*", metavar="CASE", help=f"of {known} (default: all)")
     parser.add_argument("--seconds", type=lab_cli.positive, default=1, metavar="S",
                         help="the machine's time for each figure (default: %(default)s)")
-    parser.add_argument("--guests", default=",".join(SIDES), metavar="SIDE[,SIDE]",
-                        help="of %(default)s")
     parser.add_argument("--loss", type=float, metavar="PERCENT",
                         help=f"of the packets, each being on its way for {LOSS_DELAY} (default:"
                         " none are lost, or wait)")
-    parser.add_argument("--output", metavar="DIR", help="default: bench/net in the build folder")
+    beside.add_options(parser, "net")
     parser.set_defaults(act=main)
 
 
@@ -94,28 +88,23 @@ def main(args):
     all_names = [*(case.name for case in CASES), *([FORWARD] if args.loss is None else [])]
     names = args.names or all_names
     cases = [case for case in CASES if case.name in names]
-    sides = args.guests.split(",")
-    if not set(sides) <= set(SIDES):
-        raise UsageError(f"--guests {args.guests}: there are {', '.join(SIDES)}")
+    sides = beside.sides_of(args)
     unknown = set(names) - set(all_names)
     if unknown:
         raise UsageError(f"there is no case {', '.join(unknown)}; sprat bench net --help has them")
     if args.loss is not None and not 0 <= args.loss < 100:
         raise UsageError(f"--loss {args.loss:g}: some percent, from 0 to less than 100")
-    output = pathlib.Path(args.output) if args.output else paths.build_folder() / "bench/net"
-    output.mkdir(parents=True, exist_ok=True)
+    output = beside.folder_of(args)
     found = Found()
     if cases:
         measure(cases, sides, args, found)
     if FORWARD in names:
         measure_forward(sides, found)
-    (output / "environment.txt").write_text(environment(args, found))
-    write_csv(output / "net.csv", found.runs)
+    beside.write_environment(output, found, environment(args))
+    csvfile.write(output / "net.csv", COLUMNS, (one.row() for one in found.runs))
     print_table(found)
     bench_net_plots.draw(output, found.runs)
-    print(f"The figures and plots are in {output}")
-    if found.errors:
-        raise SpratError("\n".join(["not all could be measured:", *found.errors]))
+    found.finish(output)
     return 0
 
 
@@ -138,22 +127,11 @@ class Run:
                 self.guest_cpu_ns, latency)  # fmt: skip
 
 
-class Found:
+class Found(beside.Found):
     """What the machine tells, line by line."""
 
-    def __init__(self):
-        self.runs, self.facts, self.errors = [], [], []
-
-    def take_line(self, text, elapsed_s):
-        """Take a line that the script tells."""
-        kind, _, rest = text.partition(" ")
-        if kind == "error":
-            self.errors.append(rest)
-        elif kind == "fact":
-            self.facts.append(rest)
-        elif kind == "run":
-            self.take_run(*rest.split())
-            lab_cli.report(f"{elapsed_s:4.0f} s: {rest}")
+    def take(self, _kind, words):
+        self.take_run(*words)
 
     def take_run(self, case, side, share, cpu_ns, count="0", took_ns="0", latency_us="-"):
         """Take a case's figures: how much CPU time the guest had, how many, in which time."""
@@ -165,11 +143,6 @@ class Found:
         latency = None if latency_us == "-" else float(latency_us)
         self.runs.append(Run(case, side, of, int(share), count * 1e9 / took_ns,
                              round(int(cpu_ns) / count), latency))  # fmt: skip
-
-    def of(self, case, side, share=cpucap.WHOLE):
-        """Return the Run of these, or None."""
-        wanted = (case, side, share)
-        return next((r for r in self.runs if (r.case, r.guest, r.share) == wanted), None)
 
 
 def measure(cases, sides, args, found):
@@ -190,10 +163,8 @@ def measure(cases, sides, args, found):
 
 def add_files(archive, cases, seconds, linux_image, tools):
     """Add guests, clients and what they need to the machine's files."""
-    for name, text in (("follow", linuxguest.FOLLOW), ("ask", linuxguest.ASK),
-                       ("wait", guestconsole.FOLLOW),
-                       ("queries", bench_net_cases.QUERIES)):  # fmt: skip
-        archive.file(f"/bench/{name}", text.encode())
+    archive.file("/bench/wait", guestconsole.FOLLOW.encode())
+    archive.file("/bench/queries", bench_net_cases.QUERIES.encode())
     if linux_image:
         add_linux(archive, linux_image, seconds)
     add_clients(archive, tools or {})
@@ -205,9 +176,7 @@ def add_files(archive, cases, seconds, linux_image, tools):
 
 def add_linux(archive, image, seconds):
     """Add the Linux guest, and what it is told."""
-    here = linuxguest.Image(pathlib.Path("/bench/vmlinux"), pathlib.Path("/bench/initramfs"))
-    archive.file(str(here.kernel), image.kernel.read_bytes())
-    archive.file(str(here.initramfs), image.initramfs.read_bytes())
+    here = linuxguest.add_files(archive, image)
     archive.file("/bench/all-linux.cfg", linuxguest.cfg_text(
         "all-linux", here, memory_mib=LINUX_MEMORY_MIB, vifs=["bridge=xenbr0"]).encode())
     told = {"all-linux": bench_net_cases.SERVE, **bench_net_cases.downloads(seconds)}
@@ -245,9 +214,7 @@ def script(cases, sides, args):
             lines.append(f"if up {guest}; then")
             lines += [f"    measure {case.name} {side} {guest} {share}" for case, share in measures]
             lines += [f"else complain {guest}; fi", f"xl destroy {guest}"]
-    lines += ['say "fact dom0: Linux $(uname -r), one CPU with its guests"',
-              'say "fact Xen: $(xl info | sed -n "s/^xen_version *: //p")"']  # fmt: skip
-    return "\n".join(lines)
+    return "\n".join([*lines, beside.FACTS])
 
 
 def lives(cases, side):
@@ -281,15 +248,9 @@ def measure_forward(sides, found):
                               one.packets_s, cost_ns))  # fmt: skip
 
 
-def environment(args, found):
-    """Return what the figures depend on, as text."""
-    model = next((line.partition(":")[2].strip() for line in open("/proc/cpuinfo", encoding="utf-8")
-                  if line.startswith("model name")), "unknown")  # fmt: skip
+def environment(args):
+    """Return what the figures depend on, line by line."""
     lines = [
-        f"computer: {model}, {os.cpu_count()} CPUs, Linux {platform.release()}",
-        f"counting machine: {qemu.version()};"
-        f" an instruction takes {counting.NS_PER_INSTRUCTION} ns",
-        *found.facts,
         f"Linux guest: dom0's kernel, memory {LINUX_MEMORY_MIB} MiB; {' '.join(SERVER_PACKAGES)}",
         f"clients in dom0: {' '.join(CLIENT_PACKAGES)}; {args.seconds} s for each figure",
         f"share of a guest that is held: {cpucap.SHARE} % of the CPU",
@@ -300,15 +261,7 @@ def environment(args, found):
         guest = run.Guest(name)
         size = guest.kernel.stat().st_size
         lines.append(f"{name}.xen: {size} bytes, memory {guest.memory_mib} MiB")
-    return "\n".join([*lines, ""])
-
-
-def write_csv(path, runs):
-    """Write what was found as CSV."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(COLUMNS)
-        table.writerows(one.row() for one in runs)
+    return lines
 
 
 def print_table(found):
@@ -317,22 +270,12 @@ def print_table(found):
     print(f"{'':9} {'':20} {'all on one CPU, per s':>30}   {held:>30}   {'guest CPU time, ns':>30}")
     print(f"{'':9} {'':20}" + f" {'sprat':>11} {'linux':>11} {'times':>6}  " * 3)
     for name in dict.fromkeys(one.case for one in found.runs):
-        whole = [found.of(name, side) for side in SIDES]
-        small = [found.of(name, side, cpucap.SHARE) for side in SIDES]
-        rates = columns([one and one.rate_s for one in whole], False)
-        held = columns([one and one.rate_s for one in small], False)
-        costs = columns([one and one.guest_cpu_ns for one in whole], True)
+        whole = found.pair(case=name, share=cpucap.WHOLE)
+        small = found.pair(case=name, share=cpucap.SHARE)
+        rates = beside.compared([one and one.rate_s for one in whole], 11)
+        held = beside.compared([one and one.rate_s for one in small], 11)
+        costs = beside.compared([one and one.guest_cpu_ns for one in whole], 11, True)
         print(f"{name:9} {next(filter(None, whole + small)).of:20} {rates}   {held}   {costs}")
         latencies = [one and one.latency_us for one in whole]
         if any(latencies):
-            print(f"{'':9} {'us there and back':20} {columns(latencies, True)}")
-
-
-def columns(pair, less_is_better):
-    """Return two figures, and how many times better Sprat's is."""
-    sprat, linux = pair
-    times = ""
-    if sprat and linux:
-        times = f"{linux / sprat if less_is_better else sprat / linux:.2f}"
-    texts = ["" if value is None else f"{value:,.0f}" for value in (sprat, linux)]
-    return f"{texts[0]:>11} {texts[1]:>11} {times:>6}"
+            print(f"{'':9} {'us there and back':20} {beside.compared(latencies, 11, True)}")

@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The plot of `sprat bench net`: how many times Linux's figures Sprat's are."""
 
-import shutil
-
-from spratlib import lab_cli
-from spratlib.bench_middlebox_plots import gnuplot
+from spratlib import gnuplot
 
 PLOT = """set terminal svg size 900,450 background '#ffffff'
 set output '{output}'
@@ -26,10 +23,7 @@ def draw(folder, runs):
     of = {(one.case, one.guest): one for one in runs}
     names = [name for name in dict.fromkeys(one.case for one in runs)
              if (name, "sprat") in of and (name, "linux") in of]  # fmt: skip
-    if not names:
-        return
-    if shutil.which("gnuplot") is None:
-        lab_cli.report("no plot: apt install gnuplot-nox")
+    if not names or not gnuplot.is_here():
         return
     lines = []
     for name in names:
@@ -38,4 +32,4 @@ def draw(folder, runs):
                      f" {linux.guest_cpu_ns / sprat.guest_cpu_ns:.3f}\n")  # fmt: skip
     data = folder / "net.dat"
     data.write_text("".join(lines))
-    gnuplot(PLOT.format(output=folder / "net.svg", data=data))
+    gnuplot.draw(PLOT.format(output=folder / "net.svg", data=data))

@@ -10,7 +10,7 @@ the guest's behalf is in the figures.
 import csv
 import io
 
-from spratlib import counting, lab, paths, run
+from spratlib import counting, csvfile, lab, run
 from spratlib.errors import SpratError
 
 COLUMNS = ("operation", "ticks_p50", "ticks_p90", "ns_p50", "instructions_p50")
@@ -44,24 +44,17 @@ say "status $(xenstore-read /local/domain/$domid/data/exit-status)"
 
 def add_arguments(parser):
     parser.description = __doc__
-    parser.add_argument("--csv", metavar="FILE",
-                        help="the table as CSV (default: bench/pv.csv in the build folder)")
+    csvfile.add_option(parser, "pv")
     parser.set_defaults(act=main)
 
 
 def main(args):
     rows = measure(run.Guest("pvbench"))
-    path = args.csv or paths.build_folder() / "bench/pv.csv"
-    if not args.csv:
-        path.parent.mkdir(exist_ok=True)
-    with open(path, "w", newline="") as file:
-        table = csv.DictWriter(file, COLUMNS)
-        table.writeheader()
-        table.writerows(rows)
     print(f"{'operation':38} {'instructions':>12} {'p90':>10}")
     for row in rows:
         p90 = row["ticks_p90"] * row["instructions_p50"] // max(1, row["ticks_p50"])
         print(f"{row['operation']:38} {row['instructions_p50']:12,} {p90:10,}")
+    csvfile.write_alone(args.csv, "pv", COLUMNS, ([row[key] for key in COLUMNS] for row in rows))
     return 0
 
 

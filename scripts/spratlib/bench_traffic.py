@@ -6,11 +6,9 @@ ping, connection, MiB), in the counting machine. A packet that comes alone pays 
 well; the others come 32 at a time.
 """
 
-import csv
 import dataclasses
-import sys
 
-from spratlib import counting, guest_cfg, lab, lab_cli, paths, run
+from spratlib import counting, csvfile, guest_cfg, lab, lab_cli, run
 from spratlib.errors import SpratError, UsageError
 
 CSV_COLUMNS = ("traffic", "guest", "of", "cpu_ns", "instructions")
@@ -133,23 +131,7 @@ def main(args):
         ns = found[name]
         instructions = ns // counting.NS_PER_INSTRUCTION
         print(f"{name:{width}}  {ns:13,}  {instructions:13,}  {KINDS[name].of}")
-    write_csv(found, args.csv)
+    rows = [[name, KINDS[name].guest, KINDS[name].of, ns, ns // counting.NS_PER_INSTRUCTION]
+            for name, ns in found.items()]  # fmt: skip
+    csvfile.write_alone(args.csv, "traffic", CSV_COLUMNS, rows)
     return 0
-
-
-def write_csv(found, name):
-    """Write what was found as CSV."""
-    path = paths.build_folder() / "bench" / "traffic.csv" if name is None else name
-    if name is None:
-        path.parent.mkdir(exist_ok=True)
-    try:
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file)
-            table.writerow(CSV_COLUMNS)
-            for traffic, ns in found.items():
-                kind = KINDS[traffic]
-                instructions = ns // counting.NS_PER_INSTRUCTION
-                table.writerow([traffic, kind.guest, kind.of, ns, instructions])
-    except OSError as error:
-        raise SpratError(f"cannot write {path}: {error.strerror}") from error
-    print(f"sprat: the same as CSV: {path}", file=sys.stderr)

@@ -5,7 +5,6 @@ A lab started by `lab up` lives until `lab down`. The build folder is visible in
 path. Several labs may run side by side; --lab NAME tells them apart.
 """
 
-import json
 import os
 import signal
 import subprocess

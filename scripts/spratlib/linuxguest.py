@@ -225,6 +225,16 @@ def write_programs(archive, root, taken):
     return list(chosen)
 
 
+def add_files(archive, image):
+    """Add an Image, FOLLOW and ASK to a machine's files in /bench; return the Image there."""
+    here = Image(pathlib.Path("/bench/vmlinux"), pathlib.Path("/bench/initramfs"))
+    archive.file(str(here.kernel), image.kernel.read_bytes())
+    archive.file(str(here.initramfs), image.initramfs.read_bytes())
+    archive.file("/bench/follow", FOLLOW.encode())
+    archive.file("/bench/ask", ASK.encode())
+    return here
+
+
 def cfg_text(name, image, *, memory_mib, vcpus=1, vifs=(), disks=()):
     """Return the cfg of a guest: see LinuxGuest."""
     settings = {
