@@ -40,21 +40,14 @@ void blkfront_fault(struct blkfront *bf, const char *what)
 
 /* What the frontend does at each step */
 
-static int publish(struct front *front)
+static int publish(struct front *front, struct keys *keys)
 {
     struct blkfront *bf = blkfront_of(front);
-    struct keys *keys = port_alloc(sizeof(*keys));
 
-    if (!keys)
-        return -ENOMEM;
-    memset(keys, 0, sizeof(*keys));
     int error = blkfront_read_transport(bf, keys);
     for (unsigned i = 0; i < bf->n_queues && !error; i++)
         error = blkfront_queue_init(bf, &bf->queues[i]);
-    if (!error)
-        error = blkfront_write_offer(bf, keys);
-    port_free(keys);
-    return error;
+    return error ? error : blkfront_write_offer(bf, keys);
 }
 
 static int connected(struct front *front)

@@ -183,21 +183,14 @@ static int write_offer(struct netfront *nf, struct keys *keys)
     return keys_write(keys);
 }
 
-static int publish(struct front *front)
+static int publish(struct front *front, struct keys *keys)
 {
     struct netfront *nf = netfront_of(front);
-    struct keys *keys = port_alloc(sizeof(*keys));
 
-    if (!keys)
-        return -ENOMEM;
-    memset(keys, 0, sizeof(*keys));
     int error = read_features(nf, keys);
     for (unsigned i = 0; i < nf->n_queues && !error; i++)
         error = netfront_queue_init(nf, &nf->queues[i]);
-    if (!error)
-        error = write_offer(nf, keys);
-    port_free(keys);
-    return error;
+    return error ? error : write_offer(nf, keys);
 }
 
 static int connected(struct front *front)

@@ -9,6 +9,7 @@
 
 #include <sprat/clock.h>
 #include <sprat/decimal.h>
+#include <sprat/keys.h>
 #include <sprat/suspend.h>
 
 #define BACKEND_STATES 9 /* XenbusStateReconfigured is the last */
@@ -104,9 +105,21 @@ static void step_release(struct front *front)
     enter(front, FRONT_CLOSED);
 }
 
+static int publish(struct front *front)
+{
+    struct keys *keys = port_alloc(sizeof(*keys));
+
+    if (!keys)
+        return -ENOMEM;
+    memset(keys, 0, sizeof(*keys));
+    int error = front->driver->publish(front, keys);
+    port_free(keys);
+    return error;
+}
+
 static void step_publish(struct front *front)
 {
-    int error = front->driver->publish(front);
+    int error = publish(front);
 
     if (!error)
         error = show_state(front, front->driver->published);
@@ -362,26 +375,6 @@ static void look(struct port_work *work)
         ;
     front->looking = false;
     port_wake(&front->changed);
-}
-
-int front_list(const char *kind, unsigned *numbers, size_t max)
-{
-    char path[PATH_BYTES], names[512];
-    int len = xenstore_list(XENSTORE_NO_TX, xenstore_join(path, sizeof(path), "device", kind),
-                            names, sizeof(names));
-    size_t n = 0;
-
-    if (len == -ENOENT)
-        return 0;
-    if (len < 0)
-        return len;
-    const char *name = NULL;
-    while (n < max && (name = xenstore_next_name(names, (size_t)len, name))) {
-        uint64_t number;
-        if (decimal_parse(name, &number) && number <= UINT32_MAX)
-            numbers[n++] = (unsigned)number;
-    }
-    return (int)n;
 }
 
 static bool is_busy(const struct front *front)

@@ -29,9 +29,10 @@ static void note(const char *call)
         fake_fail("the driver is called again and again: %s", thing.calls);
 }
 
-static int publish(struct front *front)
+static int publish(struct front *front, struct keys *keys)
 {
     (void)front;
+    (void)keys;
     note("publish");
     return thing.publish_error;
 }

@@ -429,6 +429,22 @@ static void devices_are_listed(void **state)
     assert_int_equal(front_list("thing", numbers, 1), 1);
 }
 
+/* Disks have long numbers: a hundred names are more than half a KiB. */
+static void many_devices_are_listed(void **state)
+{
+    enum { MANY = 150 };
+    unsigned numbers[MANY + 1];
+    char path[64];
+
+    (void)state;
+    for (unsigned i = 0; i < MANY; i++) {
+        snprintf(path, sizeof(path), "device/thing/%u/backend", 268435456 + 256 * i);
+        fake_xenstored_write(path, "/x");
+    }
+    assert_int_equal(front_list("thing", numbers, MANY + 1), MANY);
+    assert_int_equal(fake_n_blocks(), 0);
+}
+
 static void a_number_of_the_backends_is_one_or_the_default(void **state)
 {
     (void)state;
@@ -464,6 +480,7 @@ int main(void)
         cmocka_unit_test_setup(a_backend_that_becomes_none_changes_nothing, setup),
         cmocka_unit_test_setup(a_watch_that_is_refused_leaves_nothing, setup),
         cmocka_unit_test_setup(devices_are_listed, setup),
+        cmocka_unit_test_setup(many_devices_are_listed, setup),
         cmocka_unit_test_setup(a_number_of_the_backends_is_one_or_the_default, setup),
     };
     return RUN_TESTS(tests);

@@ -59,8 +59,9 @@ static unsigned draw(unsigned n)
 /* The driver */
 
 /* As a real one does, it asks first what the backend can do. */
-static int publish(struct front *front)
+static int publish(struct front *front, struct keys *keys)
 {
+    (void)keys;
     front_backend_number(front, "feature", 0);
     rings.published++;
     front_backend_number(front, "another", 0);

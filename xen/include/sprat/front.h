@@ -37,14 +37,20 @@ enum front_state {
 #define FRONT_STATES 6
 
 struct front;
+struct keys;
 
 struct front_driver {
     const char *kind; /**< "vif": devices are at device/KIND/NUMBER */
     unsigned
         published; /**< XenbusState to show after publish(): network Connected, disks Initialised */
 
-    /** The backend waits: make rings, grant them, write the keys it reads. @return 0 or -errno. */
-    int (*publish)(struct front *front);
+    /**
+     * The backend waits: make rings, grant them, write the keys it reads.
+     *
+     * @param keys  empty, for all that is read and written.
+     * @return 0 or -errno.
+     */
+    int (*publish)(struct front *front, struct keys *keys);
     /** The backend is connected. @return 0 or -errno. */
     int (*connected)(struct front *front);
     /** Start nothing new; the backend may still use every page. */
