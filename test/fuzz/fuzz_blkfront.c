@@ -7,24 +7,17 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include <xen/io/blkif.h>
-#include <xen/io/xenbus.h>
 
 #include <sprat/blkfront.h>
-#include <sprat/clock.h>
 #include <sprat/compiler.h>
-#include <sprat/evtchn.h>
-#include <sprat/gnttab.h>
-#include <sprat/xenstore.h>
 
 #include "blkback.h"
+#include "device.h"
 #include "fuzz.h"
-#include "machine.h"
 #include "port.h"
 #include "world.h"
-#include "xenstored.h"
 
 #define STEPS_MAX    200
 #define REQUESTS_MAX 80
@@ -48,13 +41,6 @@ static uint8_t byte(void)
 static uint32_t number(void)
 {
     return fuzz_number(&world.fuzz);
-}
-
-static void settle(void)
-{
-    do {
-        fake_settle();
-    } while (evtchn_dispatch());
 }
 
 /* The backend */
@@ -111,46 +97,35 @@ static void play_on_rings(void)
         hold_something(queue);
 }
 
-static void play_on_xenstore(void)
-{
-    static const char *const keys[] = {
-        FAKE_VBD_BACKEND "/sectors",
-        FAKE_VBD_BACKEND "/sector-size",
-        FAKE_VBD_BACKEND "/state",
-        FAKE_VBD_BACKEND "/info",
-        FAKE_VBD_BACKEND "/feature-persistent",
-        FAKE_VBD_BACKEND "/feature-max-indirect-segments",
-        FAKE_VBD_BACKEND "/feature-flush-cache",
-        FAKE_VBD_BACKEND "/feature-barrier",
-        FAKE_VBD_BACKEND "/feature-discard",
-        FAKE_VBD_BACKEND "/multi-queue-max-queues",
-        FAKE_VBD "/backend-id",
-        FAKE_VBD "/backend",
-    };
-    static const char *const values[] = {
-        "0", "1", "2", "4", "5", "6", "x", "256", "4096", "4294967295", "2048", FAKE_VBD_BACKEND};
-    const char *key = keys[byte() % ARRAY_LEN(keys)];
-    uint8_t how = byte();
-    if (strcmp(key, FAKE_VBD "/backend-id") == 0 && how >= 16)
-        how = 6; /* grants to others are nobody's business here */
-    char bytes[64];
+static const char *const keys[] = {
+    FAKE_VBD_BACKEND "/sectors",
+    FAKE_VBD_BACKEND "/sector-size",
+    FAKE_VBD_BACKEND "/state",
+    FAKE_VBD_BACKEND "/info",
+    FAKE_VBD_BACKEND "/feature-persistent",
+    FAKE_VBD_BACKEND "/feature-max-indirect-segments",
+    FAKE_VBD_BACKEND "/feature-flush-cache",
+    FAKE_VBD_BACKEND "/feature-barrier",
+    FAKE_VBD_BACKEND "/feature-discard",
+    FAKE_VBD_BACKEND "/multi-queue-max-queues",
+    FAKE_VBD "/backend-id",
+    FAKE_VBD "/backend",
+};
 
-    if (how < 16)
-        fake_xenstored_remove(how == 0 ? FAKE_VBD : key);
-    else if (how < 200)
-        fake_xenstored_write(key, values[how % ARRAY_LEN(values)]);
-    else
-        fake_xenstored_write_bytes(key, bytes, fuzz_bytes(&world.fuzz, bytes, how - 200u));
-}
+static const char *const values[] = {"0", "1",   "2",    "4",          "5",    "6",
+                                     "x", "256", "4096", "4294967295", "2048", FAKE_VBD_BACKEND};
 
-static void change_state(void)
-{
-    uint8_t state = byte() % 9;
-
-    if (state == XenbusStateClosed || state == XenbusStateInitialising)
-        fake_blkback_detach();
-    fake_blkback_state(state);
-}
+static const struct fuzz_device device = {
+    .frontend = FAKE_VBD,
+    .backend = FAKE_VBD_BACKEND,
+    .keys = keys,
+    .n_keys = ARRAY_LEN(keys),
+    .values = values,
+    .n_values = ARRAY_LEN(values),
+    .plug = fake_blkback_plug,
+    .detach = fake_blkback_detach,
+    .state = fake_blkback_state,
+};
 
 /* The guest's program */
 
@@ -216,7 +191,7 @@ static void reopen(void)
     if (world.bf)
         close_disk();
     fake_blkback.attached = false;
-    settle();
+    fuzz_device_settle();
     const struct blkfront_config config = {
         .queues_max = 2, .ring_pages = 2, .pages_max = 40, .no_persistent = byte() & 1};
     blkfront_open(FAKE_VBD_NUMBER, byte() & 1 ? &config : NULL, NULL, NULL, &world.bf);
@@ -224,20 +199,14 @@ static void reopen(void)
 
 static void act(void)
 {
-    switch (byte() % 16) {
-    case 0:
-        play_on_xenstore();
-        break;
-    case 1:
-        change_state();
-        break;
-    case 2:
-        fake_alloc_fails(byte());
-        break;
-    case 3:
-        fake_pages_left(byte() & 1 ? byte() % 32u : UINT_MAX);
-        break;
-    case 4:
+    uint8_t what = byte() % 16;
+
+    if (what < FUZZ_DEVICE_ACTS) {
+        fuzz_device_act(&device, &world.fuzz, what);
+        return;
+    }
+    switch (what) {
+    case FUZZ_DEVICE_ACTS:
         if (byte() < 16)
             reopen();
         break;
@@ -249,7 +218,7 @@ static void act(void)
         break;
     case 8:
     case 9:
-        settle();
+        fuzz_device_settle();
         if (world.bf)
             blkfront_poll(world.bf);
         break;
@@ -260,19 +229,12 @@ static void act(void)
 
 static void start(void)
 {
-    if (!fake_built()) {
-        fake_build(&(struct fake_guest){0});
-        fuzz_check(xenstore_init(fake_xenstore_page(), fake_start_info()->store_evtchn) == 0);
-    }
     memset(&fake_blkback, 0, sizeof(fake_blkback));
     memset(world.under_way, 0, sizeof(world.under_way));
     memset(&world.block, 0, sizeof(world.block));
     fake_blkback.careless = true;
     fake_blkback.idle = true;
-    fake_pages_left(UINT_MAX);
-    fake_xenstored_remove(FAKE_VBD);
-    fake_xenstored_remove(FAKE_VBD_BACKEND);
-    fake_blkback_plug();
+    fuzz_device_start(&device);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -281,7 +243,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     world.bf = NULL;
     start();
     reopen();
-    settle();
+    fuzz_device_settle();
     for (int i = 0; i < STEPS_MAX && world.fuzz.left; i++) {
         act();
         fake_log_clear();

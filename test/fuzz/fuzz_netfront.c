@@ -4,26 +4,18 @@
  * program does meanwhile. Whatever it is: no crash, nothing used that is freed, and nothing left in
  * the end.
  */
-#include <limits.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include <xen/io/netif.h>
-#include <xen/io/xenbus.h>
 
-#include <sprat/clock.h>
 #include <sprat/compiler.h>
-#include <sprat/evtchn.h>
-#include <sprat/gnttab.h>
 #include <sprat/netfront.h>
-#include <sprat/xenstore.h>
 
+#include "device.h"
 #include "fuzz.h"
-#include "machine.h"
 #include "netback.h"
 #include "port.h"
 #include "world.h"
-#include "xenstored.h"
 
 #define STEPS_MAX 200
 #define BURST     16
@@ -46,13 +38,6 @@ static uint8_t byte(void)
 static uint32_t number(void)
 {
     return fuzz_number(&world.fuzz);
-}
-
-static void settle(void)
-{
-    do {
-        fake_settle();
-    } while (evtchn_dispatch());
 }
 
 /* The backend */
@@ -143,44 +128,33 @@ static void play_on_rings(void)
         hold_something(queue);
 }
 
-static void play_on_xenstore(void)
-{
-    static const char *const keys[] = {
-        FAKE_VIF_BACKEND "/feature-sg",
-        FAKE_VIF_BACKEND "/feature-rx-copy",
-        FAKE_VIF_BACKEND "/state",
-        FAKE_VIF_BACKEND "/feature-split-event-channels",
-        FAKE_VIF_BACKEND "/feature-gso-tcpv4",
-        FAKE_VIF_BACKEND "/multi-queue-max-queues",
-        FAKE_VIF "/mac",
-        FAKE_VIF "/mtu",
-        FAKE_VIF "/backend-id",
-        FAKE_VIF "/backend",
-    };
-    static const char *const values[] = {
-        "0", "1", "2", "4", "5", "6", "x", "4294967295", FAKE_VIF_BACKEND, "00:16:3e:01:02:04"};
-    const char *key = keys[byte() % ARRAY_LEN(keys)];
-    uint8_t how = byte();
-    if (strcmp(key, FAKE_VIF "/backend-id") == 0 && how >= 16)
-        how = 6; /* grants to others are nobody's business here */
-    char bytes[64];
+static const char *const keys[] = {
+    FAKE_VIF_BACKEND "/feature-sg",
+    FAKE_VIF_BACKEND "/feature-rx-copy",
+    FAKE_VIF_BACKEND "/state",
+    FAKE_VIF_BACKEND "/feature-split-event-channels",
+    FAKE_VIF_BACKEND "/feature-gso-tcpv4",
+    FAKE_VIF_BACKEND "/multi-queue-max-queues",
+    FAKE_VIF "/mac",
+    FAKE_VIF "/mtu",
+    FAKE_VIF "/backend-id",
+    FAKE_VIF "/backend",
+};
 
-    if (how < 16)
-        fake_xenstored_remove(how == 0 ? FAKE_VIF : key);
-    else if (how < 200)
-        fake_xenstored_write(key, values[how % ARRAY_LEN(values)]);
-    else
-        fake_xenstored_write_bytes(key, bytes, fuzz_bytes(&world.fuzz, bytes, how - 200u));
-}
+static const char *const values[] = {
+    "0", "1", "2", "4", "5", "6", "x", "4294967295", FAKE_VIF_BACKEND, "00:16:3e:01:02:04"};
 
-static void change_state(void)
-{
-    uint8_t state = byte() % 9;
-
-    if (state == XenbusStateClosed || state == XenbusStateInitialising)
-        fake_netback_detach();
-    fake_netback_state(state);
-}
+static const struct fuzz_device device = {
+    .frontend = FAKE_VIF,
+    .backend = FAKE_VIF_BACKEND,
+    .keys = keys,
+    .n_keys = ARRAY_LEN(keys),
+    .values = values,
+    .n_values = ARRAY_LEN(values),
+    .plug = fake_netback_plug,
+    .detach = fake_netback_detach,
+    .state = fake_netback_state,
+};
 
 /* The guest's program */
 
@@ -239,27 +213,21 @@ static void reopen(void)
         netfront_close(world.nf);
     world.nf = NULL;
     fake_netback.attached = false;
-    settle();
+    fuzz_device_settle();
     const struct netfront_config config = {.queues_max = 2, .rx_buffers = 40};
     netfront_open(0, byte() & 1 ? &config : NULL, NULL, NULL, &world.nf);
 }
 
 static void act(void)
 {
-    switch (byte() % 16) {
-    case 0:
-        play_on_xenstore();
-        break;
-    case 1:
-        change_state();
-        break;
-    case 2:
-        fake_alloc_fails(byte());
-        break;
-    case 3:
-        fake_pages_left(byte() & 1 ? byte() % 32u : UINT_MAX);
-        break;
-    case 4:
+    uint8_t what = byte() % 16;
+
+    if (what < FUZZ_DEVICE_ACTS) {
+        fuzz_device_act(&device, &world.fuzz, what);
+        return;
+    }
+    switch (what) {
+    case FUZZ_DEVICE_ACTS:
         if (byte() < 16)
             reopen();
         else if (world.n_kept)
@@ -273,7 +241,7 @@ static void act(void)
     case 7:
     case 8:
     case 9:
-        settle();
+        fuzz_device_settle();
         if (world.nf)
             receive();
         break;
@@ -284,20 +252,13 @@ static void act(void)
 
 static void start(void)
 {
-    if (!fake_built()) {
-        fake_build(&(struct fake_guest){0});
-        fuzz_check(xenstore_init(fake_xenstore_page(), fake_start_info()->store_evtchn) == 0);
-    }
     memset(&fake_netback, 0, sizeof(fake_netback));
     fake_netback.careless = true;
     world.nf = NULL;
     world.n_kept = 0;
     memset(&world.last_rx, 0, sizeof(world.last_rx));
     memset(world.packet.refs, 0, sizeof(world.packet.refs));
-    fake_pages_left(UINT_MAX);
-    fake_xenstored_remove(FAKE_VIF);
-    fake_xenstored_remove(FAKE_VIF_BACKEND);
-    fake_netback_plug();
+    fuzz_device_start(&device);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -305,7 +266,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     world.fuzz = (struct fuzz){data, size};
     start();
     reopen();
-    settle();
+    fuzz_device_settle();
     for (int i = 0; i < STEPS_MAX && world.fuzz.left; i++) {
         act();
         fake_log_clear();
