@@ -12,7 +12,7 @@ import os
 import pathlib
 import sys
 
-from spratlib import agent, chain_file, guest_cfg, lab, middlebox, paths, toolstack
+from spratlib import agent, chain_file, guest_cfg, middlebox, paths, toolstack
 
 __doc__ %= chain_file.__doc__.partition("\n")[2].lstrip("\n")
 
@@ -156,7 +156,7 @@ def check(args):
 def up(args):
     """Start a chain. Returns when all its guests run."""
     chain = chain_file.read(args.file)
-    tools = place(args.lab)
+    tools = toolstack.existing(args.lab)
     folder = paths.build_folder() / "chain" / chain.name
     folder.mkdir(parents=True, exist_ok=True)
     cfgs = [middlebox.write(folder / f"{chain.name}.{guest.name}", guest.data, guest.bridges,
@@ -174,21 +174,12 @@ def up(args):
 
 def show(args):
     """Tell how the guests of a chain are."""
-    return shell(place(args.lab), SHOW, {"chain": chain_file.name_of(args.file)})
+    return shell(toolstack.existing(args.lab), SHOW, {"chain": chain_file.name_of(args.file)})
 
 
 def down(args):
     """End a chain, whatever there is of it."""
-    return shell(place(args.lab), "down", {"chain": chain_file.name_of(args.file)})
-
-
-def place(lab_name):
-    """Return the toolstack where chains run: they outlive this command, so no lab is started."""
-    if lab_name is None and toolstack.is_dom0():
-        return toolstack.LocalToolstack()
-    one = lab.Lab(lab_name or lab.DEFAULT_NAME)
-    one.require_running()
-    return toolstack.LabToolstack(one)
+    return shell(toolstack.existing(args.lab), "down", {"chain": chain_file.name_of(args.file)})
 
 
 def shell(tools, script, values):

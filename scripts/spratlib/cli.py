@@ -20,6 +20,7 @@ COMMANDS = {
     "run": ("run", "start a guest, show its console, pass its exit code on"),
     "guest": ("guest", "guests that stay in a lab: start, forward"),
     "middlebox": ("middlebox", "start a Click configuration as a guest"),
+    "handler": ("handler", "the handlers of a middlebox that runs: list, read, write, swap"),
     "chain": ("chain", "middleboxes in a row: bridges and guests from one small description"),
     "lab": ("lab_cli", "a real Xen with a Linux dom0, in QEMU: up, down, exec, console"),
     "symbolize": ("symbolize", "turn the addresses of a crash report into functions and lines"),

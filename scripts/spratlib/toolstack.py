@@ -157,6 +157,16 @@ def is_dom0():
         return False
 
 
+def existing(lab_name):
+    """Return the toolstack for guests that outlive a command, so no lab is started: the lab
+    `lab_name`; or this machine, if it is a dom0; or the default lab."""
+    if lab_name is None and is_dom0():
+        return LocalToolstack()
+    one = lab.Lab(lab_name or lab.DEFAULT_NAME)
+    one.require_running()
+    return LabToolstack(one)
+
+
 @contextlib.contextmanager
 def choose(lab_name, options, report):
     """Give the toolstack to use: the lab `lab_name` if one is named; this machine, if it is a dom0;

@@ -19,6 +19,7 @@ void control_open(struct control *c, struct engine *eng, bool readonly)
     memset(c, 0, sizeof(*c));
     c->eng = eng;
     c->readonly = readonly;
+    c->data_max = CONTROL_DATA_MAX;
     text_addf(&c->out, "Click::ControlSocket/1.3\r\n");
 }
 
@@ -164,7 +165,7 @@ static void expect(struct control *c, struct str handler, struct str rest, bool 
         message(c, SYNTAX, "Wrong arguments", (struct str){"", 0});
         return;
     }
-    if (n > CONTROL_DATA_MAX) {
+    if (n > c->data_max) {
         /* the data that follows would be taken for commands */
         message(c, TOO_BIG, "Data too large for", handler);
         c->state = CONTROL_CLOSED;
@@ -285,7 +286,7 @@ static void byte(struct control *c, char b)
         return;
     }
     text_char(&c->in, b);
-    if (c->in.len > (c->state == CONTROL_UNTIL ? CONTROL_DATA_MAX : CONTROL_LINE_MAX) || c->in.cut)
+    if (c->in.len > (c->state == CONTROL_UNTIL ? c->data_max : CONTROL_LINE_MAX) || c->in.cut)
         too_long(c);
 }
 

@@ -10,7 +10,7 @@
 #include "router.h"
 
 #define CONTROL_LINE_MAX 4096u       /* a command's line */
-#define CONTROL_DATA_MAX (64u << 10) /* what follows a READDATA, WRITEDATA, ... */
+#define CONTROL_DATA_MAX (64u << 10) /* what follows a READDATA, ..., unless allowed otherwise */
 
 enum control_state { CONTROL_LINE, CONTROL_DATA, CONTROL_UNTIL, CONTROL_CLOSED };
 
@@ -24,6 +24,7 @@ struct control {
     struct text end;     /* READUNTIL, WRITEUNTIL: the terminator */
     bool write;
     bool skip_lf; /* a CR ended the last line: an LF behind it belongs to it */
+    uint32_t data_max;
     uint32_t data_left;
     uint32_t line_start; /* CONTROL_UNTIL: where the current line begins in `in` */
 };

@@ -40,8 +40,10 @@ static struct text piece_path(const char *what, unsigned n)
     return path;
 }
 
-static void write_reply(const struct text *reply)
+/* @param tag  follows their number */
+static void write_reply(const struct text *reply, const struct text *tag)
 {
+    struct text replies = {0};
     unsigned n = 0;
 
     for (size_t at = 0; at < reply->len; at += PIECE_BYTES, n++) {
@@ -55,7 +57,10 @@ static void write_reply(const struct text *reply)
         if (error)
             break;
     }
-    xenstore_write_u64(XENSTORE_NO_TX, FOLDER "/replies", n);
+    text_addf(&replies, "%u%s", n, tag->len ? tag->s : "");
+    if (!replies.cut)
+        xenstore_write(XENSTORE_NO_TX, FOLDER "/replies", replies.s);
+    text_free(&replies);
 }
 
 /* Is it `PIECES n`? */
@@ -64,6 +69,18 @@ static bool in_pieces(struct str request, uint64_t *n)
     struct str word = str_word(&request);
 
     return str_is(word, "PIECES") && value_uint(request, n) && *n <= PIECES_MAX;
+}
+
+/* Take `TAG word` off a request. */
+static void take_tag(struct str *request, struct text *tag)
+{
+    struct str rest = *request;
+
+    if (!str_is(str_word(&rest), "TAG"))
+        return;
+    struct str word = str_word(&rest);
+    text_addf(tag, " %.*s", (int)word.len, word.s);
+    *request = rest;
 }
 
 static void receive_pieces(struct control *control, uint64_t n, char *piece)
@@ -88,21 +105,26 @@ static void receive_pieces(struct control *control, uint64_t n, char *piece)
  * One request, on a connection of its own: nothing of an earlier one can be in its way. A line
  * that is not ended is ended here.
  */
-static void serve(char *request, size_t len)
+static void serve(char *buffer, size_t len)
 {
+    struct str request = {buffer, (uint32_t)len};
     struct control control;
+    struct text tag = {0};
     uint64_t pieces;
 
     control_open(&control, state.engine, false);
+    control.data_max = TEXT_LIMIT;
     text_free(&control.out); /* the greeting is for terminals */
-    if (in_pieces((struct str){request, (uint32_t)len}, &pieces))
-        receive_pieces(&control, pieces, request);
+    take_tag(&request, &tag);
+    if (in_pieces(request, &pieces))
+        receive_pieces(&control, pieces, buffer);
     else
-        control_receive(&control, request, len);
+        control_receive(&control, request.s, request.len);
     if (control.state != CONTROL_DATA)
         control_receive(&control, "\r\n", 2);
     xenstore_remove(XENSTORE_NO_TX, FOLDER "/reply");
-    write_reply(&control.out);
+    write_reply(&control.out, &tag);
+    text_free(&tag);
     control_close(&control);
 }
 

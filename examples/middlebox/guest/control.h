@@ -14,7 +14,8 @@ struct engine;
  * request is emptied when it is taken, so the host may watch either node.
  *
  * What is too long for a node comes in pieces, too: the host writes them to request/0, request/1,
- * ... and then "PIECES 2", say, to the request.
+ * ... and then "PIECES 2", say, to the request. "TAG word" may stand before a request: then the
+ * word follows the number in data/control/replies, so that whoever asks knows his answer.
  */
 void control_start(struct engine *engine);
 

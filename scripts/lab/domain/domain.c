@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * lab-domain: one guest's life from `xl create` to its end, for `sprat run` and `sprat bench`.
+ * lab-domain: one guest's life from `xl create` to its end, for `sprat run` and `sprat bench`, and
+ * questions to it, for `sprat handler`.
  *
  *     lab-domain run [OPTION...] NAME -- XL-CREATE-ARGUMENT...
  *         Create a guest, copy its console to stdout from the first byte to the last, wait for its
@@ -10,14 +11,19 @@
  *         --panic-mark TEXT      a crash whose console lacks this text gets a post-mortem
  *     lab-domain cost [--log FILE] [--timeout S] NAME -- XL-CREATE-ARGUMENT...
  *         Create a guest, wait until it is idle or has shut down, report its CPU time, remove it.
+ *     lab-domain ask [--timeout S] GUEST
+ *         Ask a guest that answers through xenstore what stdin holds, print its answer: see ask.c.
+ *         GUEST is its name, its number, or the cfg's name of the only guest of `sprat run`.
  *     lab-domain around COMMAND...
  *         Run a command, report the CPU time that this domain (dom0) spent meanwhile.
  *
  * What was found goes to descriptor 3 (to stdout if that is closed) as lines "KEY VALUE":
  *     domid N, end HOW, status N, cpu-ns N, memory-kib N, lost N (bytes of console that never
- *     came), context TEXT (lines of xenctx), xen TEXT (lines of Xen's log about the guest)
+ *     came), context TEXT (lines of xenctx), xen TEXT (lines of Xen's log about the guest),
+ *     guest NAME (those there are), taken-back (a question that the guest had not taken)
  * HOW is poweroff, reboot, crash, watchdog, soft-reset, gone, timeout, interrupted, idle or
- * no-create.
+ * no-create; of a question answered, gone, timeout, interrupted, nobody (no such guest), busy
+ * (others ask it) or silent (it does not say that it runs).
  *
  * SIGINT asks the guest to shut down, a second one or SIGTERM destroys it. Everything waits for
  * events: xenstore's @releaseDomain, inotify or the tty, signals. The one exception is "idle", for
@@ -31,6 +37,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "guest.h"
 #include "tool.h"
 
@@ -214,6 +221,7 @@ static void __attribute__((noreturn)) usage(void)
     fputs("usage: lab-domain run [--log FILE] [--timeout S] [--panic-mark TEXT] NAME -- "
           "XL-ARGUMENT...\n"
           "       lab-domain cost [--log FILE] [--timeout S] NAME -- XL-ARGUMENT...\n"
+          "       lab-domain ask [--timeout S] GUEST\n"
           "       lab-domain around COMMAND...\n",
           stderr);
     exit(2);
@@ -238,6 +246,8 @@ int main(int argc, char **argv)
         else
             usage();
     }
+    if (strcmp(command, "ask") == 0 && at + 1 == argc)
+        return command_ask(argv[at], timeout_s ? timeout_s : 60);
     if (at + 2 >= argc || strcmp(argv[at + 1], "--") != 0)
         usage();
     domain.name = argv[at];
