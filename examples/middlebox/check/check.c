@@ -69,10 +69,10 @@ unsigned port_dev_tx_room(struct port_dev *dev)
     return 0;
 }
 
-void port_dev_tx(struct port_dev *dev, struct packet *batch)
+unsigned port_dev_tx(struct port_dev *dev, struct packet *batch)
 {
     (void)dev;
-    packet_kill_batch(batch);
+    return packet_kill_batch(batch);
 }
 
 struct packet *port_packet_alloc(uint32_t bytes)

@@ -14,10 +14,10 @@ struct device {
     struct str name;
     struct port_dev *dev;
     uint32_t burst;
-    bool timestamp, listening;
+    bool timestamp, listening, active;
     bool force_ip;
     uint16_t protocol; /* 0: any */
-    uint64_t count, bytes;
+    uint64_t count, bytes, drops;
     /* accepted and not used */
     bool ignored_flag;
     uint32_t ignored_number;
@@ -104,7 +104,7 @@ static struct packet *only_wanted(const struct device *d, struct packet *batch)
 static bool fromdevice_run(struct element *e)
 {
     struct device *d = (struct device *)e;
-    struct packet *batch = port_dev_rx(d->dev, d->burst);
+    struct packet *batch = likely(d->active) ? port_dev_rx(d->dev, d->burst) : NULL;
     const uint8_t *own = port_dev_mac(d->dev);
     uint64_t wall;
 
@@ -141,8 +141,15 @@ static bool todevice_run(struct element *e)
         d->count++;
         d->bytes += p->len;
     }
-    port_dev_tx(d->dev, batch);
+    d->drops += port_dev_tx(d->dev, batch);
     return true;
+}
+
+/* Interfaces have frames of Ethernet, and nobody tells how many the backend drops. */
+static int read_fact(struct hcall *c)
+{
+    text_addf(c->out, c->code ? "??" : "ETHER");
+    return 0;
 }
 
 static const struct field from_fields[] = {
@@ -150,6 +157,7 @@ static const struct field from_fields[] = {
     FIELD(struct device, ignored_flag, "PROMISC", T_BOOL, F_POS),
     FIELD(struct device, ignored_number, "SNAPLEN", T_U32, F_POS),
     FIELD(struct device, burst, "BURST", T_U32, F_KEY, .max = 4096),
+    FIELD(struct device, active, "ACTIVE", T_BOOL, F_KEY | F_RW, .def = 1),
     FIELD(struct device, timestamp, "TIMESTAMP", T_BOOL, F_KEY, .def = 1),
     FIELD(struct device, ignored_flag, "SNIFFER", T_BOOL, F_KEY),
     FIELD(struct device, ignored_flag, "OUTBOUND", T_BOOL, F_KEY),
@@ -166,6 +174,12 @@ static const struct field from_fields[] = {
     {0},
 };
 
+static const struct handler from_handlers[] = {
+    {.name = "encap", .read = read_fact},
+    {.name = "kernel_drops", .read = read_fact, .code = 1},
+    {.name = NULL},
+};
+
 static const struct field to_fields[] = {
     FIELD(struct device, name, "DEVNAME", T_STR, F_POS | F_REQ),
     FIELD(struct device, burst, "BURST", T_U32, F_POS, .max = 4096),
@@ -174,6 +188,7 @@ static const struct field to_fields[] = {
     FIELD(struct device, ignored_flag, "QUIET", T_BOOL, F_KEY),
     FIELD(struct device, count, "COUNT", T_U64, F_RD | F_ZERO),
     FIELD(struct device, bytes, "BYTE_COUNT", T_U64, F_RD | F_ZERO),
+    FIELD(struct device, drops, "DROPS", T_U64, F_RD | F_ZERO),
     {0},
 };
 
@@ -183,6 +198,8 @@ const struct element_class class_FromDevice = {
     .processing = "h/h",
     .size = sizeof(struct device),
     .fields = from_fields,
+    .handlers = from_handlers,
+    .changed = task_wake,
     .configure = device_configure,
     .extra = EXTRA(.initialize = fromdevice_initialize),
     .start = device_start,

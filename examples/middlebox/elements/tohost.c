@@ -5,6 +5,11 @@
  */
 #include "../engine/element.h"
 
+struct tohost {
+    struct element e;
+    uint64_t drops;
+};
+
 static int tohost_configure(struct element *e, struct conf *c)
 {
     errs_warn(c->errs, e->pos, "a guest has no host's stack: what comes here is dropped");
@@ -13,16 +18,21 @@ static int tohost_configure(struct element *e, struct conf *c)
 
 static void tohost_push(struct element *e, unsigned port, struct packet *batch)
 {
-    (void)e;
     (void)port;
-    packet_kill_batch(batch);
+    ((struct tohost *)e)->drops += packet_kill_batch(batch);
 }
+
+static const struct field fields[] = {
+    FIELD(struct tohost, drops, "DROPS", T_U64, F_RD | F_ZERO),
+    {0},
+};
 
 const struct element_class class_ToHost = {
     .name = "ToHost",
     .ports = "1/0",
     .processing = "h/h",
-    .size = sizeof(struct element),
+    .size = sizeof(struct tohost),
+    .fields = fields,
     .flags = CLASS_ARGS,
     .configure = tohost_configure,
     .push = tohost_push,

@@ -80,8 +80,12 @@ struct packet *port_dev_rx(struct port_dev *dev, unsigned max);
  */
 unsigned port_dev_tx_room(struct port_dev *dev);
 
-/** Send the packets of a linked list. The device owns them from here, also those it cannot send. */
-void port_dev_tx(struct port_dev *dev, struct packet *batch);
+/**
+ * Send the packets of a linked list. The device owns them from here, also those it cannot send.
+ *
+ * @return how many of them it cannot send: there is no room, or they are longer than it takes.
+ */
+unsigned port_dev_tx(struct port_dev *dev, struct packet *batch);
 
 /** Open a file for reading, or for writing (created, emptied); NULL when that is not possible. */
 struct port_file *port_file_open(const char *name, bool write);

@@ -319,8 +319,10 @@ unsigned port_dev_tx_room(struct port_dev *dev)
     return netfront_room(dev->nf, 0);
 }
 
-void port_dev_tx(struct port_dev *dev, struct packet *batch)
+unsigned port_dev_tx(struct port_dev *dev, struct packet *batch)
 {
+    unsigned drops = 0;
+
     while (batch) {
         struct netbuf *bufs[BURST_MAX];
         unsigned n = 0;
@@ -338,10 +340,13 @@ void port_dev_tx(struct port_dev *dev, struct packet *batch)
         unsigned sent = 0;
         while (sent < n) {
             sent += netfront_transmit(dev->nf, 0, bufs + sent, n - sent);
-            if (sent < n) /* no room, or not to be sent at all: a wire would lose it too */
+            if (sent < n) { /* no room, or not to be sent at all: a wire would lose it too */
                 netbuf_free(bufs[sent++]);
+                drops++;
+            }
         }
     }
+    return drops;
 }
 
 /* Files: of the image's archive, read-only. */

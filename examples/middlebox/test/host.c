@@ -138,6 +138,7 @@ struct port_dev *host_dev(const char *name)
     dev->rx_tail = &dev->rx;
     dev->sent_tail = &dev->sent;
     dev->room = 1000000;
+    dev->longest = UINT32_MAX;
     return dev;
 }
 
@@ -182,13 +183,24 @@ unsigned port_dev_tx_room(struct port_dev *dev)
     return dev->room;
 }
 
-void port_dev_tx(struct port_dev *dev, struct packet *batch)
+unsigned port_dev_tx(struct port_dev *dev, struct packet *batch)
 {
+    unsigned drops = 0;
+
     *dev->sent_tail = batch;
     while (*dev->sent_tail) {
+        struct packet *p = *dev->sent_tail;
+
+        if (p->len > dev->longest) {
+            *dev->sent_tail = p->next;
+            packet_kill(p);
+            drops++;
+            continue;
+        }
         dev->n_sent++;
-        dev->sent_tail = &(*dev->sent_tail)->next;
+        dev->sent_tail = &p->next;
     }
+    return drops;
 }
 
 void host_receive(struct port_dev *dev, const void *data, uint32_t len)

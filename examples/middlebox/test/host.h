@@ -18,7 +18,8 @@ struct port_dev {
     struct packet *rx, **rx_tail;
     struct packet *sent, **sent_tail;
     unsigned n_sent;
-    unsigned room; /* what tx_room answers */
+    unsigned room;    /* what tx_room answers */
+    uint32_t longest; /* packet that it sends */
     void (*wake[2])(void *arg);
     void *wake_arg[2];
 };

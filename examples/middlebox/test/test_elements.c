@@ -53,6 +53,41 @@ static void a_device_without_room_is_not_given_packets(void **state)
     lab_expect_hex(1, "61 62 63");
 }
 
+static void a_device_that_is_not_active_leaves_packets_where_they_are(void **state)
+{
+    (void)state;
+    lab_load("d :: FromDevice(eth0, ACTIVE false) -> c :: Counter -> Discard");
+    lab_receive_hex(0, "01 02");
+    assert_int_equal(lab_number("c.count"), 0);
+    lab_write("d.active", "true");
+    lab_run();
+    assert_int_equal(lab_number("c.count"), 1);
+    lab_write("d.active", "false");
+    lab_receive_hex(0, "01 02");
+    assert_int_equal(lab_number("d.count"), 1);
+    assert_string_equal(lab_read("d.encap"), "ETHER");
+    assert_string_equal(lab_read("d.kernel_drops"), "??");
+    lab_write("d.active", "true");
+    lab_run();
+    assert_int_equal(lab_number("c.count"), 2);
+}
+
+static void what_a_device_cannot_send_is_counted(void **state)
+{
+    (void)state;
+    lab_load("FromDevice(eth0) -> Queue -> d :: ToDevice(eth1)");
+    lab.eth[1]->longest = 2;
+    lab_receive_hex(0, "01 02 03");
+    lab_receive_hex(0, "01 02");
+    lab_receive_hex(0, "01 02 03 04");
+    lab_expect_hex(1, "01 02");
+    assert_int_equal(lab_number("d.drops"), 2);
+    assert_int_equal(lab_number("d.count"), 3);
+    lab_write("d.reset_counts", "");
+    assert_int_equal(lab_number("d.drops"), 0);
+    lab.eth[1]->longest = UINT32_MAX;
+}
+
 static void order_is_kept_through_a_switch(void **state)
 {
     (void)state;
@@ -361,6 +396,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LAB_TEST(a_full_queue_drops_and_counts),
+        LAB_TEST(a_device_that_is_not_active_leaves_packets_where_they_are),
+        LAB_TEST(what_a_device_cannot_send_is_counted),
         LAB_TEST(a_source_waits_for_a_full_queue),
         LAB_TEST(an_idle_engine_has_no_deadline),
         LAB_TEST(a_device_without_room_is_not_given_packets),

@@ -194,6 +194,9 @@ static void what_is_for_the_host_is_dropped_with_a_warning(void **state)
     text_free(&said);
     lab_receive_hex(0, "01 02");
     assert_int_equal(lab_number("c.count"), 1);
+    lab_load("FromDevice(eth0) -> h :: ToHost");
+    lab_receive_hex(0, "01 02");
+    assert_int_equal(lab_number("h.drops"), 1);
     lab_load("Idle -> Discard; ClickyInfo(STYLE none)");
 }
 
