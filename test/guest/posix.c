@@ -101,6 +101,16 @@ static void names_and_texts_match_patterns(void)
     CHECK(strcmp(dirname(path), "/a/b") == 0);
 }
 
+static void words_are_taken_off_a_text_to_the_last_one(void)
+{
+    char text[] = "a,,b;", *rest = text, none[] = "", *left = none;
+
+    CHECK(strcmp(strsep(&rest, ",;"), "a") == 0 && strcmp(rest, ",b;") == 0);
+    CHECK(strcmp(strsep(&rest, ",;"), "") == 0 && strcmp(strsep(&rest, ",;"), "b") == 0);
+    CHECK(rest && strcmp(strsep(&rest, ",;"), "") == 0 && !rest && !strsep(&rest, ",;"));
+    CHECK(strsep(&left, ",") == none && !left);
+}
+
 static int is_text(const struct dirent *entry)
 {
     return fnmatch("*.txt", entry->d_name, 0) == 0;
@@ -188,6 +198,7 @@ int main(void)
     RUN(there_is_one_user);
     RUN(the_machine_has_a_name);
     RUN(names_and_texts_match_patterns);
+    RUN(words_are_taken_off_a_text_to_the_last_one);
     RUN(directories_are_listed_whole);
     RUN(the_root_is_the_working_directory);
     RUN(temporary_files_need_a_disk);
