@@ -28,6 +28,7 @@
 #define CACHE_SHARE     8 /* of the memory that is free */
 #define CACHE_BYTES_MAX 0x1000000
 #define PATH_MAX_BYTES  256
+#define SHOWN_BYTES     80 /* of a word: what is wrong with it is on the same line */
 #define DISKS_MAX       32
 
 static_assert(sizeof(struct blkfront_buffer) == sizeof(struct iovec) &&
@@ -297,14 +298,14 @@ static const struct fs_ops glue_ops = {
 
 static _Noreturn void refuse_line(const char *option, const char *why)
 {
-    port_log("command line: 'sprat.disk.%s': %s", option, why);
+    port_log("command line: 'sprat.disk.%.*s': %s", SHOWN_BYTES, option, why);
     fs_unmount_all();
     shutdown_exit(STATUS_BAD_LINE);
 }
 
 static _Noreturn void refuse_disk(const char *name, const char *path, const char *why)
 {
-    port_log("%s: can't be mounted on %s: %s", name, path, why);
+    port_log("%s: can't be mounted on %.*s: %s", name, SHOWN_BYTES, path, why);
     fs_unmount_all();
     shutdown_exit(STATUS_BAD_DISK);
 }

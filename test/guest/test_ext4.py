@@ -99,6 +99,12 @@ class Posix(Disk):
         output = self.run_guest(BUILD / "test/guest/test-ext4.cfg", "sprat.disk.xvda=/data,noatime",
                                 status=64)  # fmt: skip
         self.assertIn("only ro or rw may follow the path", output)
+        output = self.run_guest(BUILD / "test/guest/test-ext4.cfg", "sprat.disk.xvda=/data,",
+                                status=64)  # fmt: skip
+        self.assertIn("only ro or rw may follow the path", output)
+        output = self.run_guest(BUILD / "test/guest/test-ext4.cfg",
+                                f"sprat.disk.xvda=/{'d' * 300}", status=64)  # fmt: skip
+        self.assertRegex(output, "'sprat.disk.xvda=/d{74}': it is too long")
 
 
 class Sqlite(Disk):
