@@ -2,7 +2,7 @@
 /* What a file system's superblock says that one must know to read it, or to write it. */
 #include "fs.h"
 
-#include <errno.h>
+#include <string.h>
 
 #include <sprat/compiler.h>
 
@@ -17,54 +17,86 @@
      EXT4_FEATURE_RO_COMPAT_DIR_NLINK | EXT4_FEATURE_RO_COMPAT_EXTRA_ISIZE |                       \
      EXT4_FEATURE_RO_COMPAT_METADATA_CSUM)
 
-#define MADE_WITH(name) "it has " name ", which is not known here: make it with mke2fs -O ^" name
-#define CLEARED(name)   "it has " name ", which is not known here: tune2fs -O ^" name
-#define ONLY_READ(name) "it has " name ", which is not known here: mount it with ro"
+#define NAMES_BYTES 160 /* for all names that are here */
 
+/* What its maker chose, by the names of mke2fs and tune2fs. */
 struct feature {
     uint32_t bit;
-    const char *why;
+    const char *name;
+    bool may_be_cleared; /* by tune2fs; else it is made anew */
 };
 
 /* Nobody who does not know them may even read. */
 static const struct feature incompat[] = {
-    {EXT3_FEATURE_INCOMPAT_JOURNAL_DEV, "it is the journal of another file system"},
-    {EXT4_FEATURE_INCOMPAT_MMP, CLEARED("mmp")},
-    {EXT4_FEATURE_INCOMPAT_EA_INODE, MADE_WITH("ea_inode")},
-    {EXT4_FEATURE_INCOMPAT_INLINE_DATA, MADE_WITH("inline_data")},
-    {EXT4_FEATURE_INCOMPAT_ENCRYPT, MADE_WITH("encrypt")},
-    {EXT4_FEATURE_INCOMPAT_CASEFOLD, MADE_WITH("casefold")},
-    {~INCOMPAT_KNOWN, "it has a feature that is not known here (see dumpe2fs -h)"},
+    {EXT4_FEATURE_INCOMPAT_MMP, "mmp", true},
+    {EXT4_FEATURE_INCOMPAT_EA_INODE, "ea_inode", false},
+    {EXT4_FEATURE_INCOMPAT_INLINE_DATA, "inline_data", false},
+    {EXT4_FEATURE_INCOMPAT_ENCRYPT, "encrypt", false},
+    {EXT4_FEATURE_INCOMPAT_CASEFOLD, "casefold", false},
 };
 
 /* Nobody who does not know them may write. */
 static const struct feature ro_compat[] = {
-    {EXT4_FEATURE_RO_COMPAT_QUOTA, CLEARED("quota") ", or mount it with ro"},
-    {EXT4_FEATURE_RO_COMPAT_PROJECT, CLEARED("project") ", or mount it with ro"},
-    {EXT4_FEATURE_RO_COMPAT_BIGALLOC, ONLY_READ("bigalloc")},
-    {EXT4_FEATURE_RO_COMPAT_READONLY, ONLY_READ("read-only")},
-    {EXT4_FEATURE_RO_COMPAT_SHARED_BLOCKS, ONLY_READ("shared_blocks")},
-    {EXT4_FEATURE_RO_COMPAT_VERITY, ONLY_READ("verity")},
-    {EXT4_FEATURE_RO_COMPAT_ORPHAN_PRESENT, "it has orphans in a file: run e2fsck on it"},
-    {~RO_COMPAT_KNOWN, "it has a feature that is not known here (see dumpe2fs -h): mount it with "
-                       "ro"},
+    {EXT4_FEATURE_RO_COMPAT_QUOTA, "quota", true},
+    {EXT4_FEATURE_RO_COMPAT_PROJECT, "project", true},
+    {EXT4_FEATURE_RO_COMPAT_BIGALLOC, "bigalloc", false},
+    {EXT4_FEATURE_RO_COMPAT_READONLY, "read-only", true},
+    {EXT4_FEATURE_RO_COMPAT_SHARED_BLOCKS, "shared_blocks", false},
+    {EXT4_FEATURE_RO_COMPAT_VERITY, "verity", false},
 };
 
-static const char *find(const struct feature *features, size_t n, uint32_t bits)
+static const struct feature compat[] = {
+    {EXT4_FEATURE_COMPAT_FAST_COMMIT, "fast_commit", true},
+};
+
+struct unknown {
+    char names[NAMES_BYTES], clear[NAMES_BYTES]; /* "a, b" and "^a,^b" */
+    unsigned n;
+    bool may_be_cleared; /* all of them */
+};
+
+/* @return the bits that have no name here. */
+static uint32_t collect(struct unknown *unknown, const struct feature *features, size_t n,
+                        uint32_t bits)
 {
-    for (size_t i = 0; i < n; i++)
-        if (features[i].bit & bits)
-            return features[i].why;
-    return NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (!(features[i].bit & bits))
+            continue;
+        bits &= ~features[i].bit;
+        strcat(strcat(unknown->names, unknown->n ? ", " : ""), features[i].name);
+        strcat(strcat(unknown->clear, unknown->n ? ",^" : "^"), features[i].name);
+        unknown->may_be_cleared &= features[i].may_be_cleared;
+        unknown->n++;
+    }
+    return bits;
 }
 
 const char *features_refuse(const struct ext2_super_block *super, bool read_only)
 {
-    const char *why = find(incompat, ARRAY_LEN(incompat), super->s_feature_incompat);
+    static char text[2 * NAMES_BYTES + 96];
+    struct unknown unknown = {.may_be_cleared = true};
 
-    if (!why && !read_only)
-        why = find(ro_compat, ARRAY_LEN(ro_compat), super->s_feature_ro_compat);
-    if (!why && !read_only && super->s_feature_compat & EXT4_FEATURE_COMPAT_FAST_COMMIT)
-        why = CLEARED("fast_commit");
-    return why;
+    if (super->s_feature_incompat & EXT3_FEATURE_INCOMPAT_JOURNAL_DEV)
+        return "it is the journal of another file system";
+    uint32_t rest = collect(&unknown, incompat, ARRAY_LEN(incompat),
+                            super->s_feature_incompat & ~INCOMPAT_KNOWN);
+    bool may_be_read = !rest && !unknown.n;
+    if (!read_only) {
+        if (super->s_feature_ro_compat & EXT4_FEATURE_RO_COMPAT_ORPHAN_PRESENT)
+            return "it has orphans in a file: run e2fsck on it";
+        rest |= collect(&unknown, ro_compat, ARRAY_LEN(ro_compat),
+                        super->s_feature_ro_compat & ~RO_COMPAT_KNOWN);
+        collect(&unknown, compat, ARRAY_LEN(compat), super->s_feature_compat);
+    }
+    if (rest)
+        return may_be_read ? "it has a feature that is not known here (see dumpe2fs -h): mount it "
+                             "with ro"
+                           : "it has a feature that is not known here (see dumpe2fs -h)";
+    if (!unknown.n)
+        return NULL;
+    strcpy(text, "it has ");
+    strcat(strcat(text, unknown.names), ", not known here: ");
+    strcat(text, unknown.may_be_cleared ? "tune2fs -O " : "make it with mke2fs -O ");
+    strcat(text, unknown.clear);
+    return may_be_read ? strcat(text, ", or mount it with ro") : text;
 }

@@ -53,7 +53,11 @@ static void features_that_are_not_known_are_refused(void **state)
         {"-O casefold", "casefold"},
         {"-O ea_inode", "ea_inode"},
         {"-O mmp", "tune2fs -O ^mmp"},
-        {"-O bigalloc", "bigalloc"},
+        {"-O bigalloc", "make it with mke2fs -O ^bigalloc, or mount it with ro"},
+        {"-O quota,project", "it has quota, project, not known here: tune2fs -O ^quota,^project, "
+                             "or mount it with ro"},
+        {"-O quota,verity,fast_commit", "mke2fs -O ^quota,^verity,^fast_commit, or"},
+        {"-O mmp,inline_data,quota", "mke2fs -O ^mmp,^inline_data,^quota"},
         {"-O quota", "tune2fs -O ^quota"},
         {"-O verity", "verity"},
         {"-O fast_commit", "tune2fs -O ^fast_commit"},
@@ -73,7 +77,9 @@ static void features_that_are_not_known_are_refused(void **state)
     assert_refused(-EOPNOTSUPP, "dumpe2fs");
     set32(S_FEATURE_INCOMPAT, get32(S_FEATURE_INCOMPAT) & ~(1u << 31));
     set32(S_FEATURE_RO_COMPAT, get32(S_FEATURE_RO_COMPAT) | 1u << 31);
-    assert_refused(-EOPNOTSUPP, "dumpe2fs");
+    assert_refused(-EOPNOTSUPP, "dumpe2fs -h): mount it with ro");
+    set32(S_FEATURE_RO_COMPAT, get32(S_FEATURE_RO_COMPAT) | 0x10000); /* orphan_present */
+    assert_refused(-EOPNOTSUPP, "run e2fsck");
 }
 
 static void features_that_are_known_are_taken(void **state)
