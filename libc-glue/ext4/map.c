@@ -36,8 +36,6 @@ static errcode_t find_extent(struct ext4 *fs, uint32_t ino, union inode *inode, 
         return 0;
     if (code)
         return code;
-    if (block < extent.e_lblk || block - extent.e_lblk >= extent.e_len)
-        return 0;
     uint64_t left = extent.e_len - (block - extent.e_lblk);
     *n = left < n_max ? (unsigned)left : n_max;
     if (!(extent.e_flags & EXT2_EXTENT_FLAGS_UNINIT))
@@ -87,8 +85,6 @@ int map_allocate(struct ext4 *fs, uint32_t ino, union inode *inode, uint64_t blo
     blk64_t found = 0;
 
     *is_new = false;
-    if (!map_reaches(fs, inode, block))
-        return -EFBIG;
     errcode_t code =
         ext2fs_bmap2(fs->fs, ino, &inode->small, fs->scratch, 0, block, &flags, &found);
     if (code)

@@ -6,18 +6,21 @@
 int __sanitizer_install_malloc_and_free_hooks(void (*allocated)(const volatile void *, size_t),
                                               void (*freed)(const volatile void *));
 
-#define I_SIZE_HIGH 0x6c /* in an inode; as the superblock's fields are */
-#define I_BLOCKS    0x1c
-#define I_BLOCK     0x28
-#define I_SIZE      0x04
-#define FIRST_PLACE (I_BLOCK + 20) /* of a file with extents: where its first block is */
-#define DX_INFO     24             /* in the first block of a directory with an index */
-#define INODE_BYTES 256
-#define EH_DEPTH    6
-#define S_INODES    0x28  /* in a group */
-#define BG_TABLE    0x08  /* the block of a group's inodes, in its descriptor */
-#define REQUESTS    20000 /* many more than any of these needs */
-#define ALLOC_MAX   (1u << 20)
+#define I_SIZE_HIGH   0x6c /* in an inode; as the superblock's fields are */
+#define I_BLOCKS      0x1c
+#define I_BLOCK       0x28
+#define I_SIZE        0x04
+#define I_DTIME       0x14
+#define FIRST_PLACE   (I_BLOCK + 20) /* of a file with extents: where its first block is */
+#define DX_INFO       24             /* in the first block of a directory with an index */
+#define INODE_BYTES   256
+#define EH_DEPTH      6
+#define S_INODES      0x28 /* in a group */
+#define S_LAST_ORPHAN 0xe8
+#define JOURNAL_INO   8
+#define BG_TABLE      0x08  /* the block of a group's inodes, in its descriptor */
+#define REQUESTS      20000 /* many more than any of these needs */
+#define ALLOC_MAX     (1u << 20)
 
 static size_t largest;
 
@@ -188,6 +191,79 @@ static void an_index_that_cant_be_is_an_error(void **state)
     unmount();
 }
 
+/* Whatever is on it: a list of orphans that begins with this inode. */
+static void set_orphan(uint32_t ino)
+{
+    set32(S_LAST_ORPHAN, ino);
+}
+
+static void a_list_of_orphans_with_what_cant_be_one_is_refused(void **state)
+{
+    (void)state;
+    uint32_t ino = make_with_file("-t ext4 -b 1024 -O ^metadata_csum", 10);
+    const uint32_t lies[] = {EXT4_ROOT, JOURNAL_INO, ino + 1 /* a free one */, UINT32_MAX};
+    for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+        set_orphan(lies[i]);
+        assert_refused(-EIO, "orphans");
+    }
+    set_orphan(0);
+    assert_mounted();
+    unmount();
+    assert_clean();
+}
+
+/* Only of a regular file the end is freed: of others, i_block may be anything. */
+static void an_orphan_with_a_name_that_is_no_file_is_left_alone(void **state)
+{
+    static const char target[] = "a/target";
+    char found[sizeof(target)];
+    uint32_t link, dir;
+
+    (void)state;
+    make("-t ext3 -b 1024");
+    assert_mounted();
+    assert_int_equal(ext4_create(fs, EXT4_ROOT, "link", 4, S_IFLNK | 0777, target, &link), 0);
+    assert_int_equal(ext4_create(fs, EXT4_ROOT, "dir", 3, S_IFDIR | 0755, NULL, &dir), 0);
+    unmount();
+    put32(inode_of(link) + I_DTIME, dir);
+    put32(inode_of(dir) + I_SIZE, 0);
+    set_orphan(link);
+    assert_mounted();
+    assert_int_equal(ext4_readlink(fs, link, found, sizeof(found)), sizeof(target) - 1);
+    assert_memory_equal(found, target, sizeof(target) - 1);
+    unmount();
+    put32(inode_of(dir) + I_SIZE, 1024);
+    assert_clean();
+}
+
+static void a_file_with_blocks_beyond_the_end_is_an_error_and_the_rest_goes_on(void **state)
+{
+    static uint8_t bytes[1024];
+    uint64_t offset = 0;
+
+    (void)state;
+    uint32_t ino = make_with_file("-t ext3 -b 1024", 3000);
+    put32(inode_of(ino) + I_BLOCK, 1u << 20);
+    assert_mounted();
+    assert_int_equal(ext4_write(fs, ino, bytes, sizeof(bytes), &offset, false), -EIO);
+    assert_int_equal(ext4_read(fs, ino, bytes, sizeof(bytes), 0), -EIO);
+    fill(make_file("other"), 5000);
+    assert_int_equal(ext4_sync(fs), 0);
+    unmount();
+}
+
+static void a_file_that_says_it_has_blocks_and_has_none_is_freed(void **state)
+{
+    (void)state;
+    uint32_t ino = make_with_file("-t ext4 -b 1024 -O ^metadata_csum", 0);
+    put32(inode_of(ino) + I_BLOCKS, 1u << 16);
+    assert_mounted();
+    assert_int_equal(ext4_unlink(fs, EXT4_ROOT, "file", 4), 0);
+    assert_int_equal(ext4_sync(fs), 0);
+    unmount();
+    assert_clean();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +274,10 @@ int main(void)
         EXT4_TEST(a_file_is_no_directory_whatever_its_name_says),
         EXT4_TEST(a_directory_has_no_holes),
         EXT4_TEST(an_index_that_cant_be_is_an_error),
+        EXT4_TEST(a_list_of_orphans_with_what_cant_be_one_is_refused),
+        EXT4_TEST(an_orphan_with_a_name_that_is_no_file_is_left_alone),
+        EXT4_TEST(a_file_with_blocks_beyond_the_end_is_an_error_and_the_rest_goes_on),
+        EXT4_TEST(a_file_that_says_it_has_blocks_and_has_none_is_freed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
