@@ -118,6 +118,6 @@ int command_run(struct command_context *context, const struct resp_request *requ
     if (result == -ENOMEM)
         return call_error(&call, "OOM command not allowed: the guest's memory is full");
     if (result == -ENOSPC)
-        return call_error(&call, "ERR the disk is full");
+        return call_error(&call, "ERR the disk is full: delete some keys");
     return result;
 }

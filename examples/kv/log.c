@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "log.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "resp.h"
@@ -17,6 +19,12 @@
 #define NAME_DIGITS  8
 #define NUMBER_MAX   99999999u
 #define CRC_POLYNOME 0xedb88320u
+
+#define SEGMENT_LEAST (1152u << 10) /* bytes: the largest record fits */
+#define SEGMENT_MOST  (256u << 20)
+#define SEGMENT_SHARE 64           /* of the disk, if it is between them */
+#define SEGMENTS_MIN  8            /* that a disk must have room for */
+#define SLACK_BYTES   (256u << 10) /* what the file system needs besides, for a segment */
 
 struct log_segment {
     struct log_segment *next; /* the one that was begun after it */
@@ -28,7 +36,7 @@ struct log_segment {
 struct log {
     char dir[PATH_BYTES];
     struct log_segment *first, *last;
-    struct log_segment *copy; /* the one that a compaction fills, or NULL */
+    uint64_t segment_max, free_bytes; /* of the disk, at most: when it was looked at */
 };
 
 /* As it is in the file; x86's byte order. */
@@ -37,6 +45,9 @@ struct header {
     uint32_t op, key_len, value_len;
     int64_t expires_ms;
 };
+
+static_assert(sizeof(struct header) + STORE_KEY_MAX + RESP_WORD_MAX <= SEGMENT_LEAST,
+              "a record fits in a segment");
 
 static uint32_t crc32_of(uint32_t crc, const void *bytes, size_t len)
 {
@@ -165,45 +176,73 @@ int log_read(struct log_cursor *at, struct log_record *record)
     return 1;
 }
 
-static int append(struct log_segment *segment, const struct log_record *record,
-                  struct log_cursor *at)
+static int look_at_disk(const struct log *log, struct statvfs *disk)
+{
+    return statvfs(log->dir, disk) ? -errno : 0;
+}
+
+int log_look_for_room(struct log *log, size_t bytes, unsigned n_spare)
+{
+    uint64_t wanted = bytes + n_spare * (log->segment_max + SLACK_BYTES);
+    struct statvfs disk;
+
+    if (log->free_bytes >= wanted)
+        return 0;
+    int error = look_at_disk(log, &disk);
+    if (error)
+        return error;
+    log->free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+    return log->free_bytes < wanted ? -ENOSPC : 0;
+}
+
+static int write_all(int fd, const void *bytes, size_t len, uint64_t offset)
+{
+    for (size_t done = 0; done < len;) {
+        ssize_t n = pwrite(fd, (const char *)bytes + done, len - done, (off_t)(offset + done));
+        if (n < 0)
+            return -errno;
+        done += (size_t)n;
+    }
+    return 0;
+}
+
+static int write_record(struct log_segment *segment, const struct log_record *record)
 {
     struct header header = {.op = record->op,
                             .key_len = record->key_len,
                             .value_len = record->value_len,
                             .expires_ms = record->expires_ms};
-    const char *parts[] = {(const char *)&header, record->key, record->value};
+    const void *parts[] = {&header, record->key, record->value};
     size_t lens[] = {sizeof(header), record->key_len, record->value_len};
+    uint64_t end = segment->bytes;
 
     header.checksum = crc32_of(0, &header.op, sizeof(header) - sizeof(header.checksum));
     header.checksum = crc32_of(header.checksum, record->key, record->key_len);
     header.checksum = crc32_of(header.checksum, record->value, record->value_len);
-    *at = (struct log_cursor){segment, segment->bytes};
-    uint64_t end = segment->bytes;
     for (int i = 0; i < 3; i++) {
-        for (size_t done = 0; done < lens[i];) {
-            ssize_t n = pwrite(segment->fd, parts[i] + done, lens[i] - done, (off_t)end);
-            if (n < 0) {
-                int error = -errno;
-                /* What is there of it is taken off again, or overwritten by the next one. */
-                return ftruncate(segment->fd, (off_t)segment->bytes) ? -EIO : error;
-            }
-            done += (size_t)n;
-            end += (uint64_t)n;
-        }
+        int error = write_all(segment->fd, parts[i], lens[i], end);
+        if (error) /* What is there of it is taken off again, or overwritten by the next one. */
+            return ftruncate(segment->fd, (off_t)segment->bytes) ? -EIO : error;
+        end += lens[i];
     }
     segment->bytes = end;
     return 0;
 }
 
-int log_append(struct log *log, const struct log_record *record, struct log_cursor *at)
+int log_append(struct log *log, const struct log_record *record, unsigned n_spare,
+               struct log_cursor *at)
 {
-    return append(log->last, record, at);
-}
+    size_t bytes = log_record_bytes(record->key_len, record->value_len);
 
-int log_append_copy(struct log *log, const struct log_record *record, struct log_cursor *at)
-{
-    return append(log->copy, record, at);
+    int error = log_look_for_room(log, bytes, n_spare);
+    if (!error && log->last->bytes + bytes > log->segment_max)
+        error = log_roll(log);
+    if (error)
+        return error;
+    *at = (struct log_cursor){log->last, log->last->bytes};
+    error = write_record(log->last, record);
+    log->free_bytes -= bytes < log->free_bytes ? bytes : log->free_bytes;
+    return error;
 }
 
 int log_sync(struct log *log)
@@ -211,43 +250,39 @@ int log_sync(struct log *log)
     return fsync(log->last->fd) ? -errno : 0;
 }
 
-int log_begin_copy(struct log *log, struct log_cursor *at)
+int log_roll(struct log *log)
 {
-    int error = fsync(log->last->fd) ? -errno : make_segment(log);
-
-    if (error)
-        return error;
-    log->copy = log->last;
-    error = make_segment(log);
-    if (error)
-        return error;
-    *at = (struct log_cursor){log->first, 0};
-    return 0;
+    if (!log->last->bytes)
+        return 0;
+    int error = log_sync(log);
+    return error ? error : make_segment(log);
 }
 
-int log_next_segment(struct log *log, struct log_cursor *at)
+struct log_cursor log_first(const struct log *log)
 {
-    *at = (struct log_cursor){at->segment->next, 0};
-    return at->segment != log->copy;
+    return (struct log_cursor){log->first, 0};
 }
 
-int log_finish_copy(struct log *log)
+int log_drop_first(struct log *log)
 {
+    struct log_segment *first = log->first;
     char path[PATH_BYTES + 16];
 
-    if (fsync(log->copy->fd))
+    int error = log_sync(log);
+    if (error)
+        return error;
+    path_of(log, first->number, path);
+    if (unlink(path))
         return -errno;
-    while (log->first != log->copy) {
-        struct log_segment *old = log->first;
-        path_of(log, old->number, path);
-        if (unlink(path))
-            return -errno;
-        log->first = old->next;
-        close(old->fd);
-        free(old);
-    }
-    log->copy = NULL;
+    log->first = first->next;
+    close(first->fd);
+    free(first);
     return 0;
+}
+
+uint64_t log_segment_max(const struct log *log)
+{
+    return log->segment_max;
 }
 
 uint64_t log_bytes(const struct log *log)
@@ -322,6 +357,28 @@ static void say_missing(const struct log *log, char *why, size_t size)
     snprintf(why, size, "%s is missing: restore it from a copy", path);
 }
 
+/* How long segments are on this disk. */
+static int measure_disk(struct log *log, char *why, size_t size)
+{
+    struct statvfs disk;
+    int error = look_at_disk(log, &disk);
+
+    if (error)
+        return error;
+    uint64_t bytes = (uint64_t)disk.f_blocks * disk.f_frsize, least = SEGMENTS_MIN * SEGMENT_LEAST;
+    if (bytes < least) {
+        snprintf(why, size, "the disk of %s is too small: its files need room for %llu bytes",
+                 log->dir, (unsigned long long)least);
+        return -EINVAL;
+    }
+    log->segment_max = bytes / SEGMENT_SHARE;
+    if (log->segment_max < SEGMENT_LEAST)
+        log->segment_max = SEGMENT_LEAST;
+    if (log->segment_max > SEGMENT_MOST)
+        log->segment_max = SEGMENT_MOST;
+    return 0;
+}
+
 /* @param may_be_torn  its last record may be cut short: the power went while it was written. */
 static int replay_segment(const struct log *log, struct log_segment *segment, bool may_be_torn,
                           struct log_record *record,
@@ -370,16 +427,14 @@ int log_open(const char *dir, struct log **log,
     }
     strcpy(made->dir, dir);
     int n = list_segments(dir, &numbers);
-    if (n < 0)
-        error = n;
+    error = n < 0 ? n : measure_disk(made, why, size);
     for (int i = 0; numbers && i < n && !error; i++) {
         if (made->last && numbers[i] != made->last->number + 1) {
             say_missing(made, why, size);
             error = -EINVAL;
             break;
         }
-        /* Of more than the last, only a copy behind which writing went on. */
-        bool may_be_torn = i >= n - 2;
+        bool may_be_torn = i == n - 1;
         struct log_segment *segment = add_segment(made, numbers[i], 0, &error);
         if (segment)
             error = replay_segment(made, segment, may_be_torn, &record, replay, arg, why, size);

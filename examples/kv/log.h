@@ -34,7 +34,8 @@ struct log_cursor {
  * Open a log and have `replay` called for all its records, in their order; it may fail with -errno.
  * A record at the end that is not all there is taken off.
  *
- * @return 0 or -errno; -EINVAL and a sentence in `why` when a record is damaged or a file missing.
+ * @return 0 or -errno; -EINVAL and a sentence in `why` when a record is damaged, a file missing, or
+ *         the disk too small.
  */
 int log_open(const char *dir, struct log **log,
              int (*replay)(void *arg, const struct log_record *record, struct log_segment *segment,
@@ -42,22 +43,31 @@ int log_open(const char *dir, struct log **log,
              void *arg, char *why, size_t size);
 void log_close(struct log *log);
 
-/** Append to the last segment. */
-int log_append(struct log *log, const struct log_record *record, struct log_cursor *at);
+/**
+ * Append to the last segment, or to a new one where that is full.
+ *
+ * @param n_spare  segments that there must be room for on the disk behind it.
+ * @return 0; -ENOSPC: nothing was changed; -errno.
+ */
+int log_append(struct log *log, const struct log_record *record, unsigned n_spare,
+               struct log_cursor *at);
+/** Is there room for so many bytes, and such segments behind them? @return 0, -ENOSPC, -errno. */
+int log_look_for_room(struct log *log, size_t bytes, unsigned n_spare);
 /** All is on stable storage. */
 int log_sync(struct log *log);
 /** Read a record into `record`, and move behind it. @return 1, 0 at the segment's end, -errno. */
 int log_read(struct log_cursor *at, struct log_record *record);
 
-/** Begin to copy what is of use: what is appended from now on goes to a segment behind the copy. */
-int log_begin_copy(struct log *log, struct log_cursor *at);
-int log_append_copy(struct log *log, const struct log_record *record, struct log_cursor *at);
-/** On to the next segment that is copied. @return 0 when there is none. */
-int log_next_segment(struct log *log, struct log_cursor *at);
-/** The copy is complete: sync it, then remove what was copied. */
-int log_finish_copy(struct log *log);
+/** What is appended from now on goes to a new segment. All before it is on stable storage. */
+int log_roll(struct log *log);
+/** The beginning of the first segment. */
+struct log_cursor log_first(const struct log *log);
+/** What is of use in the first segment was appended again: sync that, then remove the segment. */
+int log_drop_first(struct log *log);
 
 uint64_t log_bytes(const struct log *log);
 unsigned log_n_segments(const struct log *log);
+/** No segment has more. */
+uint64_t log_segment_max(const struct log *log);
 
 #endif

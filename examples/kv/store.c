@@ -12,6 +12,15 @@
 #define SLOTS_FIRST   1024
 #define COMPACT_LEAST (1 << 20)  /* bytes of log before it is worth it */
 #define COMPACT_STEP  (64 << 10) /* bytes looked at in one call */
+#define FULL_SHARE    64         /* of the log that is of no use: worth it on a full disk */
+
+/*
+ * On a full disk keys can be deleted, and what is of no use goes then: new values leave room for
+ * two segments, records of deletions for one, and that one is for a segment's copy.
+ */
+#define SPARE_OF_SET    2
+#define SPARE_OF_DELETE 1
+#define SPARE_OF_COPY   0
 
 struct entry {
     struct entry *next;
@@ -27,9 +36,12 @@ struct store {
     struct log *log;
     struct entry **slots;
     size_t n_slots;
-    bool changed; /* since the last sync */
+    uint64_t live_bytes; /* of the log: records that the index means */
+    bool changed;        /* since the last sync */
+    bool full;           /* something found no room, and no compaction has ended since */
     struct log_record record;
     struct log_cursor compaction; /* its segment is NULL when there is none */
+    unsigned n_left;              /* segments that are to be compacted, the first ones */
     struct store_stats stats;
 };
 
@@ -71,16 +83,16 @@ static void grow(struct store *store)
     store->n_slots = n;
 }
 
-static void count_dead(struct store *store, const struct entry *entry)
+static uint64_t bytes_of(const struct entry *entry)
 {
-    store->stats.dead_bytes += log_record_bytes(entry->key_len, entry->value_len);
+    return log_record_bytes(entry->key_len, entry->value_len);
 }
 
 static void forget(struct store *store, struct entry **link)
 {
     struct entry *entry = *link;
 
-    count_dead(store, entry);
+    store->live_bytes -= bytes_of(entry);
     *link = entry->next;
     free(entry);
     store->stats.n_keys--;
@@ -106,7 +118,7 @@ static void remember(struct store *store, struct entry *entry, const struct log_
                      struct log_segment *segment, uint64_t offset)
 {
     if (entry->segment) {
-        count_dead(store, entry);
+        store->live_bytes -= bytes_of(entry);
     } else {
         *find(store, entry->key, entry->key_len) = entry;
         store->stats.n_keys++;
@@ -115,6 +127,7 @@ static void remember(struct store *store, struct entry *entry, const struct log_
     entry->offset = offset;
     entry->expires_ms = record->expires_ms;
     entry->value_len = record->value_len;
+    store->live_bytes += bytes_of(entry);
     if (store->stats.n_keys > store->n_slots)
         grow(store);
 }
@@ -135,7 +148,6 @@ static int replay(void *arg, const struct log_record *record, struct log_segment
     struct entry **link = find(store, record->key, record->key_len);
     if (*link)
         forget(store, link);
-    store->stats.dead_bytes += log_record_bytes(record->key_len, 0);
     return 0;
 }
 
@@ -221,16 +233,121 @@ int store_set(struct store *store, const char *key, size_t len, const char *valu
     struct entry *entry = entry_for(store, &record);
     if (!entry)
         return -ENOMEM;
-    int error = log_append(store->log, &record, &at);
+    int error = log_append(store->log, &record, SPARE_OF_SET, &at);
     if (error) {
         if (!entry->segment)
             free(entry);
+        store->full |= error == -ENOSPC;
         return error;
     }
     store->changed = true;
     store->stats.n_changes++;
     remember(store, entry, &record, at.segment, at.offset);
     return 0;
+}
+
+/* A record of the first segment: if the index means it, it goes on living. */
+static int copy_record(struct store *store, uint64_t offset, int64_t now_ms)
+{
+    const struct log_record *record = &store->record;
+    struct entry **link = find(store, record->key, record->key_len);
+    struct entry *entry = *link;
+    struct log_cursor at;
+
+    if (!entry || entry->segment != store->compaction.segment || entry->offset != offset)
+        return 0;
+    if (entry->expires_ms && entry->expires_ms <= now_ms) {
+        forget(store, link);
+        return 0;
+    }
+    int error = log_append(store->log, record, SPARE_OF_COPY, &at);
+    if (error)
+        return error;
+    entry->segment = at.segment;
+    entry->offset = at.offset;
+    return 0;
+}
+
+static bool is_worth_it(const struct store *store)
+{
+    uint64_t bytes = log_bytes(store->log), dead = bytes - store->live_bytes;
+    uint64_t share = bytes / FULL_SHARE, segment = log_segment_max(store->log);
+
+    if (store->full && dead >= (share < segment ? share : segment))
+        return dead;
+    return bytes >= COMPACT_LEAST && dead >= bytes / 2;
+}
+
+/* All segments that there are now. */
+static int begin_compaction(struct store *store)
+{
+    int error = log_roll(store->log);
+
+    if (error)
+        return error;
+    store->n_left = log_n_segments(store->log) - 1;
+    store->compaction = log_first(store->log);
+    return 0;
+}
+
+/* The first segment is done. @return 1 when others are to be. */
+static int end_segment(struct store *store)
+{
+    int error = log_drop_first(store->log);
+
+    if (error)
+        return error;
+    store->compaction = log_first(store->log);
+    if (--store->n_left)
+        return 1;
+    store->compaction.segment = NULL;
+    store->stats.n_compactions++;
+    store->full = false;
+    return 0;
+}
+
+int store_compact(struct store *store, int64_t now_ms)
+{
+    struct log_cursor *at = &store->compaction;
+    int result = 1;
+
+    if (!at->segment && !is_worth_it(store))
+        return 0;
+    if (!at->segment)
+        result = begin_compaction(store);
+    for (size_t n_bytes = 0; n_bytes < COMPACT_STEP && result >= 0;) {
+        struct log_cursor next = *at;
+        result = log_read(&next, &store->record);
+        if (result < 0)
+            break;
+        if (result == 0) {
+            result = end_segment(store);
+            if (result <= 0)
+                break;
+            continue;
+        }
+        n_bytes += log_record_bytes(store->record.key_len, store->record.value_len);
+        result = copy_record(store, at->offset, now_ms);
+        if (!result) /* else it is tried again */
+            *at = next;
+    }
+    return result < 0 || !at->segment ? result : 1;
+}
+
+/* For the record of a deletion: what is of no use makes it. */
+static int make_room(struct store *store, size_t bytes, int64_t now_ms)
+{
+    int error;
+
+    while ((error = log_look_for_room(store->log, bytes, SPARE_OF_DELETE)) == -ENOSPC) {
+        store->full = true;
+        if (!store->compaction.segment && !is_worth_it(store))
+            break;
+        int result = store_compact(store, now_ms);
+        if (result < 0)
+            return result;
+    }
+    return error;
 }
 
 int store_delete(struct store *store, const char *key, size_t len, int64_t now_ms)
@@ -241,13 +358,17 @@ int store_delete(struct store *store, const char *key, size_t len, int64_t now_m
 
     if (!find_alive(store, key, len, now_ms))
         return 0;
-    int error = log_append(store->log, &record, &at);
+    int error = make_room(store, log_record_bytes(len, 0), now_ms);
+    if (error)
+        return error;
+    if (!find_alive(store, key, len, now_ms))
+        return 0; /* it has expired while room was made */
+    error = log_append(store->log, &record, SPARE_OF_DELETE, &at);
     if (error)
         return error;
     forget(store, find(store, key, len));
     store->changed = true;
     store->stats.n_changes++;
-    store->stats.dead_bytes += log_record_bytes(len, 0);
     return 1;
 }
 
@@ -274,70 +395,6 @@ int store_sync(struct store *store)
     return error;
 }
 
-/* A record of an old segment: if the index means it, it goes on living. */
-static int copy_record(struct store *store, const struct log_cursor *from, int64_t now_ms)
-{
-    const struct log_record *record = &store->record;
-    struct entry **link = find(store, record->key, record->key_len);
-    struct entry *entry = *link;
-    struct log_cursor at;
-
-    if (!entry || entry->segment != from->segment || entry->offset != from->offset)
-        return 0;
-    if (entry->expires_ms && entry->expires_ms <= now_ms) {
-        forget(store, link);
-        return 0;
-    }
-    int error = log_append_copy(store->log, record, &at);
-    if (error)
-        return error;
-    entry->segment = at.segment;
-    entry->offset = at.offset;
-    return 0;
-}
-
-static int finish_compaction(struct store *store)
-{
-    int error = log_finish_copy(store->log);
-
-    store->compaction = (struct log_cursor){0};
-    store->stats.n_compactions++;
-    /* What has died meanwhile is counted anew when it matters: nearly nothing is dead now. */
-    store->stats.dead_bytes = 0;
-    return error;
-}
-
-int store_compact(struct store *store, int64_t now_ms)
-{
-    struct log_cursor *at = &store->compaction;
-
-    if (!at->segment) {
-        uint64_t bytes = log_bytes(store->log);
-        if (bytes < COMPACT_LEAST || store->stats.dead_bytes < bytes / 2)
-            return 0;
-        int error = log_begin_copy(store->log, at);
-        if (error)
-            return error;
-    }
-    for (size_t n_bytes = 0; n_bytes < COMPACT_STEP;) {
-        struct log_cursor from = *at;
-        int result = log_read(at, &store->record);
-        if (result < 0)
-            return result;
-        if (result == 0) {
-            if (log_next_segment(store->log, at))
-                continue;
-            result = finish_compaction(store);
-            return result < 0 ? result : 0;
-        }
-        n_bytes += log_record_bytes(store->record.key_len, store->record.value_len);
-        result = copy_record(store, &from, now_ms);
-        if (result < 0)
-            return result;
-    }
-    return 1;
-}
-
 void store_each(struct store *store, int64_t now_ms,
                 void (*each)(void *arg, const char *key, size_t len, int64_t expires_ms), void *arg)
 {
@@ -352,6 +409,7 @@ const struct store_stats *store_stats(const struct store *store)
     struct store_stats *stats = (struct store_stats *)(uintptr_t)&store->stats;
 
     stats->log_bytes = log_bytes(store->log);
+    stats->dead_bytes = stats->log_bytes - store->live_bytes;
     stats->n_segments = log_n_segments(store->log);
     return stats;
 }

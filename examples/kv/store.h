@@ -3,8 +3,9 @@
  * Keys and values on a disk: a log in segments, and an index of it in memory.
  *
  * What changes is appended to the last segment; store_sync() has it on stable storage. When more
- * than half of the log is of no use any more, what is, is copied into a segment of its own, a part
- * at a time, and the old segments are removed, the oldest first. Times are ms since 1970.
+ * than half of the log is of no use any more, what is of use in the oldest segment is appended
+ * again and the segment removed, then the next one, a part at a time. A full disk takes no new
+ * values, but keys can be deleted; the oldest segments go then, too. Times are ms since 1970.
  */
 #ifndef KV_STORE_H
 #define KV_STORE_H

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -267,6 +268,31 @@ class Protocol(unittest.TestCase):
         self.assertEqual(said, b"-OOM command not allowed: the guest's memory is full\r\n")
         self.send(b"EXISTS %065000d\r\nDBSIZE\r\nFLUSHALL\r\nSET after it\r\n" % 0)
         self.assert_answered(b":1\r\n:%d\r\n+OK\r\n+OK\r\n" % n)
+
+    def ask(self, *words):
+        """Send a request; return the first line of its answer."""
+        self.send(b"*%d\r\n" % len(words) +
+                  b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words))  # fmt: skip
+        return self.file.readline()
+
+    def test_a_full_disk_takes_more_when_keys_were_deleted(self):
+        value, n = b"v" * MIB, 0
+        self.assertEqual(self.ask(b"FLUSHALL"), b"+OK\r\n")
+        while (said := self.ask(b"SET", b"full-%d" % n, value)) == b"+OK\r\n":
+            n += 1
+        self.assertEqual(said, b"-ERR the disk is full: delete some keys\r\n")
+        self.assertGreater(n, 32)
+        self.assertEqual(self.ask(b"SET", b"full-0", value), said)
+        for i in range(0, n, 2):
+            self.assertEqual(self.ask(b"DEL", b"full-%d" % i), b":1\r\n")
+        deadline = time.monotonic() + TIMEOUT_S
+        while (again := self.ask(b"SET", b"full-0", value)) == said:
+            self.assertLess(time.monotonic(), deadline)
+        self.assertEqual(again, b"+OK\r\n")
+        self.assertEqual(self.ask(b"GET", b"full-1"), b"$%d\r\n" % MIB)
+        self.assert_answered(value + b"\r\n")
+        self.assertEqual(self.ask(b"DBSIZE"), b":%d\r\n" % (n // 2 + 1))
+        self.assertEqual(self.ask(b"FLUSHALL"), b"+OK\r\n")
 
     def test_empty_requests_are_none(self):
         self.send(b"*0\r\n*-1\r\n*-5\r\n\r\nPING\r\n")

@@ -12,34 +12,12 @@
 
 #include <cmocka.h>
 
+#include "disk.h"
 #include "log.h"
+#include "resp.h"
 
-static char dir[64];
 static char why[256];
 static char read_back[512]; /* "=key value" and "-key" of each record */
-
-static int up(void **state)
-{
-    (void)state;
-    strcpy(dir, "/tmp/kv-log-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static const char *path_of(unsigned number)
-{
-    static char path[128];
-
-    snprintf(path, sizeof(path), "%s/%08u.log", dir, number);
-    return path;
-}
-
-static int down(void **state)
-{
-    (void)state;
-    for (unsigned i = 0; i < 10; i++)
-        unlink(path_of(i));
-    return rmdir(dir);
-}
 
 static int note(void *arg, const struct log_record *record, struct log_segment *segment,
                 uint64_t offset)
@@ -84,7 +62,7 @@ static void append(struct log *log, enum log_op op, const char *key, const char 
     struct log_record record = record_of(op, key, value);
     struct log_cursor at;
 
-    assert_int_equal(log_append(log, &record, &at), 0);
+    assert_int_equal(log_append(log, &record, 0, &at), 0);
 }
 
 /* Three records in segment 1. */
@@ -197,61 +175,95 @@ static void impossible_records_are_refused(void **state)
     assert_refused("damaged at byte 0");
 }
 
-/* A copy is under way: segments 1, 2 (the copy) and 3. */
-static struct log *copying(struct log_cursor *at)
+/* Segments 1 and 2. */
+static struct log *rolled(void)
 {
     write_some();
     struct log *log = opened();
-    assert_int_equal(log_begin_copy(log, at), 0);
-    assert_int_equal(log_n_segments(log), 3);
+    assert_int_equal(log_roll(log), 0);
+    assert_int_equal(log_n_segments(log), 2);
     append(log, LOG_SET, "new", "4");
-    struct log_record record = record_of(LOG_SET, "bb", "two");
-    struct log_cursor copied;
-    assert_int_equal(log_append_copy(log, &record, &copied), 0);
     return log;
 }
 
-static void a_finished_copy_takes_the_place_of_what_it_copied(void **state)
+static void an_empty_segment_is_not_followed_by_another(void **state)
 {
-    struct log_cursor at;
-    struct log *log = copying(&at);
+    struct log *log = opened();
 
     (void)state;
-    assert_int_equal(log_next_segment(log, &at), 0);
-    assert_int_equal(log_finish_copy(log), 0);
+    assert_int_equal(log_roll(log), 0);
+    assert_int_equal(log_n_segments(log), 1);
+    log_close(log);
+}
+
+static void the_first_segment_goes_when_what_is_of_use_was_appended_again(void **state)
+{
+    struct log *log = rolled();
+    struct log_record record = {0};
+    struct log_cursor at = log_first(log);
+
+    (void)state;
+    assert_int_equal(log_read(&at, &record), 1);
+    assert_int_equal(log_read(&at, &record), 1);
+    assert_memory_equal(record.key, "bbtwo", 5);
+    append(log, LOG_SET, "bb", "two");
+    assert_int_equal(log_drop_first(log), 0);
+    assert_int_equal(log_n_segments(log), 1);
+    log_record_free(&record);
     log_close(log);
     assert_int_equal(access(path_of(1), F_OK), -1);
     log_close(opened());
-    assert_string_equal(read_back, "=bb two=new 4");
+    assert_string_equal(read_back, "=new 4=bb two");
 }
 
-static void an_unfinished_copy_may_be_cut_short_and_loses_nothing(void **state)
+static void a_full_segment_is_followed_by_another(void **state)
 {
-    struct log_cursor at;
+    struct log *log = opened();
+    struct log_record record = record_of(LOG_SET, "k", "");
+    struct log_cursor at, first = log_first(log);
 
     (void)state;
-    log_close(copying(&at));
-    cut(2, 5);
+    record.value_len = RESP_WORD_MAX;
+    record.value = calloc(1, record.value_len);
+    unsigned n = (unsigned)(log_segment_max(log) / log_record_bytes(1, RESP_WORD_MAX));
+    for (unsigned i = 0; i < n; i++) {
+        assert_int_equal(log_append(log, &record, 0, &at), 0);
+        assert_ptr_equal(at.segment, first.segment);
+    }
+    assert_int_equal(log_append(log, &record, 0, &at), 0);
+    assert_ptr_not_equal(at.segment, first.segment);
+    assert_int_equal(at.offset, 0);
+    free(record.value);
+    log_close(log);
+}
+
+static void only_the_last_segment_may_be_cut_short(void **state)
+{
+    (void)state;
+    log_close(rolled());
+    cut(2, 1);
     log_close(opened());
-    assert_string_equal(read_back, "=a one=bb two-a=new 4");
+    assert_string_equal(read_back, "=a one=bb two-a");
+    cut(1, 1);
+    assert_refused("00000001.log is damaged");
 }
 
-static void a_segment_before_the_copy_may_not_be_cut_short(void **state)
+static void a_disk_that_is_too_small_is_refused(void **state)
 {
-    struct log_cursor at;
-
     (void)state;
-    log_close(copying(&at));
-    cut(1, 5);
-    assert_refused("00000001.log is damaged");
+    disk_bytes = (9 << 20) - 1;
+    assert_refused("is too small: its files need room for 9437184 bytes");
+    disk_bytes++;
+    log_close(opened());
 }
 
 static void a_segment_that_is_missing_is_named(void **state)
 {
-    struct log_cursor at;
+    struct log *log = rolled();
 
     (void)state;
-    log_close(copying(&at));
+    assert_int_equal(log_roll(log), 0);
+    log_close(log);
     assert_int_equal(unlink(path_of(2)), 0);
     assert_refused("00000002.log is missing: restore it");
 }
@@ -299,11 +311,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_place_of_damage_is_named, up, down),
         cmocka_unit_test_setup_teardown(a_record_cut_short_at_the_end_is_taken_off, up, down),
         cmocka_unit_test_setup_teardown(impossible_records_are_refused, up, down),
-        cmocka_unit_test_setup_teardown(a_finished_copy_takes_the_place_of_what_it_copied, up,
-                                        down),
-        cmocka_unit_test_setup_teardown(an_unfinished_copy_may_be_cut_short_and_loses_nothing, up,
-                                        down),
-        cmocka_unit_test_setup_teardown(a_segment_before_the_copy_may_not_be_cut_short, up, down),
+        cmocka_unit_test_setup_teardown(an_empty_segment_is_not_followed_by_another, up, down),
+        cmocka_unit_test_setup_teardown(
+            the_first_segment_goes_when_what_is_of_use_was_appended_again, up, down),
+        cmocka_unit_test_setup_teardown(a_full_segment_is_followed_by_another, up, down),
+        cmocka_unit_test_setup_teardown(only_the_last_segment_may_be_cut_short, up, down),
+        cmocka_unit_test_setup_teardown(a_disk_that_is_too_small_is_refused, up, down),
         cmocka_unit_test_setup_teardown(a_segment_that_is_missing_is_named, up, down),
         cmocka_unit_test_setup_teardown(other_files_in_the_folder_are_left_alone, up, down),
         cmocka_unit_test_setup_teardown(who_reads_it_may_refuse, up, down),

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The store, on the host: what it does on a disk that is full, and what compaction keeps. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include "disk.h"
+
+#include <cmocka.h>
+
+#include "log.h"
+#include "store.h"
+
+#define LARGE (1u << 20) /* bytes of a value */
+
+static struct store *store;
+static char why[256];
+
+static void open_store(void)
+{
+    if (store_open(dir, &store, why, sizeof(why)))
+        fail_msg("%s", why);
+}
+
+static void reopen(void)
+{
+    store_close(store);
+    open_store();
+}
+
+static int set(unsigned key, size_t value_len)
+{
+    char *value = malloc(value_len);
+
+    memset(value, (int)('a' + key % 26), value_len);
+    int error = store_set(store, (char *)&key, sizeof(key), value, value_len, 0);
+    free(value);
+    return error;
+}
+
+static int delete (unsigned key)
+{
+    return store_delete(store, (char *)&key, sizeof(key), 0);
+}
+
+static void assert_there(unsigned key, size_t value_len)
+{
+    char *value;
+    int64_t len = store_get(store, (char *)&key, sizeof(key), 0, &value);
+
+    assert_int_equal(len, value_len);
+    assert_int_equal(value[0], 'a' + key % 26);
+    assert_int_equal(value[value_len - 1], 'a' + key % 26);
+}
+
+static void assert_gone(unsigned key)
+{
+    char *value;
+
+    assert_int_equal(store_get(store, (char *)&key, sizeof(key), 0, &value), -ENOENT);
+}
+
+/* @return how many of them fitted. */
+static unsigned fill(size_t value_len)
+{
+    unsigned n = 0;
+    int error;
+
+    while ((error = set(n, value_len)) == 0)
+        n++;
+    assert_int_equal(error, -ENOSPC);
+    return n;
+}
+
+static void compact_all(void)
+{
+    int result;
+
+    while ((result = store_compact(store, 0)) > 0)
+        ;
+    assert_int_equal(result, 0);
+}
+
+static void a_full_disk_takes_values_again_when_some_were_deleted(void **state)
+{
+    (void)state;
+    open_store();
+    unsigned n = fill(LARGE);
+    assert_true(n >= DISK_BYTES / LARGE - 4);
+    for (unsigned round = 0; round < 5; round++) {
+        assert_int_equal(delete (n / 2), 1);
+        compact_all();
+        assert_int_equal(set(n / 2, LARGE), 0);
+        assert_int_equal(set(n, LARGE), -ENOSPC);
+    }
+    for (unsigned key = 0; key < n; key++)
+        assert_there(key, LARGE);
+    reopen();
+    for (unsigned key = 0; key < n; key++)
+        assert_there(key, LARGE);
+    store_close(store);
+}
+
+/* Records of deletions are as large as half of what they delete, and nothing is done between. */
+static void all_keys_of_a_full_disk_can_be_deleted_one_after_the_other(void **state)
+{
+    char key[4096] = {0};
+    unsigned n = 0;
+    int error;
+
+    (void)state;
+    open_store();
+    do {
+        memcpy(key, &n, sizeof(n));
+        error = store_set(store, key, sizeof(key), key, sizeof(key), 0);
+        n += !error;
+    } while (!error);
+    assert_int_equal(error, -ENOSPC);
+    for (unsigned i = 0; i < n; i++) {
+        memcpy(key, &i, sizeof(i));
+        assert_int_equal(store_delete(store, key, sizeof(key), 0), 1);
+    }
+    assert_int_equal(store_stats(store)->n_keys, 0);
+    reopen();
+    assert_int_equal(store_stats(store)->n_keys, 0);
+    compact_all();
+    for (unsigned i = 0; i < n; i++) {
+        memcpy(key, &i, sizeof(i));
+        assert_int_equal(store_set(store, key, sizeof(key), key, sizeof(key), 0), 0);
+    }
+    store_close(store);
+}
+
+static void all_keys_of_a_full_disk_can_be_deleted_at_once(void **state)
+{
+    (void)state;
+    open_store();
+    fill(64);
+    assert_int_equal(store_delete_all(store), 0);
+    compact_all();
+    assert_true(store_stats(store)->log_bytes < DISK_BYTES / 2);
+    reopen();
+    assert_int_equal(store_stats(store)->n_keys, 0);
+    store_close(store);
+}
+
+/* Somebody else has taken what was left for it. */
+static void a_deletion_without_any_room_is_refused_and_nothing_changes(void **state)
+{
+    (void)state;
+    open_store();
+    for (unsigned key = 0; key < 10; key++)
+        assert_int_equal(set(key, 100), 0);
+    disk_bytes = disk_used;
+    assert_int_equal(delete (3), -ENOSPC);
+    assert_there(3, 100);
+    disk_bytes = DISK_BYTES;
+    assert_int_equal(delete (3), 1);
+    assert_gone(3);
+    store_close(store);
+}
+
+static void what_is_dead_goes_and_what_lives_stays(void **state)
+{
+    (void)state;
+    open_store();
+    for (unsigned round = 0; round < 8; round++)
+        for (unsigned key = 0; key < 4; key++)
+            assert_int_equal(set(key, LARGE / 8 + round), 0);
+    assert_int_equal(delete (2), 1);
+    compact_all();
+    assert_int_equal(store_stats(store)->n_compactions, 1);
+    assert_int_equal(store_stats(store)->dead_bytes, 0);
+    assert_int_equal(store_stats(store)->log_bytes,
+                     3 * log_record_bytes(sizeof(unsigned), LARGE / 8 + 7));
+    for (unsigned twice = 0; twice < 2; twice++) {
+        assert_gone(2);
+        for (unsigned key = 0; key < 4; key++)
+            if (key != 2)
+                assert_there(key, LARGE / 8 + 7);
+        reopen();
+    }
+    store_close(store);
+}
+
+/* At each step of it the log on the disk says the same, whatever is changed meanwhile. */
+static void a_compaction_may_end_anywhere(void **state)
+{
+    int result = 1;
+
+    (void)state;
+    for (unsigned n_steps = 0; result > 0; n_steps++) {
+        assert_int_equal(up(NULL), 0);
+        open_store();
+        for (unsigned round = 0; round < 3; round++)
+            for (unsigned key = 0; key < 64; key++)
+                assert_int_equal(set(key, 6000 + round), 0);
+        assert_int_equal(delete (7), 1);
+        for (unsigned i = 0; i < n_steps && result > 0; i++) {
+            result = store_compact(store, 0);
+            assert_int_equal(set(64 + i, 20), 0);
+            assert_int_equal(delete (i % 7), i < 7);
+        }
+        reopen();
+        assert_gone(7);
+        for (unsigned key = 8; key < 64; key++)
+            assert_there(key, 6002);
+        for (unsigned i = 0; i < n_steps; i++) {
+            assert_gone(i % 7);
+            assert_there(64 + i, 20);
+        }
+        store_close(store);
+        assert_int_equal(down(NULL), 0);
+    }
+}
+
+#define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, up, down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(a_full_disk_takes_values_again_when_some_were_deleted),
+        STORE_TEST(all_keys_of_a_full_disk_can_be_deleted_one_after_the_other),
+        STORE_TEST(all_keys_of_a_full_disk_can_be_deleted_at_once),
+        STORE_TEST(a_deletion_without_any_room_is_refused_and_nothing_changes),
+        STORE_TEST(what_is_dead_goes_and_what_lives_stays),
+        cmocka_unit_test(a_compaction_may_end_anywhere),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
