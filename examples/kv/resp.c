@@ -40,7 +40,7 @@ static int take_count(struct cursor *cursor, char mark, int64_t most, int64_t *c
 
     if (result <= 0)
         return result;
-    if (!line.len || line.bytes[0] != mark)
+    if (line.bytes[0] != mark) /* an empty line's first byte is its end */
         return -1;
     line.bytes++;
     line.len--;

@@ -109,7 +109,7 @@ int inode_allocate(struct ext4 *fs, uint32_t dir, uint32_t *ino)
     uint32_t n_group = EXT2_INODES_PER_GROUP(ext2->super);
     uint32_t start = (dir - 1) / n_group * n_group + 1;
 
-    if (start < least || start > most)
+    if (start < least)
         start = least;
     errcode_t code = ext2fs_find_first_zero_inode_bitmap2(ext2->inode_map, start, most, ino);
     if (code == ENOENT && start > least)

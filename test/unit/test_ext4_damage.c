@@ -1,26 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* File systems that are damaged where only a fuzzer would look: nothing takes for ever. */
+/* File systems that are damaged where only a fuzzer would look: an error, and nothing takes for ever. */
 #include "mounted.h"
 
 /* ASan's, which gcc has no header for. */
 int __sanitizer_install_malloc_and_free_hooks(void (*allocated)(const volatile void *, size_t),
                                               void (*freed)(const volatile void *));
 
-#define I_SIZE_HIGH   0x6c /* in an inode; as the superblock's fields are */
-#define I_BLOCKS      0x1c
-#define I_BLOCK       0x28
-#define I_SIZE        0x04
-#define I_DTIME       0x14
-#define FIRST_PLACE   (I_BLOCK + 20) /* of a file with extents: where its first block is */
-#define DX_INFO       24             /* in the first block of a directory with an index */
-#define INODE_BYTES   256
-#define EH_DEPTH      6
-#define S_INODES      0x28 /* in a group */
-#define S_LAST_ORPHAN 0xe8
-#define JOURNAL_INO   8
-#define BG_TABLE      0x08  /* the block of a group's inodes, in its descriptor */
-#define REQUESTS      20000 /* many more than any of these needs */
-#define ALLOC_MAX     (1u << 20)
+/* Fields: in an inode, in a group's descriptor, in the superblock. */
+#define I_SIZE          0x04
+#define I_MTIME         0x10
+#define I_DTIME         0x14
+#define I_BLOCKS        0x1c
+#define I_BLOCK         0x28
+#define FIRST_PLACE     (I_BLOCK + 20) /* of a file with extents: where its first block is */
+#define I_SIZE_HIGH     0x6c
+#define I_EXTRA_ISIZE   0x80
+#define I_MTIME_EXTRA   0x88
+#define BG_INODE_BITMAP 0x04
+#define BG_TABLE        0x08
+#define S_INODES        0x28 /* in a group */
+#define S_LAST_ORPHAN   0xe8
+
+#define DX_INFO     24 /* in the first block of a directory with an index */
+#define INODE_BYTES 256
+#define EH_DEPTH    6
+#define JOURNAL_INO 8
+#define REQUESTS    20000 /* many more than any of these needs */
+#define ALLOC_MAX   (1u << 20)
 
 static size_t largest;
 
@@ -264,6 +270,41 @@ static void a_file_that_says_it_has_blocks_and_has_none_is_freed(void **state)
     assert_clean();
 }
 
+static void reserved_inodes_are_not_given_away_whatever_the_bitmap_says(void **state)
+{
+    uint32_t bitmap;
+
+    (void)state;
+    make("-t ext4 -b 1024 -O ^metadata_csum");
+    memcpy(&bitmap, sim.bytes + SUPER + 1024 + BG_INODE_BITMAP, sizeof(bitmap));
+    sim.bytes[(size_t)bitmap * 1024] = 0;
+    assert_mounted();
+    assert_true(make_file("file") > 10);
+    unmount();
+}
+
+/* They may be somebody's attributes. */
+static void times_are_in_seconds_where_an_inode_has_no_field_for_more(void **state)
+{
+    struct stat st;
+
+    (void)state;
+    uint32_t ino = make_with_file("-t ext4 -b 1024 -O ^metadata_csum", 10);
+    put32(inode_of(ino) + I_MTIME, 1000000000);
+    put32(inode_of(ino) + I_MTIME_EXTRA, 4 * 999999999u + 1);
+    assert_mounted();
+    assert_int_equal(ext4_stat(fs, ino, &st), 0);
+    assert_int_equal(st.st_mtim.tv_nsec, 999999999);
+    assert_int_equal(st.st_mtim.tv_sec, 1000000000 + (1ll << 32));
+    unmount();
+    memset(inode_of(ino) + I_EXTRA_ISIZE, 0, 2);
+    assert_mounted();
+    assert_int_equal(ext4_stat(fs, ino, &st), 0);
+    assert_int_equal(st.st_mtim.tv_nsec, 0);
+    assert_int_equal(st.st_mtim.tv_sec, 1000000000);
+    unmount();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +319,8 @@ int main(void)
         EXT4_TEST(an_orphan_with_a_name_that_is_no_file_is_left_alone),
         EXT4_TEST(a_file_with_blocks_beyond_the_end_is_an_error_and_the_rest_goes_on),
         EXT4_TEST(a_file_that_says_it_has_blocks_and_has_none_is_freed),
+        EXT4_TEST(reserved_inodes_are_not_given_away_whatever_the_bitmap_says),
+        EXT4_TEST(times_are_in_seconds_where_an_inode_has_no_field_for_more),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,11 +89,16 @@ static void lines_are_read(void **state)
     assert_words("\"\\n\\r\\t\\b\\a\\\\\\\"\\q\"\n", "[\n\r\t\b\a\\\"q]");
     assert_words("\"\\x41\\x6a\\x4A\\xg0\\x0g\"\n", "[AjJxg0x0g]");
     assert_words("\"\\x4\"\n", "[x4]");
+    assert_words("\"\\n41\"\n", "[\n41]");
+    assert_words("\"it's\" 'a \"b\"'\n", "[it's][a \"b\"]");
     assert_words("'\\x41\\n\\''\n", "[\\x41\\n']");
     assert_words("a\\n\n", "[a\\n]");
+    assert_words("a\\'b c'\n", "[a\\b c]");
     assert_int_equal(parse("\"\\\0\"\n", 5), 1);
     assert_int_equal(request.words[0].len, 1);
     assert_int_equal(request.words[0].bytes[0], '\0');
+    assert_int_equal(parse("a\0b\n", 4), 1);
+    assert_int_equal(request.words[0].len, 3);
 }
 
 static void a_request_that_has_not_come_yet_is_waited_for(void **state)
@@ -141,6 +146,7 @@ static void what_is_no_line_is_refused(void **state)
     assert_none("\"a\"b\n", quotes);
     assert_none("'a''b'\n", quotes);
     assert_none("\"a\\\n", quotes);
+    assert_none("\"\\x\n", quotes);
     assert_none("'a\\'\n", quotes);
 }
 
