@@ -366,7 +366,9 @@ int store_delete(struct store *store, const char *key, size_t len, int64_t now_m
     error = log_append(store->log, &record, SPARE_OF_DELETE, &at);
     if (error)
         return error;
-    forget(store, find(store, key, len));
+    struct entry **link = find(store, key, len);
+    if (*link)
+        forget(store, link);
     store->changed = true;
     store->stats.n_changes++;
     return 1;

@@ -21,32 +21,32 @@
 
 /* What its maker chose, by the names of mke2fs and tune2fs. */
 struct feature {
-    uint32_t bit;
     const char *name;
+    uint32_t bit;
     bool may_be_cleared; /* by tune2fs; else it is made anew */
 };
 
 /* Nobody who does not know them may even read. */
 static const struct feature incompat[] = {
-    {EXT4_FEATURE_INCOMPAT_MMP, "mmp", true},
-    {EXT4_FEATURE_INCOMPAT_EA_INODE, "ea_inode", false},
-    {EXT4_FEATURE_INCOMPAT_INLINE_DATA, "inline_data", false},
-    {EXT4_FEATURE_INCOMPAT_ENCRYPT, "encrypt", false},
-    {EXT4_FEATURE_INCOMPAT_CASEFOLD, "casefold", false},
+    {"mmp", EXT4_FEATURE_INCOMPAT_MMP, true},
+    {"ea_inode", EXT4_FEATURE_INCOMPAT_EA_INODE, false},
+    {"inline_data", EXT4_FEATURE_INCOMPAT_INLINE_DATA, false},
+    {"encrypt", EXT4_FEATURE_INCOMPAT_ENCRYPT, false},
+    {"casefold", EXT4_FEATURE_INCOMPAT_CASEFOLD, false},
 };
 
 /* Nobody who does not know them may write. */
 static const struct feature ro_compat[] = {
-    {EXT4_FEATURE_RO_COMPAT_QUOTA, "quota", true},
-    {EXT4_FEATURE_RO_COMPAT_PROJECT, "project", true},
-    {EXT4_FEATURE_RO_COMPAT_BIGALLOC, "bigalloc", false},
-    {EXT4_FEATURE_RO_COMPAT_READONLY, "read-only", true},
-    {EXT4_FEATURE_RO_COMPAT_SHARED_BLOCKS, "shared_blocks", false},
-    {EXT4_FEATURE_RO_COMPAT_VERITY, "verity", false},
+    {"quota", EXT4_FEATURE_RO_COMPAT_QUOTA, true},
+    {"project", EXT4_FEATURE_RO_COMPAT_PROJECT, true},
+    {"bigalloc", EXT4_FEATURE_RO_COMPAT_BIGALLOC, false},
+    {"read-only", EXT4_FEATURE_RO_COMPAT_READONLY, true},
+    {"shared_blocks", EXT4_FEATURE_RO_COMPAT_SHARED_BLOCKS, false},
+    {"verity", EXT4_FEATURE_RO_COMPAT_VERITY, false},
 };
 
 static const struct feature compat[] = {
-    {EXT4_FEATURE_COMPAT_FAST_COMMIT, "fast_commit", true},
+    {"fast_commit", EXT4_FEATURE_COMPAT_FAST_COMMIT, true},
 };
 
 struct unknown {

@@ -40,8 +40,9 @@ class Server:
             file.truncate(64 * MIB)
         with tempfile.TemporaryDirectory() as folder:
             pathlib.Path(folder, "ballast").write_bytes(b"\xff" * ballast)
-            subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-N", "64", "-J",
-                            "size=4", "-d", folder, IMAGE], check=True, env=environment)  # fmt: skip
+            subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-N", "64",
+                            "-J", "size=4", "-d", folder, IMAGE],
+                           check=True, env=environment)  # fmt: skip
         cls.start()
 
     @classmethod

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* File systems that are damaged where only a fuzzer would look: an error, and nothing takes for ever. */
+/* File systems that are damaged where only a fuzzer would look: errors, and nothing without end. */
 #include "mounted.h"
 
 /* ASan's, which gcc has no header for. */

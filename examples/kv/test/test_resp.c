@@ -153,14 +153,12 @@ static void what_is_no_line_is_refused(void **state)
 /* A text of `n` times `of`, between two others. */
 static char *repeated(const char *before, const char *of, size_t n, const char *after, size_t *len)
 {
-    size_t n_before = strlen(before), n_of = strlen(of), n_after = strlen(after);
-    char *text = malloc(n_before + n * n_of + n_after);
+    *len = strlen(before) + n * strlen(of) + strlen(after);
+    char *text = malloc(*len + 1), *at = stpcpy(text, before);
 
-    memcpy(text, before, n_before);
-    for (size_t i = 0; i < n; i++)
-        memcpy(text + n_before + i * n_of, of, n_of);
-    memcpy(text + n_before + n * n_of, after, n_after);
-    *len = n_before + n * n_of + n_after;
+    while (n--)
+        at = stpcpy(at, of);
+    stpcpy(at, after);
     return text;
 }
 
@@ -193,17 +191,14 @@ static void a_request_has_an_end(void **state)
 
 static void a_request_has_at_most_so_many_bytes(void **state)
 {
-    size_t n_word = RESP_WORD_MAX, len;
-    char *word = repeated("$1048576\r\n", "a", n_word, "\r\n", &len), *both;
+    size_t len;
+    char *word = repeated("$1048576\r\n", "a", RESP_WORD_MAX, "\r\n", &len);
+    char *both = repeated("*2\r\n", word, 2, "", &len);
 
     (void)state;
-    word = realloc(word, len + 1);
-    word[len] = '\0';
-    both = repeated("*2\r\n", word, 2, "", &len);
     assert_int_equal(parse(both, len), -1);
     assert_non_null(strstr(why, "too big a request"));
-    /* Nor is the end waited for. */
-    memcpy(both, "*3", 2);
+    both[1] = '3'; /* nor is the end waited for */
     assert_int_equal(parse(both, RESP_BYTES_MAX - 1), 0);
     assert_int_equal(parse(both, RESP_BYTES_MAX), -1);
     assert_non_null(strstr(why, "too big a request"));
