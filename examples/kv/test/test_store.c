@@ -183,6 +183,64 @@ static void what_is_dead_goes_and_what_lives_stays(void **state)
     store_close(store);
 }
 
+static void little_that_is_dead_stays(void **state)
+{
+    (void)state;
+    open_store();
+    for (unsigned key = 0; key < 16; key++)
+        assert_int_equal(set(key, LARGE / 8), 0);
+    for (unsigned key = 0; key < 7; key++)
+        assert_int_equal(set(key, LARGE / 8), 0);
+    uint64_t bytes = store_stats(store)->log_bytes;
+    compact_all();
+    assert_int_equal(store_stats(store)->log_bytes, bytes);
+    store_close(store);
+}
+
+/* Records as large as this are each at the beginning of a segment. */
+static void an_old_value_does_not_come_back(void **state)
+{
+    (void)state;
+    open_store();
+    for (unsigned n = 4; n; n--)
+        assert_int_equal(set(1, LARGE - n), 0);
+    compact_all();
+    assert_int_equal(store_stats(store)->n_compactions, 1);
+    assert_there(1, LARGE - 1);
+    reopen();
+    assert_there(1, LARGE - 1);
+    store_close(store);
+}
+
+static void what_has_expired_is_not_there_and_goes(void **state)
+{
+    static char value[LARGE];
+    unsigned key = 1;
+    int64_t expires_ms;
+    char *found;
+
+    (void)state;
+    open_store();
+    assert_int_equal(store_set(store, (char *)&key, sizeof(key), value, LARGE, 1000), 0);
+    assert_int_equal(store_set(store, "kept", 4, value, 100, 0), 0);
+    assert_int_equal(store_get(store, (char *)&key, sizeof(key), 999, &found), LARGE);
+    assert_int_equal(store_expiry(store, (char *)&key, sizeof(key), 999, &expires_ms), 0);
+    assert_int_equal(expires_ms, 1000);
+    reopen();
+    assert_int_equal(store_expiry(store, "none", 4, 0, &expires_ms), -ENOENT);
+    /* A compaction takes it away, too. */
+    for (unsigned n = 0; n < 4; n++)
+        assert_int_equal(store_set(store, "dead", 4, value, LARGE, 0), 0);
+    while (store_compact(store, 1000) > 0)
+        ;
+    assert_int_equal(store_stats(store)->n_keys, 2);
+    assert_int_equal(store_get(store, (char *)&key, sizeof(key), 1000, &found), -ENOENT);
+    assert_int_equal(store_set(store, (char *)&key, sizeof(key), value, 10, 1000), 0);
+    assert_int_equal(store_get(store, (char *)&key, sizeof(key), 1000, &found), -ENOENT);
+    assert_int_equal(store_delete(store, (char *)&key, sizeof(key), 1000), 0);
+    store_close(store);
+}
+
 /* At each step of it the log on the disk says the same, whatever is changed meanwhile. */
 static void a_compaction_may_end_anywhere(void **state)
 {
@@ -224,6 +282,9 @@ int main(void)
         STORE_TEST(all_keys_of_a_full_disk_can_be_deleted_at_once),
         STORE_TEST(a_deletion_without_any_room_is_refused_and_nothing_changes),
         STORE_TEST(what_is_dead_goes_and_what_lives_stays),
+        STORE_TEST(little_that_is_dead_stays),
+        STORE_TEST(an_old_value_does_not_come_back),
+        STORE_TEST(what_has_expired_is_not_there_and_goes),
         cmocka_unit_test(a_compaction_may_end_anywhere),
     };
 
