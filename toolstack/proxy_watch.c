@@ -168,8 +168,11 @@ void proxy_changed(struct proxy *proxy, struct host *host, const char *path)
     for (const char *at = len ? text : NULL; at;) {
         const char *token = next_string(at, text + len);
         const char *shown = *at == '/' ? path : own; /* as the watch has it: whole, or its own */
-        if (token && shown && proxy_is_below(shown, at)) {
-            fire(proxy, shown, token);
+        /* What was removed is told as a whole; the nodes below it went with it. */
+        bool is_told = token && shown && proxy_is_below(shown, at);
+        bool is_below = token && shown && proxy_is_below(at, shown);
+        if (is_told || is_below) {
+            fire(proxy, is_told ? shown : at, token);
             fired = true;
         }
         at = token ? next_string(token, text + len) : NULL;

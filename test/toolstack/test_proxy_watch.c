@@ -73,6 +73,38 @@ static void a_watch_fires_at_once_and_at_each_change_below(void **state)
     assert_answer(XS_ERROR, "ENOENT");
 }
 
+/* xenstored tells of what is removed, and not of what was below it. */
+static void a_watch_fires_when_the_folder_it_lies_in_is_removed(void **state)
+{
+    (void)state;
+    ASK(XS_WATCH, "device/vbd/51712/backend\0"
+                  "7\0");
+    assert_answer(XS_WATCH, "OK");
+    assert_true(take_answer());
+    ASK(XS_WATCH, "/local/domain/0/backend/vbd/7/51712/state\0"
+                  "8\0");
+    assert_answer(XS_WATCH, "OK");
+    assert_true(take_answer());
+    proxy_changed(&proxy, &host, "/local/domain/7/device/vbd/5");
+    proxy_changed(&proxy, &host, "/local/domain/7/device/vif");
+    proxy_changed(&proxy, &host, "/local/domain/0/backend/vbd/7/51728");
+    assert_false(take_answer());
+    proxy_changed(&proxy, &host, "/local/domain/7/device/vbd/51712");
+    assert_true(take_answer());
+    assert_memory_equal(answer.text,
+                        "device/vbd/51712/backend\0"
+                        "7",
+                        27);
+    assert_false(take_answer());
+    proxy_changed(&proxy, &host, "/local/domain/0/backend/vbd/7/51712");
+    assert_true(take_answer());
+    assert_memory_equal(answer.text,
+                        "/local/domain/0/backend/vbd/7/51712/state\0"
+                        "8",
+                        44);
+    assert_false(take_answer());
+}
+
 static void watches_outlive_the_launcher(void **state)
 {
     (void)state;
@@ -201,6 +233,7 @@ int main(void)
         TEST(a_watch_on_the_backend_fires_when_it_changes),
         TEST(shutdown_is_known_to_be_absent_until_it_changes),
         TEST(a_watch_fires_at_once_and_at_each_change_below),
+        TEST(a_watch_fires_when_the_folder_it_lies_in_is_removed),
         TEST(watches_outlive_the_launcher),
         TEST(watches_are_counted),
         TEST(a_stash_that_the_guest_spoiled_is_no_harm),
