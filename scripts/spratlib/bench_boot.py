@@ -3,7 +3,8 @@
 
 Each guest is created, seen in main by what it says on its console, and heard by its first packet
 if it has an interface, before the next one is; in the end all are destroyed, the last one first.
-With each of the toolstacks, one after the other on the same host:
+Guests with interfaces are spread over bridges: what a new one says to all on its own wakes those
+that are there. With each of the toolstacks, one after the other on the same host:
 
   xl           `xl create`, once for each guest
   sprat        the launcher, from nothing
@@ -22,6 +23,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import time
 
 from spratlib import bench_boot_report, bench_host, guest_cfg, lab, lab_cli, paths, run
@@ -39,7 +41,6 @@ POOL_MAX = 1000
 BLOCK = 25  # guests between two samples of memory
 READY_S = 60
 PLACE = "/tmp/sprat-bench"  # in dom0's memory: a lab reads the build folder through QEMU
-BRIDGE_GUESTS_MAX = 1023
 # What must be the same in all parts of a run.
 HOST = ("release", "nr_cpus", "xen_version", "xen_commandline", "xenstored", "model name")
 LOOK_US = 20000  # between two looks into a console's log
@@ -51,6 +52,8 @@ def add_arguments(parser):
                         help="so many at once (default: %(default)s)")
     parser.add_argument("--xl-guests", type=lab_cli.positive, metavar="N",
                         help="no more than so many by xl, which takes seconds for one")
+    parser.add_argument("--per-bridge", type=lab_cli.positive, default=50, metavar="N",
+                        help="so many guests on one bridge (default: %(default)s)")
     parser.add_argument("--image", default="hello", metavar="CFG[,CFG...]",
                         help="cfg files, or names of such (default: %(default)s)")
     parser.add_argument("--toolstack", default=",".join(TOOLSTACKS), metavar="T[,T...]",
@@ -72,8 +75,6 @@ def main(args):
         if name not in TOOLSTACKS:
             raise UsageError(f"there is no toolstack '{name}'; there are {', '.join(TOOLSTACKS)}")
     images = [Image(name, args) for name in args.image.split(",")]
-    if args.guests > BRIDGE_GUESTS_MAX and any(image.bridges for image in images):
-        raise UsageError(f"a bridge takes {BRIDGE_GUESTS_MAX} guests with an interface at most")
     output = pathlib.Path(args.output) if args.output else paths.build_folder() / "bench/boot"
     output.mkdir(parents=True, exist_ok=True)
     need = max(image.memory_mib for image in images) + 1
@@ -82,7 +83,7 @@ def main(args):
     if args.resume:
         report.read(output)
     with toolstack.choose(args.lab, options, lab_cli.report) as tools:
-        bench = Bench(tools, report)
+        bench = Bench(tools, report, args.per_bridge)
         note_environment(output / "environment.txt", bench.environment(), bool(report.all))
         for image in images:
             for name in chosen:
@@ -134,6 +135,12 @@ class Image:
         if not self.ready:
             raise UsageError(f"--ready: what does {self.stem} say when it is ready?")
 
+    def spread(self, places):
+        """Return the text of the cfg for each of so many places: on the bridges that it names, then
+        on others like them."""
+        return [re.sub(r"bridge=([A-Za-z0-9_.-]+)", rf"bridge=\g<1>-{place}", self.text)
+                if place else self.text for place in range(places)]  # fmt: skip
+
     def cmdline(self, number):
         """The command line of guest `number`."""
         address = str(FIRST_ADDRESS + number)
@@ -143,13 +150,13 @@ class Image:
 class Bench:
     """One run, on one host."""
 
-    def __init__(self, tools, report):
-        self.tools, self.report = tools, report
+    def __init__(self, tools, report, per_bridge):
+        self.tools, self.report, self.per_bridge = tools, report, per_bridge
         self.launcher = Launcher(tools)
         self.ctl = f"{PLACE}/spratctl"
         self.timed = tools.program("timed.c")
-        self.cfg = f"{PLACE}/guest.cfg"
-        self._seen = paths.build_folder() / "bench" / "boot-guest.cfg"  # where a lab sees it
+        self.cfgs = []
+        self._seen = paths.build_folder() / "bench" / "boot-guest"  # where a lab sees them
 
     def shell(self, command):
         """Run a shell command in dom0; return its output. SpratError when it fails."""
@@ -169,14 +176,7 @@ class Bench:
         self.launcher.start()
         if self.launcher.guests():
             raise SpratError("the launcher has guests already; first: spratctl destroy --all")
-        for bridge in image.bridges:
-            make = f"ip link add {bridge} type bridge && ip link set {bridge} up"
-            self.shell(f"ip link show {bridge} >/dev/null 2>&1 || {{ {make}; }}")
-        self._seen.parent.mkdir(exist_ok=True)
-        self._seen.write_text(image.text + '\nname = "bench"\n')
-        programs = paths.build_folder() / "toolstack"
-        self.shell(f"mkdir -p {PLACE}; cp {programs}/spratctl {image.kernel} {PLACE};"
-                   f" cp {self._seen} {self.cfg}")  # fmt: skip
+        self.prepare(image, count)
         if name == "sprat-pool":
             self.fill_pool(min(count, POOL_MAX))
         create, destroy = (
@@ -200,10 +200,31 @@ class Bench:
         self.sweep(count)
         series.destroyed_s = time.monotonic() - started
         if name == "sprat-pool":
-            self.launcher.ask("pool --size 0", [self.cfg])
+            self.launcher.ask("pool --size 0", self.cfgs[:1])
+
+    def prepare(self, image, count):
+        """Have dom0 hold what guests are made of, and the bridges."""
+        places = -(-count // self.per_bridge) if image.bridges else 1
+        shutil.rmtree(self._seen, ignore_errors=True)
+        self._seen.mkdir(parents=True)
+        self.cfgs = [f"{PLACE}/guest-{place}.cfg" for place in range(places)]
+        for place, text in enumerate(image.spread(places)):
+            (self._seen / f"guest-{place}.cfg").write_text(text + '\nname = "bench"\n')
+        programs = paths.build_folder() / "toolstack"
+        self.shell(f"mkdir -p {PLACE}; cp {programs}/spratctl {image.kernel} {PLACE};"
+                   f" cp {self._seen}/* {PLACE}")  # fmt: skip
+        for bridge in image.bridges:
+            for place in range(places):
+                own = f"{bridge}-{place}" if place else bridge
+                make = f"ip link add {own} type bridge && ip link set {own} up"
+                self.shell(f"ip link show {own} >/dev/null 2>&1 || {{ {make}; }}")
+
+    def cfg(self, number):
+        """The cfg of guest `number`."""
+        return self.cfgs[number % len(self.cfgs)]
 
     def fill_pool(self, size):
-        self.launcher.ask(f"pool --size {size} --low 1", [self.cfg])
+        self.launcher.ask(f"pool --size {size} --low 1", self.cfgs[:1])
         deadline = time.monotonic() + size + READY_S
         while self.launcher.ask("stats")[0]["pools"][0]["shells"] < size:
             if time.monotonic() > deadline:
@@ -224,7 +245,7 @@ class Bench:
         lines = [
             f"{self.timed} {self.packet(image)}{self.ctl} --json create --name bench-{number}"
             f" --cmdline {guest_cfg.quote_word(image.cmdline(number))} --timeout {READY_S}"
-            f" --ready {guest_cfg.quote_word(image.ready)} {self.cfg}"
+            f" --ready {guest_cfg.quote_word(image.ready)} {self.cfg(number)}"
             for number in numbers
         ]
         rows = []
@@ -244,7 +265,7 @@ class Bench:
         for number in numbers:
             log = f"{self.tools.console_logs}/guest-bench-{number}.log"
             extra = guest_cfg.quote_word(f"extra={guest_cfg.quote(image.cmdline(number))}")
-            create = (f"{self.timed} {self.packet(image)}xl create -q -e {self.cfg}"
+            create = (f"{self.timed} {self.packet(image)}xl create -q -e {self.cfg(number)}"
                       f" 'name=\"bench-{number}\"' {extra}")  # fmt: skip
             looks = READY_S * 1000000 // LOOK_US
             wait = (f"n=0; until grep -q {guest_cfg.quote_word(image.ready)} {log};"

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A run of `sprat bench boot` that was interrupted: what it wrote is read again."""
 
+import collections
 import pathlib
 import tempfile
 import unittest
+import unittest.mock
 
 from spratlib import bench_boot, bench_boot_report, bench_host
 from spratlib.errors import SpratError
@@ -59,6 +61,25 @@ class ResumeTest(unittest.TestCase):
             bench_boot.note_environment(path, "lab 'b'\nrelease : 2\n", True)
         bench_boot.note_environment(path, "release : 2\n", False)
         self.assertEqual(path.read_text(), "release : 2\n")
+
+
+class SpreadTest(unittest.TestCase):
+    def test_guests_are_spread_over_bridges_of_their_own(self):
+        image = unittest.mock.Mock(text='vif = [ "bridge=a", "mac=1,bridge=b" ]')
+        texts = bench_boot.Image.spread(image, 3)
+        self.assertEqual(texts[0], image.text)
+        self.assertEqual(texts[2], 'vif = [ "bridge=a-2", "mac=1,bridge=b-2" ]')
+        bench = bench_boot.Bench(unittest.mock.Mock(), None, 2)
+        bench.shell = unittest.mock.Mock()
+        image = unittest.mock.Mock(bridges=["a"], kernel="k", spread=lambda n: ["x"] * n)
+        with tempfile.TemporaryDirectory() as folder:
+            bench._seen = pathlib.Path(folder) / "boot"
+            bench.prepare(image, 5)
+        self.assertEqual(collections.Counter(map(bench.cfg, range(1, 6))).most_common()[0][1], 2)
+        made = " ".join(call.args[0] for call in bench.shell.call_args_list)
+        for bridge in ("a", "a-1", "a-2"):
+            self.assertIn(f"ip link add {bridge} type bridge", made)
+        self.assertNotIn("a-3", made)
 
 
 if __name__ == "__main__":
