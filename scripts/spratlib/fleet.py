@@ -43,12 +43,16 @@ def add_arguments(parser):
     plan.add_argument("--name", default=fleet_plan.Plan.name, metavar="PATTERN",
                       help="guests' names, with {fleet} and {n} (default: %(default)s)")
     plan.add_argument("--memory", type=lab_cli.positive, default=0, metavar="MIB")
+    plan.add_argument("--vcpus", type=lab_cli.positive, default=0, metavar="N",
+                      help="virtual CPUs; the launcher takes 1, as Sprat's images do")
     plan.add_argument("--net4", default="", metavar="A.B.C.D/N", help="IPv4 addresses from here")
     plan.add_argument("--net6", default="", metavar="A::/N", help="IPv6 addresses from here")
     plan.add_argument("--bridges", default="", metavar="BR[,BR...]",
                       help="give each guest an interface, spread over these bridges")
     plan.add_argument("--pool", default="", help="cpu pool")
     plan.add_argument("--cpus", default="", metavar="LIST", help="CPUs to run on, like 2-3")
+    plan.add_argument("--disk", dest="disks", action="append", default=[], metavar="SPEC",
+                      help="instead of the cfg's, for each disk: file:/srv/{name}.img,xvda,w")
     plan.add_argument("--cmdline", metavar="TEXT",
                       help="instead of the cfg's; {n} {name} {ip4} {ip6} {mac} {uuid} {bridge}")
     plan.add_argument("--restart", action="store_true",
@@ -112,6 +116,7 @@ def plan_fleet(args):
     names = [field.name for field in dataclasses.fields(fleet_plan.Plan) if field.name != "base"]
     fields = {name: getattr(args, name) for name in names}
     fields["bridges"] = tuple(filter(None, args.bridges.split(",")))
+    fields["disks"] = tuple(args.disks)
     folder = folder_of(args.fleet)
     plan = fleet_plan.Plan(**fields)
     fleet_plan.check(folder, plan)

@@ -25,6 +25,7 @@ NAME_MAX = 63
 UUIDS = uuid.UUID("6f1d8a5e-2f0b-5b7e-9d55-0f5c7ad1a0b1")  # any, once and for all
 PLAN_FILE = "plan.json"
 IMAGES = "images"
+READ_ONLY = re.compile(r"(^|,)\s*(access=)?ro?\s*(,|$)")  # in a disk's specification
 HEADER = "# Made by `sprat fleet plan`. Start it by hand:  xl create {name}.cfg\n"
 
 
@@ -37,11 +38,13 @@ class Plan:
     count: int
     name: str = "{fleet}-{n}"
     memory: int = 0
+    vcpus: int = 0
     net4: str = ""
     net6: str = ""
     bridges: tuple = ()
     pool: str = ""
     cpus: str = ""
+    disks: tuple = ()
     cmdline: str | None = None
     restart: bool = False
     ready: str = ""
@@ -130,15 +133,33 @@ def guests_of(fleet, plan):
             plan.bridges[(number - 1) % len(plan.bridges)] if plan.bridges else "",
             address_of(plan.net4, number), address_of(plan.net6, number),
         ))  # fmt: skip
+    check_disks(fleet, plan, guests)
     return guests
+
+
+def disks_of(fleet, plan, guest):
+    """Return a guest's disks, as its cfg names them."""
+    disks = plan.disks or guest_cfg.lists(plan.base).get("disk", ())
+    return [fill(disk, guest.values(fleet), "--disk") if plan.disks else disk for disk in disks]
+
+
+def check_disks(fleet, plan, guests):
+    """Raise UsageError when two guests would write the same disk."""
+    writers = {}
+    for guest in guests:
+        for disk in disks_of(fleet, plan, guest):
+            if READ_ONLY.search(disk.partition("target=")[0]):
+                continue
+            other = writers.setdefault(disk, guest)
+            if other is not guest:
+                raise UsageError(f"{other.name} and {guest.name} would both write the disk {disk};"
+                                 " --disk gives each its own, with {n} or {name} in its path")
 
 
 def cfg_text(fleet, plan, guest):
     """Return the text of a guest's cfg: the image's own, and what is this guest's."""
     settings = {"name": guest.name, "uuid": guest.uuid}
-    if plan.memory:
-        settings["memory"] = plan.memory
-    for key in ("pool", "cpus"):
+    for key in ("memory", "vcpus", "pool", "cpus"):
         if getattr(plan, key):
             settings[key] = getattr(plan, key)
     if plan.cmdline is not None:
@@ -146,6 +167,8 @@ def cfg_text(fleet, plan, guest):
         guest_cfg.check_command_line(settings["extra"])
     if plan.restart:
         settings |= {"on_poweroff": "restart", "on_crash": "restart"}
+    if plan.disks:
+        settings["disk"] = disks_of(fleet, plan, guest)
     if plan.bridges:
         parts = [f"mac={guest.mac}", f"bridge={guest.bridge}"]
         addresses = " ".join(a.split("/")[0] for a in (guest.ip4, guest.ip6) if a)
@@ -165,25 +188,34 @@ def cfg_text(fleet, plan, guest):
     return HEADER.format(name=guest.name) + "\n".join([*own, *lines]).rstrip() + "\n"
 
 
+def keep_copy(folder, path):
+    """Copy a file that guests are made of into the fleet's folder; return the copy's path."""
+    content = path.read_bytes()
+    copy = folder / IMAGES / f"{path.stem}-{zlib.crc32(content):08x}{path.suffix}"
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    if not copy.exists():
+        put(copy, content)
+    return copy
+
+
 def with_image(folder, plan):
-    """Return the plan with its cfg's text in `base`, and a copy of its image in the folder."""
+    """Return the plan with its cfg's text in `base`, and copies of its image, and of its ramdisk
+    if it has one, in the folder."""
     cfg = guest_cfg.find(plan.cfg)
     try:
         text = cfg.read_text()
-        named = guest_cfg.parse(text).get("kernel")
-        if not isinstance(named, str) or not named:
+        settings = guest_cfg.parse(text)
+        if not isinstance(settings.get("kernel"), str) or not settings["kernel"]:
             raise SpratError(f"{cfg} has no kernel")
-        kernel = cfg.parent / named  # an absolute path stays as it is
-        content = kernel.read_bytes()
-        copy = folder / IMAGES / f"{kernel.stem}-{zlib.crc32(content):08x}{kernel.suffix}"
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        if not copy.exists():
-            put(copy, content)
+        named = {key: settings[key] for key in ("kernel", "ramdisk") if settings.get(key)}
+        # An absolute path stays as it is.
+        copies = {key: keep_copy(folder, cfg.parent / str(name)) for key, name in named.items()}
     except (OSError, UnicodeDecodeError) as error:
         raise SpratError(f"{plan.cfg} cannot be made a fleet of: {error}") from error
-    lines = [line for line in text.splitlines() if not re.match(r"\s*kernel\s*=", line)]
-    base = "\n".join([f"kernel = {guest_cfg.quote(str(copy))}", *lines]) + "\n"
-    return dataclasses.replace(plan, cfg=str(cfg), base=base)
+    lines = [line for line in text.splitlines()
+             if not re.match(rf"\s*({'|'.join(copies)})\s*=", line)]  # fmt: skip
+    own = [f"{key} = {guest_cfg.quote(str(copy))}" for key, copy in copies.items()]
+    return dataclasses.replace(plan, cfg=str(cfg), base="\n".join([*own, *lines]) + "\n")
 
 
 def put(path, content):
@@ -237,6 +269,7 @@ def read(folder):
     try:
         fields = json.loads((folder / PLAN_FILE).read_text())
         fields["bridges"] = tuple(fields["bridges"])
+        fields["disks"] = tuple(fields["disks"])
         if not fields["base"]:
             raise ValueError("it has no cfg in it")
         return Plan(**fields)

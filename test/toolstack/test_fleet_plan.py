@@ -73,6 +73,9 @@ class PlanTest(unittest.TestCase):
         text = fleet_plan.cfg_text("web", wanted, guest)
         self.assertIn('name = "web-2"\n', text)
         self.assertIn("memory = 2\n", text)
+        self.assertIn('cpus = "2-3"\n', text)
+        for key, value, line in (("vcpus", 1, "vcpus = 1\n"), ("pool", "p", 'pool = "p"\n')):
+            self.assertIn(line, fleet_plan.cfg_text("web", plan(**{key: value}), guest))
         self.assertIn(r'extra = "--name web-2 \"10.0.0.3/24\""', text)
         self.assertIn(f'vif = [ "mac={guest.mac},bridge=br0,ip=10.0.0.3 fd00::3" ]\n', text)
         self.assertIn('on_crash = "preserve"', text)
@@ -82,6 +85,25 @@ class PlanTest(unittest.TestCase):
         text = fleet_plan.cfg_text("web", plan(restart=True), guest)
         self.assertIn('on_poweroff = "restart"\non_crash = "restart"\n', text)
         self.assertNotIn('"preserve"', text)
+
+    def test_each_guest_has_disks_of_its_own(self):
+        wanted = plan(disks=("file:/srv/{name}.img,xvda,w", "phy:/dev/vg/common,xvdb,r"))
+        texts = [fleet_plan.cfg_text("web", wanted, guest)
+                 for guest in fleet_plan.guests_of("web", wanted)]  # fmt: skip
+        self.assertIn('disk = [ "file:/srv/web-2.img,xvda,w", "phy:/dev/vg/common,xvdb,r" ]\n',
+                      texts[1])  # fmt: skip
+        one = BASE + 'disk = [ "vdev=xvda,access=rw,target=/srv/a" ]\n'
+        both = "web-1 and web-2 would both write the disk"
+        self.refused(f"{both} vdev=xvda", base=one)
+        self.refused(f"{both} /srv/a", disks=("/srv/a,raw,xvda,rw",))
+        self.refused("no placeholder {m}", disks=("/srv/{m},raw,xvda,rw",))
+        self.assertEqual(len(fleet_plan.guests_of("web", plan(count=1, base=one))), 1)
+        for spec in ("phy:/a,xvda,r", "phy:/a,xvda,ro", "vdev=xvda,access=ro,target=/a"):
+            self.assertEqual(len(fleet_plan.guests_of("web", plan(disks=(spec,)))), 3)
+        self.refused(both, disks=("vdev=xvda,target=/a,r",))  # a part of the target
+        text = fleet_plan.cfg_text("web", plan(count=1, base=one, disks=("phy:/a,xvda,r",)),
+                                   fleet_plan.guests_of("web", plan())[0])  # fmt: skip
+        self.assertEqual(text.count("disk ="), 1)
 
     def test_a_command_line_that_no_guest_can_get_is_refused(self):
         guest = fleet_plan.guests_of("web", plan())[0]
@@ -182,6 +204,11 @@ class PlanTest(unittest.TestCase):
         self.assertEqual(len(list(kernel.parent.iterdir())), 2)
         fleet_plan.forget_images(folder)
         self.assertEqual(list(kernel.parent.iterdir()), [kernel])
+        (parent / "files.cpio").write_text("packed")
+        cfg.write_text(BASE.replace("/b/hello.xen", "hello.xen") + "ramdisk = 'files.cpio'\n")
+        fleet_plan.write(folder, fleet_plan.with_image(folder, plan(cfg=str(cfg))))
+        ramdisk = pathlib.Path(guest_cfg.parse((folder / "web-1.cfg").read_text())["ramdisk"])
+        self.assertEqual((ramdisk.parent, ramdisk.read_text()), (kernel.parent, "packed"))
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ KINDS = {
 
 
 def xml_of(number=1, **fields):
-    wanted = fleet_plan.Plan(**{"cfg": "pong", "count": 3, "base": BASE, **fields})
+    wanted = fleet_plan.Plan(**{"cfg": "pong", "count": number, "base": BASE, **fields})
     guest = fleet_plan.guests_of("web", wanted)[number - 1]
     return fleet_libvirt.domain(fleet_plan.cfg_text("web", wanted, guest))
 
