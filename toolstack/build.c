@@ -43,6 +43,15 @@ static void write_image(const struct window *window, const struct image *image)
     }
 }
 
+static void write_ramdisk(const struct window *window, const struct plan *plan,
+                          const struct blob *ramdisk)
+{
+    uint8_t *at = page_at(window, plan->ramdisk);
+
+    memcpy(at, ramdisk->bytes, ramdisk->n_bytes);
+    memset(at + ramdisk->n_bytes, 0, plan->n_ramdisk * IMAGE_PAGE_BYTES - ramdisk->n_bytes);
+}
+
 static void write_tables(const struct window *window, const struct plan *plan, uint64_t base,
                          const xen_pfn_t *mfns)
 {
@@ -83,6 +92,10 @@ static void write_start_info(const struct window *window, const struct build *bu
     info->console.domU.evtchn = build->console_port;
     info->pt_base = base + plan->tables * IMAGE_PAGE_BYTES;
     info->nr_pt_frames = plan->n_tables;
+    if (build->ramdisk) {
+        info->mod_start = base + plan->ramdisk * IMAGE_PAGE_BYTES;
+        info->mod_len = build->ramdisk->n_bytes;
+    }
     info->mfn_list = base + plan->p2m * IMAGE_PAGE_BYTES;
     strncpy((char *)info->cmd_line, build->cmdline, sizeof(info->cmd_line) - 1);
 }
@@ -166,6 +179,8 @@ static int fill(struct hyper *hyper, struct build *build, const xen_pfn_t *mfns,
     if (error)
         return error;
     write_image(&window, build->image);
+    if (build->ramdisk)
+        write_ramdisk(&window, plan, build->ramdisk);
     memcpy(page_at(&window, plan->p2m), mfns, plan->n_pages * sizeof(*mfns));
     write_start_info(&window, build, mfns, info.shared_info_frame);
     memset(page_at(&window, plan->xenstore), 0, IMAGE_PAGE_BYTES);

@@ -16,6 +16,7 @@ struct build {
     /* Set by the caller. */
     uint32_t domid;
     const struct image *image;
+    const struct blob *ramdisk; /* or NULL */
     const struct plan *plan;
     const char *cmdline;
     uint32_t store_port, console_port; /* the guest's ends of its two event channels */

@@ -119,6 +119,7 @@ static void put_times(struct json_out *out, const struct guest_times *times, uin
     json_put_number(out, "console", (int64_t)times->console_ns);
     json_put_number(out, "store", (int64_t)times->store_ns);
     json_put_number(out, "vif", (int64_t)times->vif_ns);
+    json_put_number(out, "disk", (int64_t)times->disk_ns);
     json_put_number(out, "start", (int64_t)times->start_ns);
     json_close(out, '}');
 }

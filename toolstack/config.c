@@ -254,6 +254,38 @@ static int take_vifs(const struct cfg_setting *setting, struct config *config, s
     return 0;
 }
 
+static int take_disk(const struct cfg_setting *setting, const struct cfg_value *text,
+                     struct config *config, struct fail *fail)
+{
+    struct diskspec *spec = &config->disks[config->n_disks];
+
+    if (text->type != CFG_STRING)
+        return refuse(setting, fail, "is a list of strings");
+    int error = diskspec_parse(spec, text->string, fail);
+    for (unsigned i = 0; !error && i < config->n_disks; i++)
+        if (config->disks[i].number == spec->number)
+            error = fail_set(fail, EINVAL, "%s is there twice: give each another vdev", spec->vdev);
+    if (error) {
+        fail_prefix(fail, "%u:%u: disk", text->line, text->column);
+        return error;
+    }
+    config->n_disks++;
+    return 0;
+}
+
+static int take_disks(const struct cfg_setting *setting, struct config *config, struct fail *fail)
+{
+    int error = 0;
+
+    if (setting->value.type != CFG_LIST)
+        return refuse(setting, fail, "is a list of strings");
+    if (setting->value.n_items > CONFIG_DISKS_MAX)
+        return refuse(setting, fail, "has more than 16 disks");
+    for (size_t i = 0; i < setting->value.n_items && !error; i++)
+        error = take_disk(setting, &setting->value.items[i], config, fail);
+    return error;
+}
+
 static int take_setting(const struct cfg_setting *setting, struct config *config, struct fail *fail)
 {
     const char *key = setting->key;
@@ -266,6 +298,8 @@ static int take_setting(const struct cfg_setting *setting, struct config *config
     }
     if (strcmp(key, "kernel") == 0)
         return take_text(setting, config->kernel, sizeof(config->kernel), fail);
+    if (strcmp(key, "ramdisk") == 0)
+        return take_text(setting, config->ramdisk, sizeof(config->ramdisk), fail);
     if (strcmp(key, "extra") == 0 || strcmp(key, "cmdline") == 0) {
         if (*config->cmdline)
             return refuse(setting, fail, "beside the other of extra and cmdline: write one");
@@ -277,6 +311,8 @@ static int take_setting(const struct cfg_setting *setting, struct config *config
         return take_cpus(setting, config, fail);
     if (strcmp(key, "vif") == 0)
         return take_vifs(setting, config, fail);
+    if (strcmp(key, "disk") == 0)
+        return take_disks(setting, config, fail);
     if (strcmp(key, "on_poweroff") == 0)
         return take_action(setting, &config->on_poweroff, fail);
     if (strcmp(key, "on_reboot") == 0)

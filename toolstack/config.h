@@ -10,11 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "diskspec.h"
 #include "fail.h"
 
 #define CONFIG_NAME_MAX    64   /* bytes, with the NUL */
 #define CONFIG_CMDLINE_MAX 1024 /* MAX_GUEST_CMDLINE, with the NUL */
 #define CONFIG_VIFS_MAX    8
+#define CONFIG_DISKS_MAX   16
 #define CONFIG_CPUS_MAX    256
 
 enum config_action { ACTION_DESTROY, ACTION_RESTART, ACTION_PRESERVE };
@@ -29,6 +31,7 @@ struct config_vif {
 struct config {
     char name[CONFIG_NAME_MAX];
     char kernel[256];
+    char ramdisk[256]; /* or empty */
     char cmdline[CONFIG_CMDLINE_MAX];
     char pool[32]; /* cpu pool; empty: Pool-0 */
     uint8_t uuid[16];
@@ -43,6 +46,8 @@ struct config {
     enum config_action on_poweroff, on_reboot, on_crash;
     struct config_vif vifs[CONFIG_VIFS_MAX];
     unsigned n_vifs;
+    struct diskspec disks[CONFIG_DISKS_MAX];
+    unsigned n_disks;
 };
 
 /**

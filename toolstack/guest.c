@@ -11,6 +11,7 @@
 #include <sys/random.h>
 
 #include "crc32.h"
+#include "disk.h"
 #include "host.h"
 #include "record.h"
 #include "store.h"
@@ -139,11 +140,13 @@ static int build(struct host *host, struct guest *guest, const struct config *co
     struct plan plan;
     struct build build = {.domid = guest->domid,
                           .image = guest->image,
+                          .ramdisk = guest->ramdisk,
                           .plan = &plan,
                           .cmdline = cmdline ? cmdline : "",
                           .store_port = guest->store_port,
                           .console_port = guest->console_port};
-    int error = plan_make(&plan, guest->image, config->memory_mib, fail);
+    size_t n_ramdisk = guest->ramdisk ? guest->ramdisk->n_bytes : 0;
+    int error = plan_make(&plan, guest->image, n_ramdisk, config->memory_mib, fail);
     if (!error)
         error = build_domain(&host->hyper, &build, fail);
     guest->start_info_mfn = build.start_info_mfn;
@@ -256,6 +259,7 @@ static void write_identity_nodes(struct host *host, struct guest *guest)
 static void guest_free(struct guest *guest)
 {
     image_put(guest->image);
+    blob_put(guest->ramdisk);
     free(guest->text);
     free(guest->file);
     free(guest);
@@ -267,6 +271,19 @@ static uint64_t lap(uint64_t *since_ns)
 
     *since_ns = now_ns;
     return took_ns;
+}
+
+static int get_ramdisk(const char *path, struct blob **ramdisk, struct fail *fail)
+{
+    static const uint8_t gzip[] = {0x1f, 0x8b};
+    int error = blob_get(path, ramdisk, fail);
+
+    if (!error && (*ramdisk)->n_bytes >= sizeof(gzip) &&
+        memcmp((*ramdisk)->bytes, gzip, sizeof(gzip)) == 0)
+        error = fail_set(fail, EINVAL, "is compressed, as xl create alone can take it: gunzip it");
+    if (error)
+        fail_prefix(fail, "ramdisk %.255s", path);
+    return error;
 }
 
 int guest_build(struct host *host, const struct config *config, const char *cmdline,
@@ -283,6 +300,8 @@ int guest_build(struct host *host, const struct config *config, const char *cmdl
     guest->memory_mib = config->memory_mib;
     guest->has_cmdline = cmdline != NULL;
     int error = image_get(config->kernel, &guest->image, fail);
+    if (!error && *config->ramdisk)
+        error = get_ramdisk(config->ramdisk, &guest->ramdisk, fail);
     if (error)
         goto err_domain;
     error = make_domain(host, guest, config, fail);
@@ -340,6 +359,7 @@ int guest_launch(struct host *host, struct guest *guest, const struct config *co
     if (error)
         goto err;
     guest->n_vifs = config->n_vifs;
+    guest->n_disks = config->n_disks;
     write_identity_nodes(host, guest);
     host_hear(host, guest);
     error = store_flush(host->store, fail);
@@ -352,6 +372,13 @@ int guest_launch(struct host *host, struct guest *guest, const struct config *co
             goto err;
         guest->proxy.n_vifs = config->n_vifs;
         guest->times.vif_ns = lap(&clock_ns);
+    }
+    if (config->n_disks) {
+        error =
+            disk_plug(host, guest->domid, guest->introduced, config->disks, config->n_disks, fail);
+        if (error)
+            goto err;
+        guest->times.disk_ns = lap(&clock_ns);
     }
     if (!guest->has_cmdline) {
         error = build_set_cmdline(&host->hyper, guest->domid, guest->start_info_mfn,
@@ -398,6 +425,8 @@ int guest_destroy(struct host *host, struct guest *guest, bool announce, struct 
     store_remove(host->store, "/local/domain/%" PRIu32, guest->domid);
     if (guest->n_vifs)
         vif_unplug(host, guest->domid);
+    if (guest->n_disks)
+        disk_unplug(host, guest->domid);
     if (introduced)
         store_release(host->store, guest->domid);
     int store_error = store_flush(host->store, &store_fail);
@@ -426,6 +455,8 @@ int guest_adopt(struct host *host, struct guest *guest, struct fail *fail)
         guest->on_poweroff = guest->on_reboot = guest->on_crash = ACTION_DESTROY;
     }
     int error = vif_count(host, guest->domid, &guest->n_vifs, fail);
+    if (!error)
+        error = disk_adopt(host, guest->domid, &guest->n_disks, fail);
     if (!error)
         error = open_rings(host, guest, fail);
     if (!error)

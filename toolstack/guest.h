@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "blob.h"
 #include "build.h"
 #include "config.h"
 #include "console.h"
@@ -40,13 +41,14 @@ enum guest_state {
  */
 enum guest_heard { HEARD_NOT, HEARD_WITH_OTHERS, HEARD_ALONE };
 
-/* What the parts of a creation took. A launch from the pool has the last two only. */
+/* What the parts of a creation took. A launch from the pool has the last four only. */
 struct guest_times {
     uint64_t domain_ns;  /* hypercalls: an empty domain with its CPU and event channels */
     uint64_t build_ns;   /* memory, image, page tables */
     uint64_t console_ns; /* mapping, event channel, terminal */
     uint64_t store_ns;   /* xenstored's part */
     uint64_t vif_ns;     /* network interfaces: xenstored's part, and the kernel's */
+    uint64_t disk_ns;    /* disks likewise */
     uint64_t start_ns;   /* command line, handle, unpause */
 };
 
@@ -68,11 +70,12 @@ struct guest {
     uint32_t memory_mib;
     bool has_cmdline; /* its own; a shell has none yet */
     struct image *image;
+    struct blob *ramdisk; /* or NULL */
     uint64_t start_info_mfn, store_mfn, console_mfn;
     uint32_t store_port, console_port; /* the guest's ends; they may be one: image->one_channel */
     bool introduced;                   /* known to xenstored; else its xenstore is served here */
     enum guest_heard heard;
-    unsigned n_vifs;
+    unsigned n_vifs, n_disks;
     void *rings; /* console's page; before it xenstore's, unless introduced */
     struct console console;
     struct proxy proxy;

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "disk.h"
 #include "guest.h"
 #include "store.h"
 #include "vif.h"
@@ -62,6 +63,7 @@ err:
 
 void host_close(struct host *host)
 {
+    disk_close_all(host);
     store_close(host->store);
     if (host->epoll >= 0)
         close(host->epoll);
@@ -183,7 +185,7 @@ void host_hear(struct host *host, struct guest *guest)
 
     if (guest->introduced)
         return;
-    bool alone = guest->n_vifs && host->n_heard_alone < HEARD_ALONE_MAX;
+    bool alone = guest->n_vifs && !guest->n_disks && host->n_heard_alone < HEARD_ALONE_MAX;
     guest->heard = alone ? HEARD_ALONE : HEARD_WITH_OTHERS;
     if (alone) {
         host->n_heard_alone++;
@@ -314,6 +316,8 @@ static void take_change(struct host *host, const char *path, void (*suspect)(str
     const char *rest;
     struct guest *guest = guest_below(host, VIF_BACKENDS, path, &rest);
 
+    if (!guest)
+        guest = guest_below(host, VBD_BACKENDS, path, &rest);
     if (guest) {
         proxy_changed(&guest->proxy, host, path);
         return;
@@ -340,6 +344,8 @@ void host_take_store_events(struct host *host, void (*suspect)(struct guest *gue
         }
         if (strcmp(event.token, TOKEN_ENDED) == 0)
             host->domains_ended = true;
+        else if (strcmp(event.token, HOST_TOKEN_DISK) == 0)
+            disk_changed(host, event.path);
         else if (strcmp(event.token, HOST_TOKEN_CHANGED) == 0)
             take_change(host, event.path, suspect);
         store_event_free(&event);

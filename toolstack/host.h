@@ -17,7 +17,9 @@
 #define HOST_BUCKETS 4096
 
 #define HOST_TOKEN_CHANGED "changed" /* of watches on what concerns a guest */
+#define HOST_TOKEN_DISK    "disk"    /* of the one on all disks */
 
+struct disk;
 struct guest;
 struct store;
 
@@ -52,6 +54,8 @@ struct host {
     unsigned n_heard;                 /* of them, those that are HEARD_WITH_OTHERS */
     unsigned n_heard_alone;           /* and those that are HEARD_ALONE */
     unsigned n_listed, n_vifs_listed; /* domains in xenstore since host_make_room...() */
+    struct disk *disks;               /* that were given to guests */
+    bool hears_disks;                 /* xenstored tells about all disks' backends */
     unsigned n_introduced;            /* by us, and xenstored's event about it has not come yet */
     bool domains_appeared;            /* since foreign[] was brought up to date */
     bool domains_ended;               /* look which of ours have */

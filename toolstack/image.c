@@ -3,18 +3,14 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <xen/elfnote.h>
 
 #include <sprat/elfnote.h>
 
-#define FILE_MAX_BYTES (256u << 20) /* an image that is longer is a mistake, or an attack on dom0 */
-#define GUEST_MAX      (1ull << 40)
+#define GUEST_MAX (1ull << 40)
 
 #define NOT_SET UINT64_MAX
 #define SPRAT   "Sprat" /* owner of Sprat's own notes */
@@ -185,39 +181,18 @@ int image_parse(struct image *image, struct fail *fail)
     return find_hypercall_page(image, &notes, fail);
 }
 
-static int read_file(struct image *image, int fd, const struct stat *stat, struct fail *fail)
-{
-    if (!S_ISREG(stat->st_mode))
-        return fail_set(fail, ENOEXEC, "no regular file");
-    if ((uint64_t)stat->st_size > FILE_MAX_BYTES)
-        return fail_set(fail, EFBIG, "longer than 256 MiB");
-    image->n_file = (size_t)stat->st_size;
-    image->file = malloc(image->n_file ? image->n_file : 1);
-    if (!image->file)
-        return fail_set(fail, ENOMEM, "no memory for it");
-    for (size_t got = 0; got < image->n_file;) {
-        ssize_t n = read(fd, image->file + got, image->n_file - got);
-        if (n < 0)
-            return fail_errno(fail, "cannot be read");
-        if (n == 0)
-            return fail_set(fail, ENOEXEC, "became shorter while it was read");
-        got += (size_t)n;
-    }
-    return 0;
-}
-
 static void image_free(struct image *image)
 {
-    free(image->file);
+    blob_put(image->blob);
     free(image);
 }
 
 /* An image that nobody uses and whose file has changed will not be asked for again. */
-static void forget_stale(const char *path, const struct image *current)
+static void forget_stale(const struct image *current)
 {
     for (struct image **at = &cache; *at;) {
         struct image *image = *at;
-        if (image != current && strcmp(image->path, path) == 0 && image->references == 0) {
+        if (image != current && strcmp(image->path, current->path) == 0 && image->references == 0) {
             *at = image->next;
             image_free(image);
         } else {
@@ -226,64 +201,48 @@ static void forget_stale(const char *path, const struct image *current)
     }
 }
 
-static bool is_same_file(const struct image *image, const struct stat *stat)
-{
-    return image->device == stat->st_dev && image->inode == stat->st_ino &&
-           image->n_file == (size_t)stat->st_size &&
-           image->changed.tv_sec == stat->st_mtim.tv_sec &&
-           image->changed.tv_nsec == stat->st_mtim.tv_nsec;
-}
-
 static int image_open(const char *path, struct image **result, struct fail *fail)
 {
-    struct stat stat;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct blob *blob;
+    int error = blob_get(path, &blob, fail);
 
-    if (fd < 0)
-        return fail_errno(fail, "cannot be opened");
-    if (fstat(fd, &stat) < 0) {
-        int error = fail_errno(fail, "cannot be read");
-        close(fd);
+    if (error)
         return error;
-    }
     for (struct image *image = cache; image; image = image->next) {
-        if (strcmp(image->path, path) == 0 && is_same_file(image, &stat)) {
-            close(fd);
+        if (image->blob == blob) {
+            blob_put(blob);
             *result = image_share(image);
             return 0;
         }
     }
     struct image *image = calloc(1, sizeof(*image));
-    int error = image ? 0 : fail_set(fail, ENOMEM, "no memory for it");
-    if (!error)
-        error = read_file(image, fd, &stat, fail);
-    close(fd);
-    if (!error)
-        error = image_parse(image, fail);
+    if (!image) {
+        blob_put(blob);
+        return fail_set(fail, ENOMEM, "no memory for it");
+    }
+    image->blob = blob;
+    image->file = blob->bytes;
+    image->n_file = blob->n_bytes;
+    image->path = blob->path;
+    error = image_parse(image, fail);
     if (error) {
-        if (image)
-            image_free(image);
+        image_free(image);
         return error;
     }
-    strcpy(image->path, path);
-    image->device = stat.st_dev;
-    image->inode = stat.st_ino;
-    image->changed = stat.st_mtim;
     image->references = 1;
     image->next = cache;
     cache = image;
-    forget_stale(path, image);
+    forget_stale(image);
     *result = image;
     return 0;
 }
 
 int image_get(const char *path, struct image **image, struct fail *fail)
 {
-    if (strlen(path) >= sizeof((*image)->path))
-        return fail_set(fail, ENAMETOOLONG, "the image's path is too long: %.60s...", path);
     int error = image_open(path, image, fail);
+
     if (error)
-        fail_prefix(fail, "image %s", path);
+        fail_prefix(fail, "image %.255s", path);
     return error;
 }
 

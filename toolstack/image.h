@@ -8,9 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
-#include <time.h>
 
+#include "blob.h"
 #include "fail.h"
 
 #define IMAGE_SEGMENTS_MAX 16
@@ -27,11 +26,9 @@ struct image_segment {
 struct image {
     unsigned references;
     struct image *next;
-    char path[256];
-    struct timespec changed; /* the file's, and its length: another one is another image */
-    dev_t device;
-    ino_t inode;
-    uint8_t *file;
+    struct blob *blob; /* the file; another one is another image */
+    const char *path;
+    const uint8_t *file;
     size_t n_file;
 
     uint64_t virt_base;

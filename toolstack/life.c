@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client.h"
+#include "disk.h"
 #include "guest.h"
 #include "host.h"
 #include "json.h"
@@ -220,6 +221,7 @@ void life_look(struct host *host)
             next = domid + 1;
         }
     } while (n == BATCH);
+    disk_settle(host);
 }
 
 /* It could not be done, and is tried again. Told once, as long as the reason is the same. */
@@ -336,7 +338,7 @@ static uint64_t look_at_suspects(struct host *host, uint64_t now_ns)
             next_ns = looks[kind].first->due_ns;
     if (sweep_due_ns <= now_ns) {
         host->domains_ended = true;
-        sweep_due_ns = host->n_guests ? now_ns + SWEEP_NS : UINT64_MAX;
+        sweep_due_ns = host->n_guests || host->disks ? now_ns + SWEEP_NS : UINT64_MAX;
     }
     return sweep_due_ns < next_ns ? sweep_due_ns : next_ns;
 }

@@ -30,14 +30,23 @@ static uint64_t tables_for(struct plan *plan, uint64_t first_va, uint64_t last_v
     return n;
 }
 
-int plan_make(struct plan *plan, const struct image *image, uint32_t memory_mib, struct fail *fail)
+static uint64_t pages_for(uint64_t n_bytes)
+{
+    return (n_bytes + IMAGE_PAGE_BYTES - 1) / IMAGE_PAGE_BYTES;
+}
+
+int plan_make(struct plan *plan, const struct image *image, uint64_t ramdisk_bytes,
+              uint32_t memory_mib, struct fail *fail)
 {
     uint64_t base = image->virt_base, pages_per_mib = (1 << 20) / IMAGE_PAGE_BYTES;
     uint64_t next = image->end / IMAGE_PAGE_BYTES;
 
     *plan = (struct plan){.n_pages = memory_mib * pages_per_mib};
+    plan->ramdisk = next;
+    plan->n_ramdisk = pages_for(ramdisk_bytes);
+    next += plan->n_ramdisk;
     plan->p2m = next;
-    plan->n_p2m = (plan->n_pages * sizeof(uint64_t) + IMAGE_PAGE_BYTES - 1) / IMAGE_PAGE_BYTES;
+    plan->n_p2m = pages_for(plan->n_pages * sizeof(uint64_t));
     next += plan->n_p2m;
     plan->start_info = next++;
     plan->xenstore = next++;

@@ -28,9 +28,9 @@ static struct pool *pools;
 
 static bool same_shape(const struct config *a, const struct config *b)
 {
-    return strcmp(a->kernel, b->kernel) == 0 && strcmp(a->pool, b->pool) == 0 &&
-           a->memory_mib == b->memory_mib && a->tsc_mode == b->tsc_mode &&
-           a->max_event_channels == b->max_event_channels &&
+    return strcmp(a->kernel, b->kernel) == 0 && strcmp(a->ramdisk, b->ramdisk) == 0 &&
+           strcmp(a->pool, b->pool) == 0 && a->memory_mib == b->memory_mib &&
+           a->tsc_mode == b->tsc_mode && a->max_event_channels == b->max_event_channels &&
            a->max_grant_frames == b->max_grant_frames &&
            a->max_maptrack_frames == b->max_maptrack_frames && a->cpus_given == b->cpus_given &&
            memcmp(a->cpus, b->cpus, sizeof(a->cpus)) == 0;
@@ -76,18 +76,37 @@ static void drop_newest(struct host *host, struct pool *pool)
         log_line("pool: %s", fail.text);
 }
 
-struct guest *pool_take(struct host *host, const struct config *config)
+/*
+ * Shells built from what the files were before are of no use.
+ *
+ * @return whether the files are there.
+ */
+static bool drop_stale(struct host *host, struct pool *pool)
 {
-    struct pool *pool = find(config);
+    struct blob *ramdisk = NULL;
     struct image *image;
     struct fail fail;
 
-    if (!pool || image_get(config->kernel, &image, &fail) < 0)
-        return NULL;
-    /* A shell built from what the file was before is of no use. */
-    while (pool->n_shells && pool->shells[pool->n_shells - 1]->image != image)
+    if (image_get(pool->shape.kernel, &image, &fail) < 0)
+        return false;
+    bool is_there = !*pool->shape.ramdisk || blob_get(pool->shape.ramdisk, &ramdisk, &fail) == 0;
+    while (is_there && pool->n_shells) {
+        const struct guest *newest = pool->shells[pool->n_shells - 1];
+        if (newest->image == image && newest->ramdisk == ramdisk)
+            break;
         drop_newest(host, pool);
+    }
     image_put(image);
+    blob_put(ramdisk);
+    return is_there;
+}
+
+struct guest *pool_take(struct host *host, const struct config *config)
+{
+    struct pool *pool = find(config);
+
+    if (!pool || !drop_stale(host, pool))
+        return NULL;
     pool->stuck = false;
     if (!pool->n_shells) {
         pool->n_missed++;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "disk.h"
 #include "host.h"
 #include "vif.h"
 
@@ -62,10 +63,15 @@ const char *proxy_below_own(const struct proxy *proxy, const char *path)
 
 bool proxy_is_backend(const struct proxy *proxy, const char *path)
 {
+    static const char *const folders[] = {VIF_BACKENDS, VBD_BACKENDS};
     char backend[48];
 
-    snprintf(backend, sizeof(backend), VIF_BACKENDS "/%" PRIu32, proxy->domid);
-    return proxy_is_below(path, backend);
+    for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
+        snprintf(backend, sizeof(backend), "%s/%" PRIu32, folders[i], proxy->domid);
+        if (proxy_is_below(path, backend))
+            return true;
+    }
+    return false;
 }
 
 /* A copy, checked: strings that end within it. @return its length; 0 if there is none. */

@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device.h"
 #include "guest.h"
 #include "host.h"
 #include "log.h"
 #include "store.h"
-#include "vif.h"
 
 #define RECORD_MAX 3800 /* with its path, below xenstore's 4096 bytes a message */
 
@@ -126,13 +126,41 @@ static void remove_rest(struct host *host, uint32_t domid)
     struct fail fail;
 
     store_remove(host->store, "/local/domain/%" PRIu32, domid);
-    vif_unplug(host, domid);
+    store_remove(host->store, "/libxl/%" PRIu32, domid);
+    device_remove_all(host, "vif", domid);
+    device_remove_all(host, "vbd", domid);
     store_release(host->store, domid);
     if (store_flush(host->store, &fail) < 0)
         log_line("domain %" PRIu32 ": %s", domid, fail.text);
     if (xc_domain_destroy(host->hyper.control, domid) < 0)
         log_line("domain %" PRIu32 " is left over and cannot be destroyed: %s", domid,
                  strerror(errno));
+}
+
+/*
+ * Backends whose domain has gone while no launcher ran: `xl destroy` does not know them.
+ */
+static void remove_orphans(struct host *host, const char *kind)
+{
+    char path[DEVICE_PATH_MAX], **names, *end;
+    xc_domaininfo_t info;
+    struct fail fail;
+
+    snprintf(path, sizeof(path), DEVICE_BACKENDS "/%s", kind);
+    int error = store_list(host->store, path, &names, &fail);
+    if (error) {
+        if (error != -ENOENT)
+            log_line("left-overs are not looked for: %s", fail.text);
+        return;
+    }
+    for (char **name = names; *name; name++) {
+        unsigned long domid = strtoul(*name, &end, 10);
+        if (!**name || *end || hyper_domain_info(&host->hyper, (uint32_t)domid, &info) == 0)
+            continue;
+        device_remove_all(host, kind, (uint32_t)domid);
+        store_remove(host->store, "/libxl/%lu", domid);
+    }
+    free(names);
 }
 
 int record_adopt_all(struct host *host, unsigned *n_removed, unsigned *n_adopted, struct fail *fail)
@@ -165,6 +193,8 @@ int record_adopt_all(struct host *host, unsigned *n_removed, unsigned *n_adopted
             }
         }
     } while (n == BATCH);
+    remove_orphans(host, "vif");
+    remove_orphans(host, "vbd");
     host->domains_ended = true;
     return store_flush(host->store, fail);
 }

@@ -18,6 +18,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 
+#include "device.h"
 #include "host.h"
 #include "log.h"
 #include "store.h"
@@ -52,53 +53,30 @@ static int choose_mac(const struct config_vif *vif, char *text, struct fail *fai
     return 0;
 }
 
-/* With xenstored, the frontend's nodes are the guest's to write, the backend's to read. */
-static void permit_nodes(struct host *host, uint32_t domid, const char *front, const char *back)
-{
-    char readable[32], own[32];
-
-    snprintf(readable, sizeof(readable), "n0 r%" PRIu32, domid);
-    snprintf(own, sizeof(own), "n%" PRIu32 " r0", domid);
-    store_mkdir(host->store, "%s", front);
-    store_permit(host->store, own, "%s", front);
-    store_mkdir(host->store, "%s", back);
-    store_permit(host->store, readable, "%s", back);
-}
-
 /*
- * The two ends of a device. No more nodes than netback and the guest read: about each of the
- * backend's, Linux asks xenstored once more. That the interface has joined its bridge is said
- * before it has: it matters when the guest connects, which does not run yet.
+ * No more nodes than netback and the guest read: about each of the backend's, Linux asks xenstored
+ * once more. That the interface has joined its bridge is said before it has: it matters when the
+ * guest connects, which does not run yet.
  */
 static int write_nodes(struct host *host, uint32_t domid, unsigned index, bool introduced,
                        const struct config_vif *vif, struct fail *fail)
 {
-    char back[64], front[64], mac[18], number[12], handle[12];
+    const struct device device = {"vif", domid, index};
+    char mac[18], handle[12];
     int error = choose_mac(vif, mac, fail);
 
     if (error)
         return error;
-    snprintf(back, sizeof(back), VIF_BACKENDS "/%" PRIu32 "/%u", domid, index);
-    snprintf(front, sizeof(front), "/local/domain/%" PRIu32 "/device/vif/%u", domid, index);
-    snprintf(number, sizeof(number), "%" PRIu32, domid);
     snprintf(handle, sizeof(handle), "%u", index);
-    if (introduced)
-        permit_nodes(host, domid, front, back);
-    store_write(host->store, back, "%s/backend", front);
-    store_write(host->store, "0", "%s/backend-id", front);
-    store_write(host->store, mac, "%s/mac", front);
-    store_write(host->store, "1", "%s/state", front); /* XenbusStateInitialising */
-    store_write(host->store, front, "%s/frontend", back);
-    store_write(host->store, number, "%s/frontend-id", back);
-    store_write(host->store, handle, "%s/handle", back);
-    store_write(host->store, mac, "%s/mac", back);
-    store_write(host->store, "/bin/true", "%s/script",
-                back); /* netback refuses to be without one */
+    device_begin(host, &device, introduced);
+    device_say_front(host, &device, "mac", mac);
+    device_say_back(host, &device, "handle", handle);
+    device_say_back(host, &device, "mac", mac);
+    device_say_back(host, &device, "script", "/bin/true"); /* netback refuses to be without one */
     if (*vif->ip)
-        store_write(host->store, vif->ip, "%s/ip", back);
-    store_write(host->store, "1", "%s/online", back);
-    store_write(host->store, "connected", "%s/hotplug-status", back);
-    store_write(host->store, "1", "%s/state", back);
+        device_say_back(host, &device, "ip", vif->ip);
+    device_say_back(host, &device, "hotplug-status", "connected");
+    device_offer(host, &device);
     return 0;
 }
 
@@ -208,45 +186,26 @@ int vif_plug(struct host *host, uint32_t domid, bool introduced, const struct co
 
 void vif_unplug(struct host *host, uint32_t domid)
 {
-    store_remove(host->store, VIF_BACKENDS "/%" PRIu32, domid);
-}
-
-static void state_path(uint32_t domid, unsigned index, char path[80])
-{
-    snprintf(path, 80, VIF_BACKENDS "/%" PRIu32 "/%u/state", domid, index);
+    device_remove_all(host, "vif", domid);
 }
 
 void vif_watch(struct host *host, uint32_t domid, unsigned n_vifs)
 {
-    char path[80];
-
-    for (unsigned i = 0; i < n_vifs; i++) {
-        state_path(domid, i, path);
-        store_watch(host->store, path, HOST_TOKEN_CHANGED);
-    }
+    for (unsigned i = 0; i < n_vifs; i++)
+        device_watch(host, &(struct device){"vif", domid, i});
 }
 
 void vif_unwatch(struct host *host, uint32_t domid, unsigned n_vifs)
 {
-    char path[80];
-
-    for (unsigned i = 0; i < n_vifs; i++) {
-        state_path(domid, i, path);
-        store_unwatch(host->store, path, HOST_TOKEN_CHANGED);
-    }
+    for (unsigned i = 0; i < n_vifs; i++)
+        device_unwatch(host, &(struct device){"vif", domid, i});
 }
 
 int vif_count(struct host *host, uint32_t domid, unsigned *n_vifs, struct fail *fail)
 {
-    char path[80], **names;
+    uint32_t *numbers;
+    int error = device_list(host, "vif", domid, &numbers, n_vifs, fail);
 
-    snprintf(path, sizeof(path), VIF_BACKENDS "/%" PRIu32, domid);
-    int error = store_list(host->store, path, &names, fail);
-    *n_vifs = 0;
-    if (error)
-        return error == -ENOENT ? 0 : error;
-    while (names[*n_vifs])
-        ++*n_vifs;
-    free(names);
-    return 0;
+    free(numbers);
+    return error;
 }

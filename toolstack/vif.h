@@ -11,9 +11,10 @@
 #include <stdint.h>
 
 #include "config.h"
+#include "device.h"
 #include "fail.h"
 
-#define VIF_BACKENDS "/local/domain/0/backend/vif" /* a folder for each domain, one for each vif */
+#define VIF_BACKENDS DEVICE_BACKENDS "/vif" /* a folder for each domain, one for each vif */
 
 struct host;
 

@@ -56,11 +56,34 @@ static void interfaces_are_read(void **state)
     assert_false(config.vifs[1].mac_given);
 }
 
+static void disks_and_a_ramdisk_are_read(void **state)
+{
+    (void)state;
+    assert_int_equal(parse(LEAST "ramdisk = '/b/files.cpio'\n"
+                                 "disk = [ 'phy:/dev/ram0,xvda,w', '/b/x.img,raw,xvdb,ro' ]\n"),
+                     0);
+    assert_string_equal(config.ramdisk, "/b/files.cpio");
+    assert_int_equal(config.n_disks, 2);
+    assert_string_equal(config.disks[0].target, "/dev/ram0");
+    assert_int_equal(config.disks[0].number, 51712);
+    assert_false(config.disks[0].read_only);
+    assert_string_equal(config.disks[1].target, "/b/x.img");
+    assert_int_equal(config.disks[1].number, 51728);
+    assert_true(config.disks[1].read_only);
+    assert_refused(LEAST "disk = ['phy:/dev/ram0,xvda,w',\n 'phy:/dev/ram1,d0p0,w']\n",
+                   "x.cfg:5:2: disk: d0p0 is there twice");
+    assert_refused(LEAST "disk = ['qcow2:/b/x,xvda,w']\n", "x.cfg:4:9: disk: qcow2 is no kind");
+    assert_refused("disk = 'phy:/dev/ram0,xvda,w'\n", "disk is a list of strings");
+    assert_refused("disk = [1]\n", "disk is a list of strings");
+    assert_refused("disk = ['','','','','','','','','','','','','','','','','']\n", "more than 16");
+    assert_refused("ramdisk = 1\n", "ramdisk is a string");
+}
+
 static void an_unknown_key_is_refused_by_name_and_line(void **state)
 {
     (void)state;
-    assert_refused(LEAST "disk = [ 'phy:/dev/x,xvda,w' ]\n", "x.cfg:4:1");
-    assert_has(fail.text, "the key disk");
+    assert_refused(LEAST "pci = [ '01:00.0' ]\n", "x.cfg:4:1");
+    assert_has(fail.text, "the key pci");
     assert_refused(LEAST "type = 'hvm'\n", "type = \"hvm\"");
     assert_refused(LEAST "vif = ['model=e1000']\n", "vif: model is not known");
 }
@@ -222,6 +245,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_file_that_cmake_writes_is_read),
         cmocka_unit_test(interfaces_are_read),
+        cmocka_unit_test(disks_and_a_ramdisk_are_read),
         cmocka_unit_test(an_unknown_key_is_refused_by_name_and_line),
         cmocka_unit_test(a_syntax_error_has_line_and_column),
         cmocka_unit_test(a_key_set_twice_is_refused),

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Tests of image.c and plan.c: ELF files, good and damaged, and where a guest's parts are put. */
+/*
+ * Tests of image.c, blob.c and plan.c: ELF files, good and damaged, read once, and where a guest's
+ * parts are put.
+ */
 #include "check.h"
 
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <xen/elfnote.h>
 
@@ -69,9 +76,11 @@ static struct file good_file(void)
 
 static int parse(const struct file *file, size_t len)
 {
-    free(image.file);
-    image = (struct image){.file = malloc(len ? len : 1), .n_file = len};
-    memcpy(image.file, file, len);
+    uint8_t *bytes = malloc(len ? len : 1);
+
+    free((void *)image.file);
+    memcpy(bytes, file, len);
+    image = (struct image){.file = bytes, .n_file = len, .path = "x.xen"};
     return image_parse(&image, &fail);
 }
 
@@ -160,7 +169,7 @@ static void parts_follow_one_another_and_do_not_overlap(void **state)
 
     (void)state;
     assert_int_equal(parse(&file, sizeof(file)), 0);
-    assert_int_equal(plan_make(&plan, &image, 1, &fail), 0);
+    assert_int_equal(plan_make(&plan, &image, 0, 1, &fail), 0);
     assert_int_equal(plan.n_pages, 256);
     assert_int_equal(plan.p2m, 6);
     assert_int_equal(plan.n_p2m, 1);
@@ -183,11 +192,109 @@ static void a_guest_that_is_too_small_is_told_what_it_takes(void **state)
     (void)state;
     file.segments[0].p_memsz = MIB - 512 * 1024;
     assert_int_equal(parse(&file, sizeof(file)), 0);
-    assert_int_equal(plan_make(&plan, &image, 1, &fail), -ENOMEM);
+    assert_int_equal(plan_make(&plan, &image, 0, 1, &fail), -ENOMEM);
     assert_has(fail.text, "it takes 5");
-    assert_int_equal(plan_make(&plan, &image, 5, &fail), 0);
+    image.virt_base = 1ull << 47;
+    assert_int_equal(plan_make(&plan, &image, 0, 5, &fail), -ENOEXEC);
+    assert_has(fail.text, "out of a guest's reach");
+    image.virt_base = BASE;
+    assert_int_equal(plan_make(&plan, &image, 0, 5, &fail), 0);
     assert_int_equal(plan.level[1].n_tables, 3); /* 7 to 12 MiB: two and a half */
     assert_true(plan.n_mapped <= plan.n_pages);
+}
+
+static void a_ramdisk_lies_behind_the_image_and_is_mapped(void **state)
+{
+    struct file file = good_file();
+    struct plan plan;
+
+    (void)state;
+    assert_int_equal(parse(&file, sizeof(file)), 0);
+    assert_int_equal(plan_make(&plan, &image, 4097, 1, &fail), 0);
+    assert_int_equal(plan.ramdisk, 6);
+    assert_int_equal(plan.n_ramdisk, 2);
+    assert_int_equal(plan.p2m, 8);
+    assert_int_equal(plan_make(&plan, &image, MIB, 1, &fail), -ENOMEM);
+    assert_has(fail.text, "it takes 5");
+    assert_int_equal(plan_make(&plan, &image, MIB, 5, &fail), 0);
+    assert_true(plan.ramdisk + plan.n_ramdisk <= plan.n_mapped);
+}
+
+/* Write a file; its time of change is told apart from what it was before. */
+static void write_file(const char *path, const char *text, time_t changed)
+{
+    FILE *file = fopen(path, "w");
+    struct timespec times[2] = {{changed, 0}, {changed, 0}};
+
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static void a_file_is_read_once_until_it_changes(void **state)
+{
+    char folder[] = "/tmp/sprat-blob-XXXXXX", path[64];
+    struct blob *first, *second;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/file", folder);
+    write_file(path, "one", 1);
+    assert_int_equal(blob_get(path, &first, &fail), 0);
+    assert_int_equal(blob_get(path, &second, &fail), 0);
+    assert_ptr_equal(first, second);
+    blob_put(second);
+    write_file(path, "two", 2);
+    assert_int_equal(blob_get(path, &second, &fail), 0);
+    assert_ptr_not_equal(first, second);
+    assert_memory_equal(second->bytes, "two", 3);
+    assert_memory_equal(first->bytes, "one", 3); /* whoever has it still does */
+    blob_put(first);                             /* and frees it: the sanitizer looks */
+    blob_put(second);
+    write_file(path, "three", 3);
+    assert_int_equal(blob_get(path, &first, &fail), 0); /* frees the second */
+    assert_memory_equal(first->bytes, "three", 5);
+    blob_put(first);
+    unlink(path);
+    assert_int_equal(blob_get(path, &first, &fail), -ENOENT);
+    assert_int_equal(blob_get(folder, &first, &fail), -ENOEXEC);
+    assert_has(fail.text, "no regular file");
+    rmdir(folder);
+    char longer[257] = "/dev";
+    while (strlen(longer) < 256)
+        strcat(longer, "/././."); /* the folder, to open() */
+    assert_int_equal(blob_get(longer, &first, &fail), -ENAMETOOLONG);
+}
+
+static void a_file_that_is_no_image_is_named_and_one_that_is_is_parsed_once(void **state)
+{
+    char path[] = "/tmp/sprat-image-XXXXXX";
+    struct file file = good_file();
+    struct image *first, *second;
+    int fd = mkstemp(path);
+
+    (void)state;
+    assert_int_equal(write(fd, "text", 4), 4);
+    assert_int_equal(image_get(path, &first, &fail), -ENOEXEC);
+    assert_has(fail.text, path);
+    assert_int_equal(pwrite(fd, &file, sizeof(file), 0), sizeof(file));
+    assert_int_equal(image_get(path, &first, &fail), 0);
+    assert_int_equal(image_get(path, &second, &fail), 0);
+    assert_ptr_equal(first, second);
+    image_put(second);
+    image_put(first);
+    file.notes[2].value++;
+    assert_int_equal(pwrite(fd, &file, sizeof(file), 0), sizeof(file));
+    struct timespec times[2] = {{9, 0}, {9, 0}};
+    assert_int_equal(futimens(fd, times), 0);
+    assert_int_equal(image_get(path, &first, &fail), 0);
+    assert_int_equal(first->entry, BASE + 17);
+    image_put(first);
+    assert_int_equal(ftruncate(fd, (256 << 20) + 1), 0);
+    assert_int_equal(image_get(path, &first, &fail), -EFBIG);
+    close(fd);
+    unlink(path);
 }
 
 static void all_of_a_large_guest_is_listed(void **state)
@@ -197,7 +304,7 @@ static void all_of_a_large_guest_is_listed(void **state)
 
     (void)state;
     assert_int_equal(parse(&file, sizeof(file)), 0);
-    assert_int_equal(plan_make(&plan, &image, 4096, &fail), 0);
+    assert_int_equal(plan_make(&plan, &image, 0, 4096, &fail), 0);
     assert_int_equal(plan.n_p2m, 2048);
     assert_true(plan.end <= plan.n_mapped);
 }
@@ -211,9 +318,12 @@ int main(void)
         cmocka_unit_test(a_file_cut_off_anywhere_is_no_harm),
         cmocka_unit_test(parts_follow_one_another_and_do_not_overlap),
         cmocka_unit_test(a_guest_that_is_too_small_is_told_what_it_takes),
+        cmocka_unit_test(a_ramdisk_lies_behind_the_image_and_is_mapped),
+        cmocka_unit_test(a_file_is_read_once_until_it_changes),
+        cmocka_unit_test(a_file_that_is_no_image_is_named_and_one_that_is_is_parsed_once),
         cmocka_unit_test(all_of_a_large_guest_is_listed),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    free(image.file);
+    free((void *)image.file);
     return failed;
 }

@@ -55,6 +55,8 @@ static void the_device_is_the_guests_and_its_backend_may_be_read(void **state)
     ASK(XS_READ, "/local/domain/0/backend/vif/7/0/state\0");
     assert_answer(XS_READ, "OK");
     assert_string_equal(fake_store.payload, "/local/domain/0/backend/vif/7/0/state");
+    ASK(XS_READ, "/local/domain/0/backend/vbd/7/51712/sectors\0");
+    assert_answer(XS_READ, "OK");
     unsigned n = fake_store.n;
     ASK(XS_WRITE, "device/vif/0\0x");
     assert_answer(XS_ERROR, "EACCES");
@@ -65,7 +67,9 @@ static void the_device_is_the_guests_and_its_backend_may_be_read(void **state)
     assert_answer(XS_ERROR, "EACCES");
     ASK(XS_READ, "/local/domain/0/backend/vif/71/0/state\0");
     assert_answer(XS_ERROR, "EACCES");
-    ASK(XS_READ, "/local/domain/0/backend/vbd/7/0/state\0");
+    ASK(XS_READ, "/local/domain/0/backend/vbd/71/51712/state\0");
+    assert_answer(XS_ERROR, "EACCES");
+    ASK(XS_READ, "/local/domain/0/backend/console/7/0/state\0");
     assert_answer(XS_ERROR, "EACCES");
     ASK(XS_READ, "/local/domain/0/backend/vif\0");
     assert_answer(XS_ERROR, "EACCES");
