@@ -116,7 +116,7 @@ def value_of(args):
     if (args.value is not None) + (args.file is not None) + bool(args.words) > 1:
         raise UsageError("a value comes as VALUE, after --, or from --file, and from one of these")
     if args.file == "-":
-        return sys.stdin.buffer.read()
+        return sys.stdin.buffer.read(middlebox.CONFIG_MAX + 1)
     if args.file is not None:
         return middlebox.read(pathlib.Path(args.file))
     return os.fsencode(args.value if args.value is not None else " ".join(args.words))

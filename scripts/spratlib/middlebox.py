@@ -31,6 +31,7 @@ GUEST_PATH = "config.click"  # in the archive, at its top
 BRIDGE = r"[A-Za-z0-9_.-]{1,15}"
 MEMORY_MIB = 2
 INTERFACES_A_MIB = 6
+CONFIG_MAX = 1 << 20  # that the engine reads
 CONFIG_FREE = 4096  # bytes of a configuration that fit as well
 CONFIG_A_MIB = 8192  # an element takes a KiB or so, with what it takes to read it
 CONFIG_MOST_MIB = 16  # more elements are not allowed
@@ -142,11 +143,16 @@ def make(config, bridge_words, memory_mib=None, control=None):
 
 
 def read(config):
-    """Return the bytes of a configuration's file. SpratError when that cannot be read."""
+    """Return the bytes of a configuration's file. SpratError when that cannot be read, or is longer
+    than any that the engine takes."""
     try:
-        return config.read_bytes()
+        with open(config, "rb") as file:
+            data = file.read(CONFIG_MAX + 1)
     except OSError as error:
         raise SpratError(f"cannot read {config}: {error.strerror}") from error
+    if len(data) > CONFIG_MAX:
+        raise SpratError(f"{config}: it is longer than 1 MiB")
+    return data
 
 
 def write(stem, data, bridges, memory_mib=None, control=None):
@@ -156,21 +162,25 @@ def write(stem, data, bridges, memory_mib=None, control=None):
     @param bridges  one for each interface
     """
     ramdisk, cfg = stem.with_name(f"{stem.name}.cpio"), stem.with_name(f"{stem.name}.cfg")
-    ramdisk.write_bytes(archive_of(data))
+    archive = archive_of(data)
+    ramdisk.write_bytes(archive)
     image = guest_cfg.find("middlebox-control" if control else "middlebox").with_suffix(".xen")
-    least = least_memory(footprint.read(image), len(bridges))
+    least = least_memory(footprint.read(image), len(bridges), len(archive))
     if memory_mib and memory_mib < least:
-        raise SpratError(f"a guest with {len(bridges)} interfaces needs {least} MiB of memory at"
-                         f" least, and is to have {memory_mib}")  # fmt: skip
-    memory_mib = memory_mib or default_memory(len(bridges), len(data), control)
+        raise SpratError(f"a guest with {len(bridges)} interfaces and {len(data)} bytes of"
+                         f" configuration needs {least} MiB of memory at least, and is to have"
+                         f" {memory_mib}")  # fmt: skip
+    memory_mib = memory_mib or max(least, default_memory(len(bridges), len(data), control))
     cfg.write_text(cfg_text(stem.name, image, ramdisk, bridges, memory_mib, control))
     return cfg
 
 
-def least_memory(image, interfaces):
-    """Return the least MiB that a guest with `image` (footprint.Image) starts with."""
+def least_memory(image, interfaces, ramdisk_bytes=0):
+    """Return the least MiB that a guest with `image` (footprint.Image) starts with. The toolstack
+    puts the ramdisk behind the image."""
     kib = (image.text + image.data + image.bss) // 1024 + GUEST_KIB + interfaces * INTERFACE_KIB
-    return max(image.least_memory, -(-kib // 1024))
+    built = footprint.least_memory(image.virt_base, image.end + ramdisk_bytes)
+    return max(built, -(-kib // 1024))
 
 
 def default_memory(interfaces, config_bytes, control=None):

@@ -203,10 +203,14 @@ class Start(unittest.TestCase):
         self.assertIn("cannot read FILE: No such file or directory", self.refused(None))
         self.assertIn("Is a directory", self.refused(None, name="."))
         self.assertIn("it is longer than 1 MiB", self.refused(self.WIRE + " " * (1 << 20)))
+        self.assertIn("it is longer than 1 MiB", self.refused(None, name="/dev/zero"))
 
     def test_too_little_memory_is_refused(self):
-        self.assertIn("a guest with 5 interfaces needs 2 MiB of memory at least, and is to have 1",
+        self.assertIn("needs 2 MiB of memory at least, and is to have 1",
                       self.refused("FromDevice(eth4) -> Discard", "--memory", 1))  # fmt: skip
+        long = f"FromDevice(eth0) -> Discard; // {'x' * 1_000_000}"
+        self.assertRegex(self.refused(long, "--memory", 4),
+                         r"1 interfaces and 1000\d+ bytes of configuration needs 5 MiB")
 
     def test_a_warning_is_told_before_the_guest_starts(self):
         path = self.folder / "host.click"

@@ -183,12 +183,15 @@ static void expect(struct control *c, struct str handler, struct str rest, bool 
 
 static void finish(struct control *c, uint32_t len)
 {
+    struct str handler = {c->handler.s ? c->handler.s : "", c->handler.len};
     struct text data = c->in;
 
     memset(&c->in, 0, sizeof(c->in));
     c->state = CONTROL_LINE;
-    call(c, (struct str){c->handler.s, c->handler.len}, (struct str){data.s ? data.s : "", len},
-         c->write);
+    if (data.cut || c->handler.cut || c->end.cut)
+        message(c, TOO_BIG, "No memory for", handler);
+    else
+        call(c, handler, (struct str){data.s ? data.s : "", len}, c->write);
     text_free(&data);
 }
 

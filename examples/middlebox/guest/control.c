@@ -85,17 +85,17 @@ static void take_tag(struct str *request, struct text *tag)
 
 static void receive_pieces(struct control *control, uint64_t n, char *piece)
 {
-    for (unsigned i = 0; i < n && control->state != CONTROL_CLOSED; i++) {
+    for (unsigned i = 0; i < n; i++) {
         struct text path = piece_path("request", i);
         int len =
             path.cut ? -ENOMEM : xenstore_read(XENSTORE_NO_TX, path.s, piece, REQUEST_MAX + 1);
 
-        if (len < 0) {
-            text_addf(&control->out, "500 Piece %u can't be read\r\n", i);
-            control->state = CONTROL_CLOSED;
-        } else {
+        if (len >= 0) {
             control_receive(control, piece, (size_t)len);
             xenstore_remove(XENSTORE_NO_TX, path.s);
+        } else if (control->state != CONTROL_CLOSED) {
+            text_addf(&control->out, "500 Piece %u can't be read\r\n", i);
+            control->state = CONTROL_CLOSED;
         }
         text_free(&path);
     }

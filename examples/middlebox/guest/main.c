@@ -42,8 +42,8 @@ static void read_file(const char *name, struct text *config)
     while ((n = port_file_read(file, chunk, sizeof(chunk))) > 0 && config->len < CONFIG_MAX)
         text_add(config, chunk, (size_t)n);
     port_file_close(file);
-    if (n) {
-        say("middlebox: %s can't be read, or is longer than 1 MiB\n", name);
+    if (n || config->cut) {
+        say("middlebox: %s can't be read, or is longer than 1 MiB or than memory\n", name);
         exit(EXIT_FAILURE);
     }
 }

@@ -3,6 +3,7 @@
  * Memory that runs out: each allocation in turn fails (the linker's --wrap puts these functions in
  * front of the C library's), and what comes of it is an error message.
  */
+#include "../engine/control.h"
 #include "lab.h"
 
 void *__real_malloc(size_t size);
@@ -131,11 +132,47 @@ static void a_handler_without_memory_fails_and_nothing_is_lost(void **state)
     }
 }
 
+/* A part of a configuration may be one as well: it must not be taken for the whole. */
+static void data_that_memory_is_too_small_for_is_refused_as_a_whole(void **state)
+{
+    struct text config = {0}, request = {0};
+    unsigned long n = 0;
+    bool again = true;
+
+    (void)state;
+    for (unsigned i = 0; i < 20; i++)
+        text_addf(&config, "Idle -> Discard;\n");
+    text_addf(&config, "last :: Discard; Idle -> last");
+    text_addf(&request, "WRITEDATA hotconfig %u\r\n%s", config.len, config.s);
+    while (again) {
+        struct control control;
+
+        lab_load("last :: Idle -> Discard");
+        control_open(&control, lab.eng, false);
+        text_free(&control.out);
+        countdown = ++n;
+        failed = false;
+        control_receive(&control, request.s, request.len);
+        countdown = 0;
+        again = failed;
+        bool refused = control.out.s && control.out.s[0] == '5';
+        if (refused || (control.out.s && control.out.s[0] == '2'))
+            assert_string_equal(lab_read("last.class"), refused ? "Idle" : "Discard");
+        else /* nor is there memory for the answer */
+            lab_read("last.class");
+        control_close(&control);
+    }
+    assert_in_range(n, 20, 2000);
+    text_free(&config);
+    text_free(&request);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         LAB_TEST(a_configuration_without_memory_is_refused),
         LAB_TEST(a_handler_without_memory_fails_and_nothing_is_lost),
+        LAB_TEST(data_that_memory_is_too_small_for_is_refused_as_a_whole),
     };
 
     return cmocka_run_group_tests_name("memory", tests, NULL, NULL);
