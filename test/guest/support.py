@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What tests of guests share: commands on this machine and in the lab's dom0."""
 
+import difflib
 import os
 import pathlib
 import re
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("SPRAT_BUILD", ROOT / "build"))
@@ -70,3 +72,13 @@ def bring(place, packages, programs):
             shutil.copy(path, pathlib.Path(stage, name))
         dom0(f"rm -rf {place}; cp -r {shlex.quote(stage)} {place} && chmod 755 {place}/*")
     return f"{place}/{debtree.LOADER} --library-path {place} {place}/"
+
+
+class Transcripts(unittest.TestCase):
+    """What one program says in a guest and on Linux."""
+
+    def compare(self, name, guest, linux):
+        """Both are the same, line by line."""
+        guest, linux = guest.splitlines(), linux.splitlines()
+        difference = difflib.unified_diff(linux, guest, "Linux", "guest", n=3, lineterm="")
+        self.assertEqual(guest, linux, "\n".join([name, *list(difference)[:60]]))

@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "../ops/ops.h"
+
 #define N_FILES    6 /* open at a time */
 #define BYTES_MAX  20000
 #define PATH_BYTES 1200
@@ -22,24 +24,17 @@
 extern int fds[N_FILES];
 extern char bytes[BYTES_MAX];
 
-/* chance.c */
+/* show.c */
 
-void seed(uint64_t number);
-uint64_t below(uint64_t n); /**< 0 to n - 1 */
-unsigned some_file(void);   /**< one of `fds` */
-off_t some_place(void);     /**< in a file; -1 among them */
-
-/* tell.c */
-
-/** What was called, and what came of it: a number, or the error's name. */
-void tell(long long result, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void tell_stat(int result, const struct stat *st, const char *what);
-uint64_t hash_of(const void *from, size_t len);
 
 /** A path as a transcript has it: long names are told by their lengths. Two may be in use. */
 const char *shown(const char *path);
 
 /* where.c */
+
+unsigned some_file(void); /**< one of `fds` */
+off_t some_place(void);   /**< in a file; -1 among them */
 
 /** A path, and the descriptor of the directory that it begins in, or AT_FDCWD. */
 struct where {

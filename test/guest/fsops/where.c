@@ -6,6 +6,18 @@
 #include <stdio.h>
 #include <string.h>
 
+unsigned some_file(void)
+{
+    return (unsigned)below(N_FILES);
+}
+
+off_t some_place(void)
+{
+    static const off_t places[] = {0, 1, 511, 4095, 4096, 4097, 10000, 65536, 1000000, FAR, -1};
+
+    return places[below(sizeof(places) / sizeof(places[0]))];
+}
+
 static void add_name(char *path)
 {
     static const char *const names[] = {"a", "b", "c", "dir", "file", "x.y", "link"};
