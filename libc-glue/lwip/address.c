@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Addresses: the sockets' form, lwIP's, and text. */
+/* Addresses: the sockets' form, and lwIP's. */
 #include <errno.h>
 #include <string.h>
 
 #include <netinet/in.h>
 
 #include <sprat/compiler.h>
-#include <sprat/format.h>
 
-#include "bytes.h"
 #include "net.h"
 #include "socket.h"
 
@@ -35,24 +33,20 @@ static int take_scope(ip6_addr_t *ip6, uint32_t scope, u8_t bound)
 int address_take(const struct socket *socket, const struct sockaddr *address, socklen_t len,
                  ip_addr_t *ip, u16_t *port)
 {
-    if (!address || len < sizeof(sa_family_t))
+    const bool six = socket->domain == AF_INET6;
+
+    if (!address || len < (six ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in)))
         return -EINVAL;
-    if (address->sa_family == AF_INET) {
+    if (address->sa_family != socket->domain)
+        return -EAFNOSUPPORT;
+    if (!six) {
         struct sockaddr_in in;
-        if (socket->domain != AF_INET)
-            return -EAFNOSUPPORT;
-        if (len < sizeof(in))
-            return -EINVAL;
         memcpy(&in, address, sizeof(in));
         ip_addr_set_ip4_u32_val(*ip, in.sin_addr.s_addr);
         *port = ntohs(in.sin_port);
         return 0;
     }
-    if (address->sa_family != AF_INET6 || socket->domain != AF_INET6)
-        return -EAFNOSUPPORT;
     struct sockaddr_in6 in6;
-    if (len < sizeof(in6))
-        return -EINVAL;
     memcpy(&in6, address, sizeof(in6));
     *port = ntohs(in6.sin6_port);
     if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
@@ -96,6 +90,34 @@ void address_give(int domain, const ip_addr_t *ip, u16_t port, struct sockaddr *
     *len = size;
 }
 
+bool address_is_any(const ip_addr_t *ip)
+{
+    return ip_addr_isany(ip);
+}
+
+bool address_is_own(const ip_addr_t *ip)
+{
+    struct netif *netif;
+
+    NETIF_FOREACH(netif)
+    {
+        if (IP_IS_V6(ip) ? netif_get_ip6_addr_match(netif, ip_2_ip6(ip)) >= 0
+                         : ip4_addr_cmp(netif_ip4_addr(netif), ip_2_ip4(ip)))
+            return true;
+    }
+    return false;
+}
+
+bool address_overlaps(const ip_addr_t *one, const ip_addr_t *other)
+{
+    if (IP_IS_ANY_TYPE_VAL(*one) || IP_IS_ANY_TYPE_VAL(*other))
+        return true;
+    if (IP_GET_TYPE(one) != IP_GET_TYPE(other))
+        return false;
+    return address_is_any(one) || address_is_any(other) ||
+           memcmp(one, other, IP_IS_V6_VAL(*one) ? sizeof(ip6_addr_t) : sizeof(ip4_addr_t)) == 0;
+}
+
 /* Copy between a vector's bytes, from an offset on, and some in one piece. @return how many. */
 static inline size_t copy(const struct iovec *iov, size_t n, size_t offset, char *bytes, size_t len,
                           bool gather)
@@ -129,106 +151,4 @@ size_t vector_scatter(const struct iovec *iov, size_t n, size_t offset, const vo
                       size_t len)
 {
     return copy(iov, n, offset, (char *)(uintptr_t)from, len, false);
-}
-
-/* Texts. */
-
-SPRAT_API int inet_aton(const char *text, struct in_addr *address)
-{
-    ip4_addr_t ip;
-
-    if (!ip4addr_aton(text, &ip))
-        return 0;
-    address->s_addr = ip4_addr_get_u32(&ip);
-    return 1;
-}
-
-SPRAT_API in_addr_t inet_addr(const char *text)
-{
-    struct in_addr address;
-
-    return inet_aton(text, &address) ? address.s_addr : INADDR_NONE;
-}
-
-/* inet_aton() knows shorter forms and other bases; inet_pton() only this one. */
-static bool is_dotted_quad(const char *text)
-{
-    for (int part = 0; part < 4; part++) {
-        unsigned value = 0, digits = 0;
-        for (; *text >= '0' && *text <= '9'; text++, digits++)
-            value = value * 10 + (unsigned)(*text - '0');
-        if (digits < 1 || digits > 3 || value > 255 || *text++ != (part < 3 ? '.' : '\0'))
-            return false;
-    }
-    return true;
-}
-
-SPRAT_API int inet_pton(int family, const char *text, void *address)
-{
-    ip6_addr_t ip6;
-
-    if (family == AF_INET)
-        return is_dotted_quad(text) && inet_aton(text, address);
-    if (family != AF_INET6) {
-        errno = EAFNOSUPPORT;
-        return -1;
-    }
-    if (strchr(text, '%') || !ip6addr_aton(text, &ip6))
-        return 0;
-    memcpy(address, ip6.addr, sizeof(ip6.addr));
-    return 1;
-}
-
-void address_text(int family, const void *address, char *text)
-{
-    const uint8_t *at = address, *end = at + (family == AF_INET ? 4 : 16);
-    const uint8_t *zeros = NULL, *zeros_end = NULL; /* the longest row of two groups or more */
-    char *to = text, *text_end = text + INET6_ADDRSTRLEN;
-
-    if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)address)) {
-        to += format(to, INET6_ADDRSTRLEN, "::ffff:");
-        at += 12;
-    }
-    if (end - at == 4) {
-        format(to, (size_t)(text_end - to), "%u.%u.%u.%u", at[0], at[1], at[2], at[3]);
-        return;
-    }
-    for (const uint8_t *row = at, *row_end; row < end; row = row_end + 2) {
-        for (row_end = row; row_end < end && !bytes_get16(row_end);)
-            row_end += 2;
-        if (row_end - row > 2 && row_end - row > zeros_end - zeros)
-            zeros = row, zeros_end = row_end;
-    }
-    for (; at < end; at += 2) {
-        const char *colon = to == text || to[-1] == ':' ? "" : ":";
-        if (at == zeros) {
-            to += format(to, (size_t)(text_end - to), "::");
-            at = zeros_end - 2;
-            continue;
-        }
-        to += format(to, (size_t)(text_end - to), "%s%x", colon, bytes_get16(at));
-    }
-}
-
-SPRAT_API const char *inet_ntop(int family, const void *address, char *text, socklen_t size)
-{
-    char written[INET6_ADDRSTRLEN];
-
-    if (family != AF_INET && family != AF_INET6) {
-        errno = EAFNOSUPPORT;
-        return NULL;
-    }
-    address_text(family, address, written);
-    if (strlen(written) < size)
-        return strcpy(text, written);
-    errno = ENOSPC;
-    return NULL;
-}
-
-SPRAT_API char *inet_ntoa(struct in_addr address)
-{
-    static char text[INET_ADDRSTRLEN];
-
-    inet_ntop(AF_INET, &address, text, sizeof(text));
-    return text;
 }

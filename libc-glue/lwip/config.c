@@ -17,6 +17,7 @@
 #include <sprat/xenstore.h>
 
 #include "net.h"
+#include "socket.h"
 
 #define TEXT_MAX        160
 #define DEFAULT_LENGTH  24 /* of a prefix that xl's ip= does not name */
@@ -57,31 +58,30 @@ unsigned config_queues(void)
 }
 
 /* @return false when the text is no ADDRESS/LENGTH of this family. */
-static bool parse_prefix(char *text, u8_t family, ip_addr_t *address, uint64_t *length)
+static bool parse_prefix(char *text, int family, ip_addr_t *address, uint64_t *length)
 {
     char *slash = strchr(text, '/');
 
     if (slash)
         *slash = '\0';
-    bool ok = ipaddr_aton(text, address) && IP_GET_TYPE(address) == family;
+    bool ok = address_parse(family, text, address);
     if (!slash)
         return ok;
     *slash = '/';
-    return ok && decimal_parse(slash + 1, length) &&
-           *length <= (family == IPADDR_TYPE_V4 ? 32 : 128);
+    return ok && decimal_parse(slash + 1, length) && *length <= (family == AF_INET ? 32 : 128);
 }
 
 /* ADDRESS/LENGTH,gw=ADDRESS,dns=ADDRESS */
-static const char *parse(struct interface_config *config, char *text, u8_t family)
+static const char *parse(struct interface_config *config, char *text, int family)
 {
-    uint64_t length = family == IPADDR_TYPE_V4 ? DEFAULT_LENGTH : 64;
+    uint64_t length = family == AF_INET ? DEFAULT_LENGTH : 64;
     char *rest = text, *part = strsep(&rest, ",");
     ip_addr_t address;
 
     if (!parse_prefix(part, family, &address, &length))
         return "an address and the length of its prefix are needed, as in 10.0.0.2/24 or "
                "fd00::2/64";
-    if (family == IPADDR_TYPE_V4) {
+    if (family == AF_INET) {
         config->address = *ip_2_ip4(&address);
         ip4_addr_set_u32(&config->mask, length ? lwip_htonl(~0u << (32 - length)) : 0);
     } else {
@@ -91,25 +91,26 @@ static const char *parse(struct interface_config *config, char *text, u8_t famil
     }
     while ((part = strsep(&rest, ","))) {
         char *equals = strchr(part, '=');
-        if (!equals || !ipaddr_aton(equals + 1, &address))
-            return "gw=ADDRESS and dns=ADDRESS may follow";
-        *equals = '\0';
-        if (strcmp(part, "gw") == 0 && IP_GET_TYPE(&address) == family) {
-            if (family == IPADDR_TYPE_V4)
+        int its = equals && strchr(equals, ':') ? AF_INET6 : AF_INET;
+        bool ok = equals && address_parse(its, equals + 1, &address);
+        if (ok)
+            *equals = '\0';
+        if (ok && strcmp(part, "gw") == 0 && its == family) {
+            if (family == AF_INET)
                 config->gateway = *ip_2_ip4(&address);
             else
                 config->gateway6 = *ip_2_ip6(&address);
-        } else if (strcmp(part, "dns") == 0 && config->n_dns < LWIP_ARRAYSIZE(config->dns)) {
+        } else if (ok && strcmp(part, "dns") == 0 && config->n_dns < LWIP_ARRAYSIZE(config->dns)) {
             config->dns[config->n_dns++] = address;
         } else {
-            return "only gw=ADDRESS, of the same family, and up to two dns=ADDRESS may follow";
+            return "gw=ADDRESS, of the same family, and two dns=ADDRESS at most may follow";
         }
     }
     return NULL;
 }
 
 static int parse_option(struct interface *interface, const char *option, const char *automatic,
-                        u8_t family)
+                        int family)
 {
     char text[TEXT_MAX];
 
@@ -138,7 +139,7 @@ static void read_from_toolstack(struct interface *interface)
     if (xenstore_read(0, backend, text, sizeof(text)) < 0 || !text[0])
         return;
     text[strcspn(text, " ,")] = '\0';
-    if (parse(&interface->config, text, IPADDR_TYPE_V4) == NULL)
+    if (parse(&interface->config, text, AF_INET) == NULL)
         interface->config.ip4 = CONFIG_STATIC;
 }
 
@@ -151,13 +152,13 @@ void config_read(struct interface *interface)
         ip6 = ip6_options[interface->number];
     }
     if (ip)
-        interface->config.ip4 = parse_option(interface, ip, "dhcp", IPADDR_TYPE_V4);
+        interface->config.ip4 = parse_option(interface, ip, "dhcp", AF_INET);
     else
         read_from_toolstack(interface);
     if (ip6 && strcmp(ip6, "dhcp") == 0)
         interface->config.ip6 = CONFIG_DHCP;
     else if (ip6)
-        interface->config.ip6 = parse_option(interface, ip6, "auto", IPADDR_TYPE_V6);
+        interface->config.ip6 = parse_option(interface, ip6, "auto", AF_INET6);
 }
 
 static void told_status(struct netif *netif)

@@ -67,20 +67,6 @@ void control_give(const struct socket *socket, const struct datagram *datagram,
     message->msg_controllen = giving.used;
 }
 
-/* A source must be one of the guest's addresses. */
-static bool is_own(const ip_addr_t *ip)
-{
-    struct netif *netif;
-
-    NETIF_FOREACH(netif)
-    {
-        if (IP_IS_V4(ip) ? ip4_addr_cmp(ip_2_ip4(ip), netif_ip4_addr(netif))
-                         : netif_get_ip6_addr_match(netif, ip_2_ip6(ip)) >= 0)
-            return true;
-    }
-    return false;
-}
-
 static int set_origin(struct control *control, unsigned index)
 {
     if (index > UINT8_MAX || (index && !netif_get_by_index((u8_t)index)))
@@ -88,7 +74,7 @@ static int set_origin(struct control *control, unsigned index)
     control->index = (u8_t)index;
     if (IP_IS_V6_VAL(control->from) && ip6_addr_has_scope(ip_2_ip6(&control->from), IP6_UNICAST))
         ip6_addr_set_zone(ip_2_ip6(&control->from), control->index);
-    return ip_addr_isany(&control->from) || is_own(&control->from) ? 0 : -EINVAL;
+    return address_is_any(&control->from) || address_is_own(&control->from) ? 0 : -EINVAL;
 }
 
 /* @param least  -1: what the socket has. */

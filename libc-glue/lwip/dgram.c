@@ -37,7 +37,7 @@ static void keep(struct socket *socket, struct pbuf *p, const ip_addr_t *from, u
     size_t cost = p->tot_len + DATAGRAM_COST;
     struct datagram *datagram = NULL;
 
-    if (!socket->read_shut && socket->dgram.queued + cost <= socket->dgram.queued_max)
+    if (socket->dgram.queued + cost <= socket->dgram.queued_max)
         datagram = malloc(sizeof(*datagram));
     if (!datagram) {
         net_drop(NET_DROP_UNREAD);
@@ -166,12 +166,30 @@ static int remember_peer(struct socket *socket, const ip_addr_t *ip, u16_t port)
 
 int udp_socket_connect(struct socket *socket, const ip_addr_t *ip, u16_t port)
 {
+    struct udp_pcb *udp = socket->dgram.udp;
+
+    if (socket->dgram.chose_local) {
+        udp->local_ip = *IP4_ADDR_ANY;
+        if (socket->domain == AF_INET6)
+            udp->local_ip = socket->v6_only ? *IP6_ADDR_ANY : *IP_ANY_TYPE;
+        socket->dgram.chose_local = false;
+    }
     if (!ip) {
-        udp_disconnect(socket->dgram.udp);
+        udp_disconnect(udp);
         return remember_peer(socket, NULL, 0);
     }
-    err_t error = udp_connect(socket->dgram.udp, ip, port);
-    return error ? socket_errno(error) : remember_peer(socket, ip, port);
+    struct netif *netif = net_route((const struct ip_pcb *)udp, ip);
+    if (!netif)
+        return -ENETUNREACH;
+    const ip_addr_t *local = ip_netif_get_local_ip(netif, ip);
+    err_t error = udp_connect(udp, ip, port);
+    if (error)
+        return socket_errno(error);
+    if (local && address_is_any(&udp->local_ip)) {
+        udp->local_ip = *local;
+        socket->dgram.chose_local = true;
+    }
+    return remember_peer(socket, ip, port);
 }
 
 int raw_socket_connect(struct socket *socket, const ip_addr_t *ip, u16_t port)
@@ -210,7 +228,7 @@ static err_t send_from(struct socket *socket, struct pbuf *p, const ip_addr_t *t
     const ip_addr_t *from = &control->from;
     struct netif *netif = control->index ? netif_get_by_index(control->index) : ip_route(from, to);
 
-    if (netif && (ip_addr_isany(from) || IP_IS_V6(from) != IP_IS_V6(to)))
+    if (netif && (address_is_any(from) || IP_IS_V6(from) != IP_IS_V6(to)))
         from = ip_netif_get_local_ip(netif, to);
     if (!netif || !from)
         return ERR_RTE;
@@ -238,7 +256,7 @@ static err_t send_specially(struct socket *socket, struct pbuf *p, const ip_addr
         block->ttl = *group_hops = (u8_t)control->hops;
     if (control->traffic_class >= 0)
         block->tos = (u8_t)control->traffic_class;
-    err_t error = control->index || !ip_addr_isany(&control->from)
+    err_t error = control->index || !address_is_any(&control->from)
                       ? send_from(socket, p, to, port, control)
                       : send_plainly(socket, p, to, port);
     block->ttl = hops;
@@ -265,8 +283,8 @@ static ssize_t dgram_send(struct socket *socket, const struct msghdr *message, i
     (void)flags; /* nothing here waits */
     if (!to && !socket->dgram.connected)
         return -EDESTADDRREQ;
-    if (socket->write_shut)
-        return -EPIPE;
+    if (udp && to && !port)
+        return -EINVAL;
     if (len > 0xffff - (udp ? 28 : 20))
         return -EMSGSIZE;
     if (!to) {
@@ -276,6 +294,8 @@ static ssize_t dgram_send(struct socket *socket, const struct msghdr *message, i
     int error = socket_take_error(socket);
     if (error)
         return error;
+    if (socket->write_shut)
+        return -EPIPE;
     struct pbuf *p = gather(message, udp ? PBUF_TRANSPORT : PBUF_IP, len);
     if (!p)
         return -ENOBUFS;
@@ -296,7 +316,7 @@ static int wait_for_datagram(struct socket *socket, int flags)
     int error;
 
     while (!(error = socket_take_error(socket)) && !socket->dgram.first) {
-        if (socket->read_shut)
+        if (socket->read_shut && !file_nonblocking(&socket->file) && !(flags & MSG_DONTWAIT))
             return 0;
         error =
             socket_wait(socket, &socket->readers, socket->receive_timeout_ns, flags, &started_ns);
@@ -336,7 +356,7 @@ static ssize_t dgram_receive(struct socket *socket, struct msghdr *message, int 
     return (ssize_t)(flags & MSG_TRUNC ? len : done);
 }
 
-static int dgram_shutdown(struct socket *socket, int how)
+int dgram_shutdown(struct socket *socket, int how)
 {
     if (!socket->dgram.connected)
         return -ENOTCONN;
@@ -354,6 +374,8 @@ static short dgram_poll(struct socket *socket)
 
     if (socket->dgram.first || socket->read_shut)
         events |= POLLIN | POLLRDNORM;
+    if (socket->read_shut)
+        events |= socket->write_shut ? POLLRDHUP | POLLHUP : POLLRDHUP;
     if (socket->error)
         events |= POLLERR;
     return events;
@@ -404,7 +426,6 @@ const struct socket_ops udp_socket_ops = {
     .bind = udp_socket_bind,
     .send = dgram_send,
     .receive = dgram_receive,
-    .shutdown = dgram_shutdown,
     .poll = dgram_poll,
     .readable = dgram_readable,
     .name = dgram_name,
@@ -416,7 +437,6 @@ const struct socket_ops raw_socket_ops = {
     .bind = raw_socket_bind,
     .send = dgram_send,
     .receive = dgram_receive,
-    .shutdown = dgram_shutdown,
     .poll = dgram_poll,
     .readable = dgram_readable,
     .name = dgram_name,

@@ -63,7 +63,7 @@ static void tell_socket(const struct quoted *quoted, int error)
     for (struct udp_pcb *udp = udp_pcbs; udp; udp = udp->next)
         if (udp->flags & UDP_FLAGS_CONNECTED && udp->local_port == quoted->from_port &&
             udp->remote_port == quoted->to_port && quoted_same(&quoted->to, &udp->remote_ip) &&
-            (ip_addr_isany(&udp->local_ip) || quoted_same(&quoted->from, &udp->local_ip)))
+            (address_is_any(&udp->local_ip) || quoted_same(&quoted->from, &udp->local_ip)))
             dgram_fail(udp, error);
 }
 

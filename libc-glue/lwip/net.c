@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The network thread, and the start of it all. */
 #include "net.h"
+#include "socket.h"
 
 #include <string.h>
 
@@ -74,8 +75,12 @@ void net_leave(void)
 
 struct netif *net_route(const struct ip_pcb *block, const ip_addr_t *to)
 {
-    return block->netif_idx == NETIF_NO_INDEX ? ip_route(&block->local_ip, to)
-                                              : netif_get_by_index(block->netif_idx);
+    if (block->netif_idx != NETIF_NO_INDEX)
+        return netif_get_by_index(block->netif_idx);
+    struct netif *netif = ip_route(&block->local_ip, to);
+    bool named = IP_IS_V6(to) && ip6_addr_has_zone(ip_2_ip6(to));
+    /* The loopback interface, which lwIP takes for want of others, leads nowhere else. */
+    return netif && !netif->state && !named && !address_is_own(to) ? NULL : netif;
 }
 
 static void wait_at_start(bool (*is_there)(void), bool *over)

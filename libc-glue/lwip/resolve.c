@@ -152,7 +152,9 @@ static int take_numeric(const char *host, ip_addr_t *ip)
         return 0;
     memcpy(text, host, len);
     text[len] = '\0';
-    if (!ipaddr_aton(text, ip))
+    IP_SET_TYPE(ip, IPADDR_TYPE_V4);
+    if (!(strchr(text, ':') ? address_parse(AF_INET6, text, ip)
+                            : inet_aton(text, (struct in_addr *)ip_2_ip4(ip))))
         return 0;
     if (!host[len])
         return 1;

@@ -21,6 +21,7 @@
 #include "net.h"
 
 #define CREATE_FLAGS (SOCK_NONBLOCK | SOCK_CLOEXEC)
+#define TYPES        15 /* that there may be */
 
 static_assert(SOCK_NONBLOCK == O_NONBLOCK, "the flag goes into the file's as it is");
 
@@ -265,6 +266,8 @@ SPRAT_API int socket(int domain, int type, int protocol)
     int flags = type & CREATE_FLAGS;
 
     type &= ~CREATE_FLAGS;
+    if (type & ~TYPES)
+        return (int)file_result(-EINVAL);
     if (domain != AF_INET && domain != AF_INET6)
         return (int)file_result(-EAFNOSUPPORT);
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
@@ -289,6 +292,14 @@ SPRAT_API int socket(int domain, int type, int protocol)
     return (int)file_result(-EPROTOTYPE);
 }
 
+/* An address that is one host's, and not any: not of a group, and not for all. */
+static bool is_host(const ip_addr_t *ip)
+{
+    uint8_t first = *(const uint8_t *)ip;
+
+    return !address_is_any(ip) && first < (IP_IS_V6(ip) ? 0xff : 0xe0);
+}
+
 SPRAT_API int bind(int fd, const struct sockaddr *address, socklen_t len)
 {
     struct socket *socket;
@@ -299,7 +310,33 @@ SPRAT_API int bind(int fd, const struct sockaddr *address, socklen_t len)
     if (error)
         return (int)file_result(error);
     error = address_take(socket, address, len, &ip, &port);
-    return (int)socket_release(socket, error ? error : socket->ops->bind(socket, &ip, port));
+    if (error)
+        return (int)socket_release(socket, error);
+    bool host = is_host(&ip);
+    if (host && !address_is_own(&ip))
+        net_wait_ready(); /* it may come yet */
+    error = host && !address_is_own(&ip) ? -EADDRNOTAVAIL : socket->ops->bind(socket, &ip, port);
+    if (!error && host && IP_IS_V6(&ip))
+        socket->v6_only = true;
+    return (int)socket_release(socket, error);
+}
+
+/* As everywhere: who names no host means this one. */
+static int destination_take(const struct socket *socket, const struct sockaddr *address,
+                            socklen_t len, ip_addr_t *ip, u16_t *port)
+{
+    int error = address_take(socket, address, len, ip, port);
+    const struct ip_pcb *block = socket_block(socket);
+
+    if (error || !address_is_any(ip))
+        return error;
+    if (block && !address_is_any(&block->local_ip))
+        *ip = block->local_ip; /* any of this host's will do */
+    else if (IP_GET_TYPE(ip) == IPADDR_TYPE_V4)
+        ip_addr_set_ip4_u32_val(*ip, PP_HTONL(INADDR_LOOPBACK));
+    else
+        ip_addr_set_loopback(true, ip);
+    return 0;
 }
 
 static int connect_socket(struct socket *socket, const ip_addr_t *ip, u16_t port)
@@ -324,10 +361,9 @@ SPRAT_API int connect(int fd, const struct sockaddr *address, socklen_t len)
 
     if (error)
         return (int)file_result(error);
-    if (socket->type != SOCK_STREAM && len >= sizeof(sa_family_t) &&
-        address->sa_family == AF_UNSPEC)
+    if (len >= sizeof(sa_family_t) && address->sa_family == AF_UNSPEC)
         return (int)socket_release(socket, connect_socket(socket, NULL, 0));
-    error = address_take(socket, address, len, &ip, &port);
+    error = destination_take(socket, address, len, &ip, &port);
     if (!error)
         wait_for_source(socket, &ip, 0);
     return (int)socket_release(socket, error ? error : connect_socket(socket, &ip, port));
@@ -357,12 +393,9 @@ SPRAT_API int accept4(int fd, struct sockaddr *address, socklen_t *len, int flag
         error = socket->ops->accept ? socket->ops->accept(socket, &accepted) : -EOPNOTSUPP;
     if (error)
         return (int)socket_release(socket, error);
-    ip_addr_t ip;
-    u16_t port;
-    if (address && accepted->ops->name(accepted, true, &ip, &port) == 0)
-        address_give(accepted->domain, &ip, port, address, len);
-    else if (address)
-        *len = 0;
+    const struct tcp_ends *ends = &accepted->tcp.ends; /* it may be over already */
+    if (address)
+        address_give(accepted->domain, &ends->peer_ip, ends->peer_port, address, len);
     return (int)socket_release(socket, install(accepted, flags));
 }
 
@@ -380,7 +413,11 @@ SPRAT_API int shutdown(int fd, int how)
         return (int)file_result(error);
     if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
         error = -EINVAL;
-    return (int)socket_release(socket, error ? error : socket->ops->shutdown(socket, how));
+    else if (socket->type == SOCK_STREAM)
+        error = tcp_socket_shutdown(socket, how);
+    else
+        error = dgram_shutdown(socket, how);
+    return (int)socket_release(socket, error);
 }
 
 static int name(int fd, bool peer, struct sockaddr *address, socklen_t *len)
@@ -422,10 +459,10 @@ SPRAT_API ssize_t recvmsg(int fd, struct msghdr *message, int flags)
     message->msg_flags = 0;
     if (socket->type == SOCK_STREAM)
         message->msg_controllen = 0;
-    ip_addr_set_any(true, &ip);
+    ip = *IP_ANY_TYPE; /* nobody */
     ssize_t n = socket->ops->receive(socket, message, flags, &ip, &port);
     if (n >= 0 && message->msg_name) {
-        if (socket->type == SOCK_STREAM)
+        if (IP_IS_ANY_TYPE_VAL(ip))
             message->msg_namelen = 0;
         else
             address_give(socket->domain, &ip, port, message->msg_name, &message->msg_namelen);
@@ -469,7 +506,7 @@ static ssize_t send_message(int fd, const struct msghdr *message, int flags,
     if (file_iov_bytes(message->msg_iov, (int)message->msg_iovlen) < 0)
         return socket_release(socket, -EINVAL);
     if (message->msg_name && socket->type != SOCK_STREAM) {
-        error = address_take(socket, message->msg_name, message->msg_namelen, &ip, &port);
+        error = destination_take(socket, message->msg_name, message->msg_namelen, &ip, &port);
         if (error)
             return socket_release(socket, error);
         wait_for_source(socket, &ip, flags);

@@ -41,6 +41,21 @@ struct tcp_keepalive {
     u32_t idle, interval, count;
 };
 
+/** A connection's two ends, which are told when it is no more. */
+struct tcp_ends {
+    ip_addr_t local_ip; /* these two as in the next struct */
+    u16_t local_port, peer_port;
+    ip_addr_t peer_ip;
+};
+
+/** What a connection's block had before it was one. */
+struct tcp_before {
+    ip_addr_t local_ip;
+    u16_t local_port;
+    u8_t so_options, tos, ttl, netif_idx;
+    struct tcp_keepalive keepalive;
+};
+
 struct control;
 
 struct socket {
@@ -51,6 +66,7 @@ struct socket {
     uint64_t receive_timeout_ns, send_timeout_ns;
     size_t low_water; /**< bytes that are worth waking a reader; datagrams are, whatever it is */
     struct port_queue readers, writers;
+    struct linger linger; /**< TCP's; others remember it */
     bool v6_only, read_shut, write_shut;
     bool reuse_address, reuse_port; /**< to lwIP, they are one */
     u8_t control;                   /**< what is told beside datagrams, */
@@ -61,17 +77,30 @@ struct socket {
     union {
         struct {
             struct tcp_pcb *pcb; /**< NULL: reset, or closed by both sides */
-            enum { TCP_FRESH, TCP_LISTENING, TCP_CONNECTING, TCP_CONNECTED, TCP_DEAD } state;
+            enum {
+                TCP_FRESH,
+                TCP_LISTENING,
+                TCP_CONNECTING,
+                TCP_CONNECTED,
+                TCP_DEAD,   /**< it was connected */
+                TCP_FAILED, /**< to connect it */
+            } state;
             struct pbuf *first, *last; /**< received; chained by next, tot_len is meaningless */
             size_t offset;             /**< bytes read of the first */
             size_t received;           /**< bytes that wait */
             bool ended;                /**< the peer sends no more */
-            struct linger linger;
+            bool told;                 /**< connect() has said that it is connected */
             bool nodelay, cork;
-            struct source_waiter source;    /**< while it is TCP_CONNECTING */
-            struct tcp_keepalive keepalive; /**< a listener's, for what it accepts */
-            struct socket *accepted, **accepted_last,
-                *accepted_next; /**< a listener's, not fetched */
+            struct source_waiter source; /**< while it is TCP_CONNECTING */
+            struct socket *accepted_next;
+            union {
+                struct {
+                    struct tcp_keepalive keepalive;           /**< for what it accepts */
+                    struct socket *accepted, **accepted_last; /**< not fetched */
+                };                                            /* a listener's */
+                struct tcp_before before; /**< who connects: what it goes back to */
+                struct tcp_ends ends;     /**< one that is or was connected */
+            };
         } tcp;
         struct {
             union {
@@ -79,6 +108,7 @@ struct socket {
                 struct raw_pcb *raw;
             };
             bool connected;
+            bool chose_local; /**< connect() did, the address that it sends from */
             ip_addr_t peer;
             u16_t peer_port;
             struct datagram *first, **last;
@@ -97,7 +127,6 @@ struct socket_ops {
     ssize_t (*send)(struct socket *, const struct msghdr *, int flags, const ip_addr_t *to,
                     u16_t port, const struct control *);
     ssize_t (*receive)(struct socket *, struct msghdr *, int flags, ip_addr_t *from, u16_t *port);
-    int (*shutdown)(struct socket *, int how);
     short (*poll)(struct socket *);
     /** Bytes that can be read now. */
     size_t (*readable)(struct socket *);
@@ -107,10 +136,12 @@ struct socket_ops {
 
 extern const struct socket_ops tcp_socket_ops, udp_socket_ops, raw_socket_ops;
 
-/* The operation that a server has no need of, and so not in its image. NULL: to nobody. */
+/* Operations that a server has no need of, and so not in its image. NULL: to nobody. */
 int tcp_socket_connect(struct socket *socket, const ip_addr_t *ip, u16_t port);
 int udp_socket_connect(struct socket *socket, const ip_addr_t *ip, u16_t port);
 int raw_socket_connect(struct socket *socket, const ip_addr_t *ip, u16_t port);
+int tcp_socket_shutdown(struct socket *socket, int how);
+int dgram_shutdown(struct socket *socket, int how);
 
 /** Make a socket without a control block. NULL: no memory. */
 struct socket *socket_make(int domain, int type, int protocol, const struct socket_ops *ops);
@@ -149,7 +180,7 @@ void socket_wake_writers(struct socket *socket);
 /** An error of ICMP's is about a datagram of this control block's, if that is a socket's. */
 void dgram_fail(struct udp_pcb *udp, int error);
 
-/* address.c */
+/* address.c and text.c */
 
 /** @return 0, -EINVAL, -EAFNOSUPPORT: an address that this socket can't use. */
 int address_take(const struct socket *socket, const struct sockaddr *address, socklen_t len,
@@ -158,6 +189,17 @@ int address_take(const struct socket *socket, const struct sockaddr *address, so
 /** Write an address as the socket's family has it, cut to *len, which becomes its whole length. */
 void address_give(int domain, const ip_addr_t *ip, u16_t port, struct sockaddr *address,
                   socklen_t *len);
+
+bool address_is_any(const ip_addr_t *ip);
+
+/** Is it one of the guest's? */
+bool address_is_own(const ip_addr_t *ip);
+
+/** Is there a packet that both take: to one of these addresses, on one port? */
+bool address_overlaps(const ip_addr_t *one, const ip_addr_t *other);
+
+/** An address of a family, and nothing else: @return false. No other forms than inet_pton()'s. */
+bool address_parse(int family, const char *text, ip_addr_t *ip);
 
 /**
  * An address of AF_INET's or AF_INET6's as text, as RFC 5952 would have it written.

@@ -104,11 +104,9 @@ static int set_linger(struct socket *socket, const struct sockopt_new *value)
     if (value->len < sizeof(linger))
         return -EINVAL;
     memcpy(&linger, value->at, sizeof(linger));
-    linger.l_onoff = !!linger.l_onoff;
-    if (linger.l_linger < 0)
-        linger.l_linger = INT32_MAX;
-    if (socket->type == SOCK_STREAM)
-        socket->tcp.linger = linger;
+    socket->linger.l_onoff = !!linger.l_onoff;
+    if (linger.l_onoff)
+        socket->linger.l_linger = linger.l_linger < 0 ? INT32_MAX : linger.l_linger;
     return 0;
 }
 
@@ -239,7 +237,7 @@ static int get_socket_option(struct socket *socket, int name, struct sockopt_val
         get_timeout(socket->send_timeout_ns, value);
         return 0;
     case SO_LINGER:
-        value->linger = tcp ? socket->tcp.linger : (struct linger){0};
+        value->linger = socket->linger;
         value->size = sizeof(value->linger);
         return 0;
     case SO_BINDTOIFINDEX:

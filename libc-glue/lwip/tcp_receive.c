@@ -6,6 +6,15 @@
 
 #define RECVED_MAX 0xffffu /* what tcp_recved() takes */
 
+/* Data for a socket that has nobody any more: the peer shall know. */
+static err_t refuse(struct socket *socket, struct tcp_pcb *pcb, struct pbuf *p)
+{
+    pbuf_free(p);
+    tcp_abort(pcb); /* the socket is told of it, as of what lwIP gives up */
+    socket->error = ECONNRESET;
+    return ERR_ABRT;
+}
+
 err_t tcp_socket_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t error)
 {
     struct socket *socket = arg;
@@ -15,10 +24,8 @@ err_t tcp_socket_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t 
         socket->tcp.ended = true;
         if (pcb->state == CLOSING || pcb->state == TIME_WAIT)
             tcp_socket_let_go(socket);
-    } else if (socket->read_shut) {
-        tcp_recved(pcb, p->tot_len);
-        pbuf_free(p);
-        return ERR_OK;
+    } else if (socket->read_shut && socket->write_shut) {
+        return refuse(socket, pcb, p);
     } else {
         socket->tcp.received += p->tot_len;
         if (socket->tcp.last)
@@ -80,7 +87,9 @@ ssize_t tcp_socket_receive(struct socket *socket, struct msghdr *message, int fl
                            ip_addr_t *from, u16_t *port)
 {
     size_t done = 0, max = (size_t)file_iov_bytes(message->msg_iov, (int)message->msg_iovlen);
-    size_t low = flags & MSG_WAITALL ? max : socket->low_water, enough = low < max ? low : max;
+    size_t low = flags & MSG_WAITALL ? max : socket->low_water, enough = low < max ? low
+                                                                         : max     ? max
+                                                                                   : 1;
     uint64_t started_ns = 0;
 
     (void)from;
@@ -97,9 +106,11 @@ ssize_t tcp_socket_receive(struct socket *socket, struct msghdr *message, int fl
             tcp_socket_consume(socket, n);
             continue;
         }
+        if (socket->tcp.ended)
+            break;
         if (socket->error)
             return done ? (ssize_t)done : socket_take_error(socket);
-        if (socket->tcp.ended || socket->read_shut || socket->tcp.state == TCP_DEAD)
+        if (socket->read_shut || socket->tcp.state == TCP_DEAD || socket->tcp.state == TCP_FAILED)
             break;
         int error =
             socket_wait(socket, &socket->readers, socket->receive_timeout_ns, flags, &started_ns);

@@ -123,9 +123,8 @@ static int may_send(struct socket *socket, int flags, uint64_t *started_ns)
     for (;;) {
         if (socket->error)
             return socket_take_error(socket);
-        if (socket->tcp.state == TCP_FRESH || socket->tcp.state == TCP_LISTENING)
-            return -ENOTCONN;
-        if (socket->tcp.state == TCP_DEAD || socket->write_shut)
+        if ((socket->tcp.state != TCP_CONNECTED && socket->tcp.state != TCP_CONNECTING) ||
+            socket->write_shut)
             return -EPIPE;
         if (socket->tcp.state == TCP_CONNECTED && room_of(socket->tcp.pcb))
             return 0;

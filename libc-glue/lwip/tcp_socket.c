@@ -11,7 +11,6 @@
 #include <sprat/compiler.h>
 #include <sprat/thread.h>
 
-#include "connections.h"
 #include "net.h"
 
 #define NS_PER_S 1000000000ull
@@ -35,9 +34,9 @@ static void failed(void *arg, err_t error)
 
     source_forget(&socket->tcp.source);
     socket->tcp.pcb = NULL;
-    socket->tcp.state = TCP_DEAD;
+    socket->tcp.state = connecting ? TCP_FAILED : TCP_DEAD;
     if (error == ERR_RST)
-        socket->error = connecting ? ECONNREFUSED : ECONNRESET;
+        socket->error = connecting ? ECONNREFUSED : socket->tcp.ended ? EPIPE : ECONNRESET;
     else if (error == ERR_ABRT)
         socket->error = ETIMEDOUT; /* lwIP gave up */
     else if (error != ERR_CLSD)
@@ -46,19 +45,7 @@ static void failed(void *arg, err_t error)
     socket_wake_writers(socket);
 }
 
-static err_t connected(void *arg, struct tcp_pcb *pcb, err_t error)
-{
-    struct socket *socket = arg;
-
-    (void)pcb;
-    (void)error; /* always ERR_OK */
-    socket->tcp.state = TCP_CONNECTED;
-    socket_wake_readers(socket);
-    socket_wake_writers(socket);
-    return ERR_OK;
-}
-
-static void attach(struct socket *socket, struct tcp_pcb *pcb)
+void tcp_socket_attach(struct socket *socket, struct tcp_pcb *pcb)
 {
     socket->tcp.pcb = pcb;
     tcp_arg(pcb, socket);
@@ -67,6 +54,12 @@ static void attach(struct socket *socket, struct tcp_pcb *pcb)
     tcp_err(pcb, failed);
     /* lwIP's Nagle would wait for a segment that is full by its own, larger measure: see push(). */
     tcp_nagle_disable(pcb);
+}
+
+void tcp_socket_name_ends(struct socket *socket, const struct tcp_pcb *pcb)
+{
+    socket->tcp.ends =
+        (struct tcp_ends){pcb->local_ip, pcb->local_port, pcb->remote_port, pcb->remote_ip};
 }
 
 void tcp_socket_let_go(struct socket *socket)
@@ -90,7 +83,7 @@ static void inherit(struct socket *socket, struct tcp_pcb *pcb, const struct soc
     socket->v6_only = listener->v6_only;
     socket->tcp.nodelay = listener->tcp.nodelay;
     socket->tcp.cork = listener->tcp.cork;
-    socket->tcp.linger = listener->tcp.linger;
+    socket->linger = listener->linger;
     socket->low_water = listener->low_water;
     pcb->keep_idle = listener->tcp.keepalive.idle;
     pcb->keep_intvl = listener->tcp.keepalive.interval;
@@ -110,8 +103,10 @@ static err_t accepted(void *arg, struct tcp_pcb *pcb, err_t error)
     if (!socket)
         return ERR_MEM; /* lwIP resets it */
     socket->tcp.state = TCP_CONNECTED;
+    socket->tcp.told = true;
     inherit(socket, pcb, listener);
-    attach(socket, pcb);
+    tcp_socket_attach(socket, pcb);
+    tcp_socket_name_ends(socket, pcb);
     tcp_backlog_delayed(pcb);
     *listener->tcp.accepted_last = socket;
     listener->tcp.accepted_last = &socket->tcp.accepted_next;
@@ -128,9 +123,21 @@ static int tcp_socket_open(struct socket *socket)
 
     if (!pcb)
         return -ENOBUFS;
-    attach(socket, pcb);
-    socket->tcp.accepted_last = &socket->tcp.accepted;
+    if (socket->reuse_address || socket->reuse_port)
+        ip_set_option(pcb, SOF_REUSEADDR);
+    tcp_socket_attach(socket, pcb);
     return 0;
+}
+
+/* Where somebody listens already, nobody else can; lwIP does not see that an address of both
+ * families takes what one of IPv6 does. */
+static bool is_taken(const ip_addr_t *ip, u16_t port)
+{
+    const struct tcp_pcb *pcb = tcp_listen_pcbs.pcbs;
+
+    while (pcb && !(pcb->local_port == port && address_overlaps(&pcb->local_ip, ip)))
+        pcb = pcb->next;
+    return pcb;
 }
 
 static int tcp_socket_bind(struct socket *socket, const ip_addr_t *ip, u16_t port)
@@ -140,16 +147,19 @@ static int tcp_socket_bind(struct socket *socket, const ip_addr_t *ip, u16_t por
     if (socket->tcp.state != TCP_FRESH || pcb->local_port)
         return -EINVAL;
     if (socket->v6_only && IP_IS_ANY_TYPE_VAL(*ip))
-        return socket_errno(tcp_bind(pcb, IP6_ADDR_ANY, port));
-    return socket_errno(tcp_bind(pcb, ip, port));
+        ip = IP6_ADDR_ANY;
+    return is_taken(ip, port) ? -EADDRINUSE : socket_errno(tcp_bind(pcb, ip, port));
 }
 
 static int tcp_socket_listen(struct socket *socket, int backlog)
 {
     err_t error = ERR_OK;
 
-    if (socket->tcp.state == TCP_LISTENING)
+    backlog = (unsigned)backlog > SOMAXCONN ? SOMAXCONN : backlog; /* 0 is 1 to lwIP */
+    if (socket->tcp.state == TCP_LISTENING) {
+        tcp_backlog_set(socket->tcp.pcb, (u8_t)backlog);
         return 0;
+    }
     if (socket->tcp.state != TCP_FRESH)
         return -EINVAL;
     if (!socket->tcp.pcb->local_port) {
@@ -157,15 +167,18 @@ static int tcp_socket_listen(struct socket *socket, int backlog)
         if (error)
             return socket_errno(error);
     }
-    const struct tcp_keepalive keepalive = {socket->tcp.pcb->keep_idle, socket->tcp.pcb->keep_intvl,
-                                            socket->tcp.pcb->keep_cnt};
-    backlog = backlog < 1 ? 1 : backlog > 255 ? 255 : backlog;
+    const struct tcp_pcb *own = socket->tcp.pcb;
+    if (is_taken(&own->local_ip, own->local_port))
+        return -EADDRINUSE;
+    const struct tcp_keepalive keepalive = {own->keep_idle, own->keep_intvl, own->keep_cnt};
     struct tcp_pcb *pcb = tcp_listen_with_backlog_and_err(socket->tcp.pcb, (u8_t)backlog, &error);
     if (!pcb)
         return socket_errno(error);
     socket->tcp.pcb = pcb;
     socket->tcp.state = TCP_LISTENING;
     socket->tcp.keepalive = keepalive; /* lwIP's listeners have none */
+    socket->tcp.accepted = NULL;
+    socket->tcp.accepted_last = &socket->tcp.accepted;
     tcp_accept(pcb, accepted);
     return 0;
 }
@@ -192,99 +205,52 @@ static int tcp_socket_accept(struct socket *socket, struct socket **out)
     return 0;
 }
 
-/* From a port that connections to elsewhere may have, too, unless the program has bound one. */
-static err_t begin(struct tcp_pcb *pcb, const ip_addr_t *to, u16_t port)
+static void close_listener(struct socket *socket)
 {
-    struct netif *netif = net_route((const struct ip_pcb *)pcb, to);
-    const ip_addr_t *local = &pcb->local_ip;
-    bool bound = pcb->local_port;
+    struct tcp_pcb *pcb = socket->tcp.pcb;
 
-    if (netif && ip_addr_isany(local))
-        local = ip_netif_get_local_ip(netif, to);
-    if (!netif || !local)
-        return ERR_RTE;
-    if (bound)
-        return tcp_connect(pcb, to, port, connected);
-    const u8_t options = pcb->so_options;
-    ip_reset_option(pcb, SOF_REUSEADDR); /* lwIP would look for others with these ends */
-    pcb->local_port = connections_port(local, to, port);
-    err_t result = pcb->local_port ? tcp_connect(pcb, to, port, connected) : ERR_BUF;
-    if (result != ERR_OK)
-        pcb->local_port = 0;
-    pcb->so_options = options;
-    return result;
+    while (socket->tcp.accepted) {
+        struct socket *never = socket->tcp.accepted;
+        socket->tcp.accepted = never->tcp.accepted_next;
+        never->linger = (struct linger){.l_onoff = 1}; /* it is reset */
+        file_release(&never->file);
+    }
+    tcp_arg(pcb, NULL);
+    tcp_accept(pcb, NULL);
+    tcp_close(pcb);
 }
 
-/* There was no address to connect from, and now there is, or there is none. */
-static void look_for_source(struct source_waiter *waiter)
+/* Who waits in accept() is told, and the socket is as it was before listen(). */
+static int stop_listening(struct socket *socket)
 {
-    struct socket *socket = CONTAINER_OF(waiter, struct socket, tcp.source);
-    struct tcp_pcb *pcb = socket->tcp.pcb;
-    err_t result = begin(pcb, &pcb->remote_ip, pcb->remote_port);
+    const struct tcp_pcb *pcb = socket->tcp.pcb;
+    const ip_addr_t local_ip = pcb->local_ip;
+    const u16_t local_port = pcb->local_port;
+    const u8_t so_options = pcb->so_options;
 
-    if (result == ERR_OK)
-        return;
-    socket->error = -socket_errno(result);
-    socket->tcp.state = TCP_FRESH;
+    close_listener(socket);
+    socket->tcp.pcb = NULL;
+    socket->tcp.state = TCP_DEAD;
     socket_wake_readers(socket);
-    socket_wake_writers(socket);
-}
-
-/* @return 0: it is being connected, or -errno. */
-static int begin_to_connect(struct socket *socket, const ip_addr_t *to, u16_t port)
-{
-    struct tcp_pcb *pcb = socket->tcp.pcb;
-
-    if (source_tentative(to)) {
-        pcb->remote_ip = *to;
-        pcb->remote_port = port;
-        socket->tcp.source = (struct source_waiter){.to = &pcb->remote_ip, .look = look_for_source};
-        source_await(&socket->tcp.source);
-    } else {
-        err_t result = begin(pcb, to, port);
-        if (result != ERR_OK)
-            return socket_errno(result);
-    }
-    socket->tcp.state = TCP_CONNECTING;
-    return 0;
-}
-
-int tcp_socket_connect(struct socket *socket, const ip_addr_t *ip, u16_t port)
-{
-    uint64_t started_ns = 0;
-    ip_addr_t to = *ip;
-
-    switch (socket->tcp.state) {
-    case TCP_CONNECTING:
-        return -EALREADY;
-    case TCP_CONNECTED:
-        return -EISCONN;
-    case TCP_LISTENING:
-        return -EINVAL;
-    case TCP_DEAD:
-        return socket->error ? socket_take_error(socket) : -ECONNABORTED;
-    case TCP_FRESH:
-        break;
-    }
-    if (ip_addr_isany(&to)) /* as everywhere: this host */
-        to = IP_IS_V6_VAL(to) ? (ip_addr_t)IPADDR6_INIT_HOST(0, 0, 0, 1)
-                              : (ip_addr_t)IPADDR4_INIT_BYTES(127, 0, 0, 1);
-    int error = begin_to_connect(socket, &to, port);
+    int error = tcp_socket_open(socket);
     if (error)
         return error;
-    while (socket->tcp.state == TCP_CONNECTING)
-        if (socket_wait(socket, &socket->writers, socket->send_timeout_ns, 0, &started_ns))
-            return -EINPROGRESS;
-    return socket->tcp.state == TCP_CONNECTED ? 0 : socket_take_error(socket);
+    socket->tcp.state = TCP_FRESH;
+    socket->tcp.pcb->so_options = so_options;
+    return socket_errno(tcp_bind(socket->tcp.pcb, &local_ip, local_port));
 }
 
-static int tcp_socket_shutdown(struct socket *socket, int how)
+int tcp_socket_shutdown(struct socket *socket, int how)
 {
+    if (socket->tcp.state == TCP_LISTENING && how != SHUT_WR)
+        return stop_listening(socket);
+    if (socket->tcp.state == TCP_LISTENING)
+        return 0;
     if (socket->tcp.state != TCP_CONNECTED)
         return -ENOTCONN;
-    if (how != SHUT_WR && !socket->read_shut) {
+    socket->tcp.told = true;
+    if (how != SHUT_WR) {
         socket->read_shut = true;
-        tcp_socket_consume(socket, socket->tcp.received);
         socket_wake_readers(socket);
     }
     if (how != SHUT_RD && !socket->write_shut) {
@@ -302,12 +268,13 @@ static short tcp_socket_poll(struct socket *socket)
 
     switch (socket->tcp.state) {
     case TCP_FRESH:
-        return POLLOUT | POLLHUP;
+        return POLLOUT | POLLWRNORM | POLLHUP;
     case TCP_LISTENING:
         return socket->tcp.accepted ? POLLIN | POLLRDNORM : 0;
     case TCP_CONNECTING:
         return 0;
     case TCP_DEAD:
+    case TCP_FAILED:
         return POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLHUP | POLLRDHUP |
                (socket->error ? POLLERR : 0);
     case TCP_CONNECTED:
@@ -317,7 +284,7 @@ static short tcp_socket_poll(struct socket *socket)
         events |= POLLIN | POLLRDNORM;
     if (socket->tcp.ended || socket->read_shut)
         events |= POLLRDHUP;
-    if (socket->tcp.ended && socket->write_shut)
+    if ((socket->tcp.ended || socket->read_shut) && socket->write_shut)
         events |= POLLHUP;
     if (socket->write_shut || tcp_socket_has_room(socket->tcp.pcb))
         events |= POLLOUT | POLLWRNORM;
@@ -332,20 +299,19 @@ static size_t tcp_socket_readable(struct socket *socket)
 static int tcp_socket_name(struct socket *socket, bool peer, ip_addr_t *ip, u16_t *port)
 {
     const struct tcp_pcb *pcb = socket->tcp.pcb;
+    const struct tcp_ends *ends = &socket->tcp.ends;
 
-    if (!pcb)
-        return peer ? -ENOTCONN : -EINVAL;
-    if (peer && socket->tcp.state != TCP_CONNECTED)
+    if (peer && (socket->tcp.state != TCP_CONNECTED || !pcb))
         return -ENOTCONN;
-    *ip = peer ? pcb->remote_ip : pcb->local_ip;
-    *port = peer ? pcb->remote_port : pcb->local_port;
+    *ip = peer ? ends->peer_ip : pcb ? pcb->local_ip : ends->local_ip;
+    *port = peer ? ends->peer_port : pcb ? pcb->local_port : ends->local_port;
     return 0;
 }
 
 /* SO_LINGER: wait until the peer has all that was written, or time is up. */
 static void wait_until_sent(struct socket *socket)
 {
-    uint64_t deadline_ns = clock_monotonic() + (uint64_t)socket->tcp.linger.l_linger * NS_PER_S;
+    uint64_t deadline_ns = clock_monotonic() + (uint64_t)socket->linger.l_linger * NS_PER_S;
 
     if (!socket->write_shut && tcp_shutdown(socket->tcp.pcb, 0, 1) != ERR_OK)
         return;
@@ -356,25 +322,10 @@ static void wait_until_sent(struct socket *socket)
     }
 }
 
-static void close_listener(struct socket *socket)
-{
-    struct tcp_pcb *pcb = socket->tcp.pcb;
-
-    while (socket->tcp.accepted) {
-        struct socket *never = socket->tcp.accepted;
-        socket->tcp.accepted = never->tcp.accepted_next;
-        never->tcp.linger = (struct linger){.l_onoff = 1}; /* it is reset */
-        file_release(&never->file);
-    }
-    tcp_arg(pcb, NULL);
-    tcp_accept(pcb, NULL);
-    tcp_close(pcb);
-}
-
 /* What is not sent yet is sent, and the end after it, by lwIP alone, unless the program lingers. */
 static void tcp_socket_close(struct socket *socket)
 {
-    const struct linger *linger = &socket->tcp.linger;
+    const struct linger *linger = &socket->linger;
     bool reset = socket->tcp.received || (linger->l_onoff && !linger->l_linger);
 
     if (socket->tcp.state == TCP_LISTENING) {
@@ -400,7 +351,6 @@ const struct socket_ops tcp_socket_ops = {
     .accept = tcp_socket_accept,
     .send = tcp_socket_send,
     .receive = tcp_socket_receive,
-    .shutdown = tcp_socket_shutdown,
     .poll = tcp_socket_poll,
     .readable = tcp_socket_readable,
     .name = tcp_socket_name,

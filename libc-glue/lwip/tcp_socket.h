@@ -7,6 +7,12 @@
 
 /* tcp_socket.c */
 
+/** Have a control block, and be told what happens to it. */
+void tcp_socket_attach(struct socket *socket, struct tcp_pcb *pcb);
+
+/** Keep the names of a connection's ends. */
+void tcp_socket_name_ends(struct socket *socket, const struct tcp_pcb *pcb);
+
 /** lwIP goes on alone with the control block, and forgets it when it likes. */
 void tcp_socket_let_go(struct socket *socket);
 
