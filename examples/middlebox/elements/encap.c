@@ -115,18 +115,13 @@ static struct packet *push_udp(struct encap *n, struct packet *p, uint16_t sport
     struct udp_hdr *udp;
     uint16_t sum;
 
-    if (p->len > 65535 - 28) {
-        n->drops++;
-        packet_kill(p);
-        return NULL;
-    }
     p = packet_push(p, 8);
     if (!p)
         return NULL;
     udp = (struct udp_hdr *)p->data;
     udp->sport = host_to_be16(sport);
     udp->dport = host_to_be16(n->dport);
-    udp->len = host_to_be16((uint16_t)p->len);
+    udp->len = host_to_be16((uint16_t)p->len); /* what is too long, push_ip() drops */
     udp->sum = 0;
     p = push_ip(n, p, IPPROTO_UDP);
     if (p && n->checksum) {

@@ -141,6 +141,7 @@ static void wrong_ip_options_are_reported_where_they_are_wrong(void **state)
         {"07030400", -1},          /* record route, full */
         {"07020000", 21},          /* its length has no room for a pointer */
         {"07030300", 22},          /* the pointer points into the option's own head */
+        {"07070300 00000000", 22}, /* where there is room, too */
         {"07070600 00000000", 22}, /* the pointer leaves less than an address */
         {"44030500", 21},          /* time stamps: the length has no room for the flags */
         {"44080400 00000000", 22}, /* the pointer is too low */

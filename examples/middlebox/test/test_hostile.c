@@ -160,6 +160,86 @@ static void fragments_that_contradict_what_is_known_make_no_packet(void **state)
     receive_fragment(5, 8, 8, false, 0);
     receive_fragment(5, 0, 8, true, 0); /* as it should be */
     assert_int_equal(lab_number("c.count"), 1);
+    receive_fragment(6, 16, 8, true, 0); /* lies beyond the end that is told later */
+    receive_fragment(6, 8, 8, false, 0);
+    assert_int_equal(lab_number("c.count"), 1);
+    receive_fragment(7, 16, 8, true, 0);
+    receive_fragment(7, 8, 16, true, 0); /* overlaps the one behind it */
+    receive_fragment(7, 24, 8, false, 0);
+    assert_int_equal(lab_number("c.count"), 1);
+}
+
+static void fragments_that_nobody_completes_age_one_by_one(void **state)
+{
+    (void)state;
+    lab_load("FromDevice(eth0) -> MarkIPHeader(14) -> r :: IPReassembler -> Discard");
+    receive_fragment(1, 0, 8, true, 0);
+    lab_pass(10000);
+    receive_fragment(2, 0, 8, true, 0);
+    lab_pass(25000);
+    assert_int_equal(lab_number("r.drops"), 1);
+    lab_pass(10000);
+    assert_int_equal(lab_number("r.drops"), 2);
+}
+
+/* An ICMP error has 8 bytes of what it is about, so TCP's checksum is not among them. */
+static void an_error_about_tcp_is_translated_without_a_checksum(void **state)
+{
+    struct frame f = udp(NULL, 0), error;
+    uint8_t sent[100], quoted[28];
+
+    (void)state;
+    f.proto = 6;
+    lab_load("FromDevice(eth0) -> CheckIPHeader(14) -> r :: IPRewriter(pattern 1.0.0.1 5000 - - 0"
+             " 1) -> Queue -> ToDevice(eth2); r[1] -> Discard;"
+             "FromDevice(eth1) -> CheckIPHeader(14) -> i :: ICMPRewriter(r) -> Queue"
+             " -> ToDevice(eth3)");
+    lab_receive_frame(0, &f);
+    struct packet *p = lab_sent(2);
+    memcpy(quoted, p->data + ETHER_LEN, 28);
+    packet_kill(p);
+    error = (struct frame){.src = "10.0.0.2", .dst = "1.0.0.1", .proto = 1, .flags = 3};
+    error.payload = quoted;
+    error.payload_len = sizeof(quoted);
+    lab_receive_frame(1, &error);
+    p = lab_sent(3);
+    lab_frame(&f, sent);
+    assert_memory_equal(p->data + p->len - 28 + 12, sent + ETHER_LEN + 12, 8 + 8);
+    packet_kill(p);
+}
+
+static void what_can_be_no_flow_is_not_translated(void **state)
+{
+    struct frame f = udp("abcdefghijklmnopqrst", 20);
+
+    (void)state;
+    lab_load("FromDevice(eth0) -> CheckIPHeader(14) -> r :: IPRewriter(keep 0 1) -> Discard;"
+             "r[1] -> Discard");
+    f.proto = IPPROTO_GRE; /* has no ports */
+    lab_receive_frame(0, &f);
+    f.proto = 17;
+    f.src = f.dst; /* is its own reply */
+    f.sport = f.dport;
+    lab_receive_frame(0, &f);
+    assert_int_equal(lab_number("r.drops"), 2);
+    assert_int_equal(lab_number("r.table_size"), 0);
+}
+
+static void a_datagram_without_a_checksum_gets_none(void **state)
+{
+    struct frame f = udp("abcd", 4);
+    uint8_t frame[100];
+    size_t len = lab_frame(&f, frame);
+
+    (void)state;
+    lab_load("FromDevice(eth0) -> CheckIPHeader(14) -> r :: IPRewriter(pattern 1.0.0.1 5000 - - 0"
+             " 1) -> Queue -> ToDevice(eth1); r[1] -> Discard");
+    frame[40] = frame[41] = 0;
+    lab_receive(0, frame, len);
+    struct packet *p = lab_sent(1);
+    assert_int_equal(get_be16(p->data + 34), 5000);
+    assert_int_equal(get_be16(p->data + 40), 0);
+    packet_kill(p);
 }
 
 static void a_tcp_header_beyond_its_segment_is_not_read(void **state)
@@ -281,6 +361,10 @@ int main(void)
         LAB_TEST(errors_about_what_was_never_sent_are_not_translated),
         LAB_TEST(a_length_that_lies_is_not_cut_into_fragments),
         LAB_TEST(fragments_that_contradict_what_is_known_make_no_packet),
+        LAB_TEST(fragments_that_nobody_completes_age_one_by_one),
+        LAB_TEST(an_error_about_tcp_is_translated_without_a_checksum),
+        LAB_TEST(what_can_be_no_flow_is_not_translated),
+        LAB_TEST(a_datagram_without_a_checksum_gets_none),
         LAB_TEST(a_tcp_header_beyond_its_segment_is_not_read),
         LAB_TEST(a_network_header_that_was_cut_off_is_not_gone_to),
         LAB_TEST(an_error_quotes_no_padding),

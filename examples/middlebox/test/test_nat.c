@@ -177,6 +177,34 @@ static void port_blocks_belong_to_one_host(void **state)
     lab_refuse("m :: PortBlockMapper(1.0.0.1, 0, 1, BLOCK 0)", "BLOCK must fit");
 }
 
+/* Of a pool that became smaller, and of hosts whose blocks others have now. */
+static void a_swap_keeps_the_flows_that_the_pool_still_has(void **state)
+{
+    static const char text[] =
+        "m :: PortBlockMapper(%s, BLOCK 8, BLOCKS_PER_HOST 1);"
+        "FromDevice(eth0) -> CheckIPHeader(14) -> rw :: IPRewriter(m, drop) -> d :: Discard;"
+        "Idle -> [1] rw [1] -> Discard";
+    static const char *const pools[] = {
+        "1.0.0.1-1.0.0.4, 0, 1, PORTS 1024-1031", "1.0.0.1-1.0.0.2, 0, 1, PORTS 1024-1031",
+        "1.0.0.1, 0, 1, PORTS 1025-1032", "1.0.0.1, 0, 1, PORTS 1000-1023"};
+    static const unsigned left[] = {4, 2, 1, 0};
+    struct frame f = {.dst = "8.8.8.8", .proto = 17, .sport = 9, .dport = 53};
+    static const char *const hosts[] = {"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"};
+    char config[400];
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        snprintf(config, sizeof(config), text, pools[i]);
+        lab_load(config);
+        for (unsigned h = 0; i == 0 && h < 4; h++) {
+            f.src = hosts[h];
+            lab_receive_frame(0, &f);
+        }
+        if (lab_number("rw.table_size") != left[i])
+            fail_msg("%s: %s", pools[i], lab_read("m.blocks"));
+    }
+}
+
 static const char balancer[] =
     "m :: RoundRobinIPMapper(- - 10.0.0.11 80 0 1, - - 10.0.0.12 80 0 1);"
     "FromDevice(eth0) -> CheckIPHeader(14) -> rw :: IPRewriter(m, drop) -> Queue -> ToDevice(eth1);"
@@ -389,6 +417,7 @@ int main(void)
         LAB_TEST(the_mapping_table_is_bounded_and_ages),
         LAB_TEST(pings_and_errors_pass_the_nat),
         LAB_TEST(port_blocks_belong_to_one_host),
+        LAB_TEST(a_swap_keeps_the_flows_that_the_pool_still_has),
         LAB_TEST(a_dead_server_gets_no_new_flows),
         LAB_TEST(a_forged_probe_answer_is_not_believed),
         LAB_TEST(a_handshake_through_the_proxy_reaches_the_server),
