@@ -223,6 +223,16 @@ static void what_can_be_no_flow_is_not_translated(void **state)
     lab_receive_frame(0, &f);
     assert_int_equal(lab_number("r.drops"), 2);
     assert_int_equal(lab_number("r.table_size"), 0);
+    lab_load("FromDevice(eth0) -> CheckIPHeader(14) -> r :: ICMPPingRewriter(keep 0 1) -> c ::"
+             " Counter -> Discard; r[1] -> Discard");
+    f = udp(NULL, 0);
+    f.proto = 1;
+    f.flags = 8; /* a ping */
+    lab_receive_frame(0, &f);
+    f.flags = 0; /* an answer, from who asked */
+    lab_receive_frame(0, &f);
+    assert_int_equal(lab_number("c.count"), 1);
+    assert_int_equal(lab_number("r.drops"), 1);
 }
 
 static void a_datagram_without_a_checksum_gets_none(void **state)

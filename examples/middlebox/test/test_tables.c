@@ -314,6 +314,53 @@ static void proxied_connections_are_bounded_and_age(void **state)
     assert_int_equal(lab_number("p.size"), 1);
 }
 
+/* The cookie holds the segment size that the client asked for, and the server hears it. */
+static void a_server_hears_of_the_client_s_segment_size(void **state)
+{
+    static const struct {
+        const char *options;
+        unsigned mss;
+    } cases[] = {
+        {"020405b4", 1460},          {"020405b3", 1440},
+        {"02040010", 536},           {"01010101 020405b4", 1460},
+        {"00000000 020405b4", 536},  {"020304b0 020405b4", 536},
+        {"03040505 020405b4", 1460}, {"02", 536},
+    };
+
+    (void)state;
+    lab_load("p :: SYNProxy; FromDevice(eth0) -> Strip(14) -> CheckIPHeader -> p -> Queue"
+             " -> ToDevice(eth0); FromDevice(eth1) -> Strip(14) -> CheckIPHeader -> [1] p [1]"
+             " -> Queue -> ToDevice(eth1)");
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        uint8_t options[12] = {0}, frame[100];
+        struct frame f = {.src = "198.51.100.7",
+                          .dst = "10.0.0.5",
+                          .proto = 6,
+                          .sport = (uint16_t)(1 + i),
+                          .dport = 80,
+                          .seq = 100,
+                          .flags = TCP_SYN,
+                          .payload = options,
+                          .payload_len = lab_hex(cases[i].options, options, 12)};
+
+        size_t len = lab_frame(&f, frame);
+        frame[46] = (uint8_t)((5 + (f.payload_len + 3) / 4) << 4);
+        lab_receive(0, frame, len);
+        struct packet *p = lab_sent(0);
+        f.payload_len = 0;
+        f.flags = TCP_ACK;
+        f.seq = 101;
+        f.ack = get_be32(p->data + 24) + 1;
+        packet_kill(p);
+        lab_receive_frame(0, &f);
+        p = lab_sent(1);
+        assert_int_equal(get_be16(p->data + 40), 0x0204);
+        if (get_be16(p->data + 42) != cases[i].mss)
+            fail_msg("%s: %u", cases[i].options, get_be16(p->data + 42));
+        packet_kill(p);
+    }
+}
+
 static void a_server_that_is_not_there_resets_the_client(void **state)
 {
     struct frame f = {.src = "10.0.0.5",
@@ -400,6 +447,7 @@ int main(void)
         LAB_TEST(udp_flows_that_stream_may_be_silent_for_longer),
         LAB_TEST(fragments_without_an_end_are_bounded_and_given_up),
         LAB_TEST(proxied_connections_are_bounded_and_age),
+        LAB_TEST(a_server_hears_of_the_client_s_segment_size),
         LAB_TEST(a_server_that_is_not_there_resets_the_client),
         LAB_TEST(an_old_cookie_is_worth_nothing),
         LAB_TEST(measured_networks_are_bounded),
