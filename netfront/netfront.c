@@ -30,11 +30,17 @@ static struct {
     bool event;
 } any;
 
+void netfront_wake_any(void)
+{
+    any.event = true;
+    port_wake(&any.waiting);
+}
+
 void netfront_signal(struct netfront *nf)
 {
-    nf->event = any.event = true;
+    nf->event = true;
     port_wake(&nf->waiting);
-    port_wake(&any.waiting);
+    netfront_wake_any();
     if (nf->on_change)
         nf->on_change(nf->arg);
 }

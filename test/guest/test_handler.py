@@ -16,6 +16,10 @@ CONFIG = (
     "FromDevice(eth0) -> c :: Counter -> Discard;"
     "Idle -> q :: Queue(7) -> u :: Unqueue -> d2 :: Discard;"
 )
+NO_DEVICE = (
+    "Idle -> q :: Queue(7) -> Discard;"
+    "s :: InfiniteSource(LIMIT 3, ACTIVE false) -> n :: Counter -> Discard;"
+)
 
 
 def call(action, *words, guest="handlers", **more):
@@ -142,9 +146,9 @@ class Ends(unittest.TestCase):
             cls.addClassCleanup(dom0, f"xl destroy {name}")
 
     @classmethod
-    def start(cls, name):
+    def start(cls, name, config=CONFIG):
         """Make a guest that does not run, but says so; return its folder in xenstore."""
-        create("middlebox", name, f"-e \\'{CONFIG}\\'", memory=2, paused=True)
+        create("middlebox", name, f"-e \\'{config}\\'", memory=2, paused=True)
         cls.addClassCleanup(dom0, f"xl destroy {name} || true")
         folder = f"/local/domain/{dom0(f'xl domid {name}').strip()}/data"
         dom0(f"xenstore-write {folder}/state running")
@@ -187,13 +191,16 @@ class Ends(unittest.TestCase):
             self.assertIn(complaint, process.stderr.read())
 
     def test_a_question_without_an_answer_is_taken_back(self):
-        self.start("later")
+        self.start("later", NO_DEVICE)
         done = call("write", "q.capacity", "9", "--timeout", 1, guest="later")
         self.assertEqual(done.returncode, 124)
         self.assertIn("later does not answer within 1 s; the request was taken back", done.stderr)
         dom0("xl unpause later")
         eventually(lambda: "middlebox: running" in console("later"))
         self.assertEqual(call("read", "q.capacity", guest="later").stdout, "7\n")
+        # It has no interface, whose packets would wake it up.
+        self.assertEqual(call("write", "s.active", "true", guest="later").returncode, 0)
+        eventually(lambda: call("read", "n.count", guest="later").stdout == "3\n")
 
     def test_a_guest_that_is_no_middlebox_is_told(self):
         done = call("list", "--timeout", 1, guest="hello-01234567")

@@ -186,6 +186,19 @@ static void a_burst_is_no_longer_than_asked_for(void **state)
     net_down(0);
 }
 
+static void a_thread_can_end_the_wait_for_any_interface(void **state)
+{
+    (void)state;
+    net_up();
+    settle();
+    while (netfront_wait_any(clock_monotonic()) == 0)
+        ;
+    netfront_wake_any();
+    assert_int_equal(netfront_wait_any(clock_monotonic()), 0);
+    assert_int_equal(netfront_wait_any(clock_monotonic()), -ETIMEDOUT);
+    net_down(0);
+}
+
 static void a_received_page_is_the_backends_no_more(void **state)
 {
     netif_rx_request_t request;
@@ -434,6 +447,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_packet_comes_in, net_setup),
+        cmocka_unit_test_setup(a_thread_can_end_the_wait_for_any_interface, net_setup),
         cmocka_unit_test_setup(a_packet_of_many_pieces_comes_in, net_setup),
         cmocka_unit_test_setup(a_packets_checksum_and_segments_are_told, net_setup),
         cmocka_unit_test_setup(buffers_are_posted_again_for_ever, net_setup),

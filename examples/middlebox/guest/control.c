@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sprat/netfront.h>
 #include <sprat/xenstore.h>
 
 #include "../engine/control.h"
@@ -123,6 +124,7 @@ static void serve(char *buffer, size_t len)
     if (control.state != CONTROL_DATA)
         control_receive(&control, "\r\n", 2);
     xenstore_remove(XENSTORE_NO_TX, FOLDER "/reply");
+    netfront_wake_any(); /* the engine may have work now, or be another one */
     write_reply(&control.out, &tag);
     text_free(&tag);
     control_close(&control);

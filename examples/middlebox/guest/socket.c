@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <sprat/netfront.h>
+
 #include "../engine/control.h"
 #include "control.h"
 
@@ -187,6 +189,7 @@ static void hear(struct client *c)
         return;
     }
     control_receive(&c->control, chunk, (size_t)n);
+    netfront_wake_any(); /* the engine may have work now, or be another one */
     talk(c);
 }
 

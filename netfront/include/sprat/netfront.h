@@ -87,6 +87,9 @@ SPRAT_API int netfront_wait(struct netfront *nf, uint64_t deadline_ns);
 /** The same for all open interfaces together. */
 SPRAT_API int netfront_wait_any(uint64_t deadline_ns);
 
+/** End somebody's netfront_wait_any(), or the next one: another thread has work for him. */
+SPRAT_API void netfront_wake_any(void);
+
 /**
  * Take packets that came in.
  *
