@@ -157,6 +157,10 @@ static void the_control_protocol_answers_as_documented(void **state)
         {"READ\n", "500 Wrong number of arguments\r\n"},
         {"WRITEDATA q.capacity x\n", "500 Wrong arguments\r\n"},
         {"WRITEDATA q.capacity 99999999\nQUIT\n", "521 Data too large for 'q.capacity'\r\n"},
+        {"REA q.capacity\n", "501 Command unimplemented: 'REA'\r\n"},
+        {"READ hotconfig\n", "530 Handler write-only: 'hotconfig'\r\n"},
+        {"CHECKREAD hotconfig\n", "530 Handler write-only: 'hotconfig'\r\n"},
+        {"WRITE version 2\n", "530 Handler read-only: 'version'\r\n"},
         {"LLRPC q#1\n", "501 Command unimplemented: 'LLRPC'\r\n"},
         {"\n\nQUIT\nREAD list\n", "200 Goodbye!\r\n"},
     };
@@ -248,9 +252,34 @@ static void running_out_of_packets_is_survived(void **state)
     assert_int_equal(lab_number("c.count") + lab_number("e.count"), 2);
 }
 
+static void handlers_are_listed_with_their_numbers(void **state)
+{
+    (void)state;
+    lab_load("Idle -> Queue -> s :: StrideSched(2, 3) -> d :: Discard;"
+             "Idle -> Queue -> [1] s");
+    assert_non_null(strstr(lab_read("s.handlers"), "\ntickets0\trw\ntickets1\trw\n"));
+    assert_null(strstr(lab_read("s.handlers"), "reset_counts"));
+    assert_non_null(strstr(lab_read("d.handlers"), "reset_counts\tw\n"));
+}
+
+static void a_stop_ends_the_engine(void **state)
+{
+    struct text t = {0};
+
+    (void)state;
+    assert_int_equal(engine_write(lab.eng, STR("stop"), STR(""), &t), HANDLER_NO_ROUTER);
+    lab_load("Idle -> c :: Counter -> Discard");
+    assert_int_equal(engine_write(lab.eng, STR("stop"), STR(""), &t), HANDLER_OK);
+    assert_true(engine_stopped(lab.eng));
+    assert_string_equal(lab_read("c.class"), "Counter");
+    text_free(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        LAB_TEST(handlers_are_listed_with_their_numbers),
+        LAB_TEST(a_stop_ends_the_engine),
         LAB_TEST(handlers_list_themselves),
         LAB_TEST(unknown_handlers_are_told_apart),
         LAB_TEST(a_hot_swap_keeps_queues_flows_stations_and_neighbours),

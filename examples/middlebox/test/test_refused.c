@@ -124,6 +124,12 @@ static const struct wrong arguments[] = {
      "MAPPING_CAPACITY must be"},
     {"IPRewriterPatterns(p x 5 - -)", "is not an IP address"},
     {"IPRewriterPatterns(p - 5 - - 7)", "unexpected '7'"},
+    {"q :: Queue; Idle -> q -> Discard; a :: ARPQuerier(1.1.1.1, 2:2:2:2:2:2, TABLE q);"
+     "Idle -> a -> Discard; Idle -> [1] a",
+     "TABLE must be an element"},
+    {"a :: ARPQuerier(1.1.1.1, 2:2:2:2:2:2, TABLE q); Idle -> a -> Discard; Idle -> [1] a",
+     "TABLE must be an element"},
+    {"RoundRobinIPMapper(- - 1.1.1.1 - 70000 1)", "output 70000 is too large"},
     {"RoundRobinIPMapper()", "a pattern is missing"},
     {"RoundRobinIPMapper(- - 1.1.1.1 - 0)", "lacks an output"},
     {"PortBlockMapper(x, 0, 1)", "POOL must be an IP address or a range"},
@@ -313,6 +319,17 @@ static void a_configuration_beyond_a_limit_is_refused(void **state)
         text_addf(&t, "tcp ? udp : ");
     text_addf(&t, "icmp) -> Discard");
     lab_refuse(t.s, "nested too deeply");
+    t.len = 0;
+    text_addf(&t, "elementclass A0 { input -> output }");
+    for (unsigned i = 0; i < 40; i++)
+        text_addf(&t, "elementclass A%u { input -> A%u -> output }", i + 1, i);
+    text_addf(&t, "Idle -> A40 -> Discard");
+    lab_refuse(t.s, "configuration too large");
+    t.len = 0;
+    text_addf(&t, "i :: Idle; d :: Discard;");
+    for (unsigned i = 0; i < 8200; i++)
+        text_addf(&t, "i [%u] -> d;", i % 1000);
+    lab_refuse(t.s, "configuration too large");
     text_free(&t);
     text_free(&out);
 }
