@@ -13,9 +13,10 @@
 
 #include "connection.h"
 
-#define TAG_BYTES 24
-#define PAGES     128 /* targets that are kept with what they lead to */
-#define URL_KEPT  64  /* longer ones are not */
+#define TAG_BYTES    24
+#define HOST_FOLLOWS "http://" /* RFC 9112, 3.2.2: to be accepted, whatever the host */
+#define PAGES        128       /* targets that are kept with what they lead to */
+#define URL_KEPT     64        /* longer ones are not */
 
 static const struct {
     int status;
@@ -173,14 +174,21 @@ static int hex(char c)
                                   : -1;
 }
 
-/* Undo %XX and cut the query, in place. @return false for what is no path. */
+/* Undo %XX and cut host and query, in place. @return false for what is no path. */
 static bool decode_path(char *path)
 {
+    const char *from = path;
     char *to = path;
 
-    if (*path != '/')
+    if (strncasecmp(path, HOST_FOLLOWS, strlen(HOST_FOLLOWS)) == 0) {
+        from += strlen(HOST_FOLLOWS);
+        from += strcspn(from, "/?#");
+        if (*from != '/')
+            *to++ = '/';
+    } else if (*path != '/') {
         return false;
-    for (const char *from = path; *from && *from != '?' && *from != '#'; from++) {
+    }
+    for (; *from && *from != '?' && *from != '#'; from++) {
         if (*from != '%') {
             *to++ = *from;
             continue;

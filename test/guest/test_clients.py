@@ -87,6 +87,17 @@ class Http(unittest.TestCase):
         self.assertEqual(body, (PAGES / "style.css").read_bytes())
         self.assertIn("Content-Type: text/css", head)
 
+    def test_a_target_may_name_its_host(self):
+        for target in "http://any.example:80/style.css?x", "HTTP://any/%73tyle.css":
+            head, body = self.curl("--request-target", target)
+            self.assertTrue(head.startswith("HTTP/1.1 200 "), head)
+            self.assertEqual(body, (PAGES / "style.css").read_bytes())
+        _, body = self.curl("--request-target", "http://any.example")
+        self.assertEqual(body, (PAGES / "index.html").read_bytes())
+        for target in "https://any/", "any/style.css", "http:/style.css":
+            head, _ = self.curl("--request-target", target)
+            self.assertTrue(head.startswith("HTTP/1.1 400 "), head)
+
     def test_a_connection_is_kept(self):
         done = subprocess.run(
             ["curl", "--silent", "--max-time", CURL_S, "--write-out", "%{num_connects} ",
