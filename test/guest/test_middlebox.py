@@ -212,6 +212,14 @@ class Start(unittest.TestCase):
         self.assertRegex(self.refused(long, "--memory", 4),
                          r"1 interfaces and 1000\d+ bytes of configuration needs 5 MiB")
 
+    def test_a_configuration_comes_from_xenstore(self):
+        create("middlebox", "stored", "", memory=2, paused=True)
+        self.addCleanup(dom0, "xl destroy stored")
+        dom0("xenstore-write /local/domain/$(xl domid stored)/data/config"
+             " 'FromDevice(eth0) -> c :: Counter -> Discard;' && xl unpause stored")  # fmt: skip
+        eventually(lambda: "middlebox: running" in console("stored"))
+        self.assertEqual(sprat("handler", "read", "stored", "c.class").stdout, "Counter\n")
+
     def test_a_warning_is_told_before_the_guest_starts(self):
         path = self.folder / "host.click"
         path.write_text("FromDevice(eth0) -> ToHost")
