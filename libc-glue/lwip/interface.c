@@ -125,7 +125,7 @@ static void open_one(unsigned number)
         .rx_buffers = choose_rx_buffers(), .queues_max = config_queues(), .multicast = true};
     int error = netfront_open(number, &config, changed, NULL, &interface->nf);
     if (error) {
-        port_log("vif%u: %s", number, strerror(-error));
+        port_log("vif%u: can't be opened: error %d", number, error);
         port_free(interface);
         return;
     }
