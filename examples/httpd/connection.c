@@ -147,7 +147,7 @@ static void parse(struct connection *connection)
         answer_request(connection);
         return;
     }
-    if (error == HPE_OK && !parser->upgrade)
+    if (error == HPE_OK)
         return;
     int status = error == HPE_CB_url                ? 414
                  : error == HPE_CB_headers_complete ? 405
