@@ -199,6 +199,8 @@ static void what_is_wrong_is_said_with_its_line_and_column(void **state)
         {ZONE "a TYPE65 \\# 9999 00\n", "length in bytes", 5, 13},
         {ZONE "a CH A 192.0.2.1\n", "the only class", 5, 3},
         {ZONE "a 2147483648 A 192.0.2.1\n", "no TTL", 5, 3},
+        {ZONE "a 4000w A 192.0.2.1\n", "no TTL", 5, 3},
+        {ZONE "a 2147483647s1s A 192.0.2.1\n", "no TTL", 5, 3},
         {ZONE "a 5x A 192.0.2.1\n", "no TTL", 5, 3},
         {ZONE "a 1h5 A 192.0.2.1\n", "no TTL", 5, 3},
         {ZONE "a 1 1 A 192.0.2.1\n", "no type that is known", 5, 5},
