@@ -22,6 +22,9 @@
 #define TEXT_MAX        160
 #define DEFAULT_LENGTH  24 /* of a prefix that xl's ip= does not name */
 #define STATUS_BAD_LINE 64 /* EX_USAGE of <sysexits.h> */
+#define LOOPBACK_NET    127
+#define FIRST_GROUP_NET 224
+#define NO_HOSTS        "an address that a host can have is needed, and another one for gw="
 
 static const char *ip_options[INTERFACES_MAX], *ip6_options[INTERFACES_MAX], *queues_option;
 
@@ -71,6 +74,18 @@ static bool parse_prefix(char *text, int family, ip_addr_t *address, uint64_t *l
     return ok && decimal_parse(slash + 1, length) && *length <= (family == AF_INET ? 32 : 128);
 }
 
+/* Can it be an interface's? No network's, nor everybody's in it, by the length of its prefix. */
+static bool is_hosts(const ip_addr_t *address, int family, uint64_t length)
+{
+    if (family == AF_INET6)
+        return !ip6_addr_isany(ip_2_ip6(address)) && !ip6_addr_ismulticast(ip_2_ip6(address)) &&
+               !ip6_addr_isloopback(ip_2_ip6(address));
+    u32_t ip = lwip_ntohl(ip4_addr_get_u32(ip_2_ip4(address))), net = ip >> 24;
+    u32_t most = ~0u >> length % 32, host = ip & most;
+    return net && net != LOOPBACK_NET && net < FIRST_GROUP_NET &&
+           (length >= 31 || (host && host != most));
+}
+
 /* ADDRESS/LENGTH,gw=ADDRESS,dns=ADDRESS */
 static const char *parse(struct interface_config *config, char *text, int family)
 {
@@ -81,6 +96,9 @@ static const char *parse(struct interface_config *config, char *text, int family
     if (!parse_prefix(part, family, &address, &length))
         return "an address and the length of its prefix are needed, as in 10.0.0.2/24 or "
                "fd00::2/64";
+    if (!is_hosts(&address, family, length))
+        return NO_HOSTS;
+    const ip_addr_t own = address;
     if (family == AF_INET) {
         config->address = *ip_2_ip4(&address);
         ip4_addr_set_u32(&config->mask, length ? lwip_htonl(~0u << (32 - length)) : 0);
@@ -96,6 +114,8 @@ static const char *parse(struct interface_config *config, char *text, int family
         if (ok)
             *equals = '\0';
         if (ok && strcmp(part, "gw") == 0 && its == family) {
+            if (!is_hosts(&address, family, 32) || ip_addr_cmp(&address, &own))
+                return NO_HOSTS;
             if (family == AF_INET)
                 config->gateway = *ip_2_ip4(&address);
             else
@@ -139,7 +159,10 @@ static void read_from_toolstack(struct interface *interface)
     if (xenstore_read(0, backend, text, sizeof(text)) < 0 || !text[0])
         return;
     text[strcspn(text, " ,")] = '\0';
-    if (parse(&interface->config, text, AF_INET) == NULL)
+    const char *why = parse(&interface->config, text, AF_INET);
+    if (why)
+        port_log("vif%u: xl's ip=%s: %s; DHCP is asked", interface->number, text, why);
+    else
         interface->config.ip4 = CONFIG_STATIC;
 }
 

@@ -278,5 +278,17 @@ class Iperf(unittest.TestCase):
         self.assertIn(sent - received, (0, 4))
 
 
+class Options(unittest.TestCase):
+    """The command line's addresses, which unit.config reads for the most part."""
+
+    def test_what_no_host_can_have_ends_the_guest(self):
+        for word in ("sprat.ip=10.0.0.2/24,gw=10.0.0.2", "sprat.ip=10.0.0.2/24,gw=224.0.0.1",
+                     "sprat.ip6=ff02::1/64", "sprat.ip6=::1/64"):  # fmt: skip
+            with self.subTest(word):
+                done = sprat("run", "--timeout", "60", "daytime", "--", word)
+                self.assertEqual(done.returncode, 64, done.stdout + done.stderr)
+                self.assertIn(f'vif0: "{word.partition("=")[2]}": an address that', done.stdout)
+
+
 if __name__ == "__main__":
     unittest.main()
