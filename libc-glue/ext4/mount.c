@@ -356,10 +356,11 @@ int ext4_mount(struct disk *disk, const struct ext4_options *options, struct ext
     pthread_mutex_init(&(*fs)->lock, NULL);
     int error = mount(*fs, why);
     if (error) {
-        if (!*why)
-            *why = error == -ENOMEM ? "there is not enough memory: give the guest more"
-                   : error == -EIO  ? "it is damaged, or the disk fails; " WANTS_E2FSCK
-                                    : "the journal could not be replayed; " WANTS_E2FSCK;
+        if (error == -ENOMEM)
+            *why = "there is not enough memory: give the guest more";
+        else if (!*why)
+            *why = error == -EIO ? "it is damaged, or the disk fails; " WANTS_E2FSCK
+                                 : "the journal could not be replayed; " WANTS_E2FSCK;
         ext4_free(*fs);
         *fs = NULL;
     }

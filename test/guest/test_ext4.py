@@ -106,6 +106,14 @@ class Posix(Disk):
                                 f"sprat.disk.xvda=/{'d' * 300}", status=64)  # fmt: skip
         self.assertRegex(output, "'sprat.disk.xvda=/d{74}': it is too long")
 
+    def test_bitmaps_larger_than_the_guest(self):
+        """libext2fs has all of them in memory: a TiB wants more than the guest's."""
+        image = BUILD / "test/guest/ext4.img"
+        self.addCleanup(image.unlink)
+        self.make(image, 2**20, "-t", "ext4", "-O", "^has_journal")
+        output = self.run_guest(BUILD / "test/guest/test-ext4.cfg", status=74)
+        self.assertIn("there is not enough memory: give the guest more", output)
+
 
 class Sqlite(Disk):
     """examples/sqlite: its shell."""
