@@ -261,19 +261,23 @@ static void an_index_names_no_block_behind_the_directorys_end(void **state)
     unmount();
 }
 
-/* As on machines whose char has no sign. */
+/*
+ * As on machines whose char has no sign. A hash takes four characters at a time: the sign of the
+ * first is shifted out, that of the others counts.
+ */
 static void an_index_may_have_hashes_of_unsigned_characters(void **state)
 {
     (void)state;
     make("-t ext4 -b 1024 -O ^metadata_csum");
     set32(S_FLAGS, 2);
     assert_mounted();
-    for (unsigned first = 0x80; first <= 0xff; first++)
-        make_file(long_name((char)first));
-    for (unsigned first = 0x80; first <= 0xff; first++)
-        assert_int_equal(look_up((char)first), 0);
+    for (unsigned last = 0x80; last <= 0xff; last++) {
+        char *name = long_name('x');
+        name[3] = (char)last;
+        make_file(name);
+    }
     unmount();
-    assert_clean();
+    assert_clean(); /* by e2fsck's own hashes */
 }
 
 /* Whatever is on it: a list of orphans that begins with this inode. */
