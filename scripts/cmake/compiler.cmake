@@ -55,7 +55,8 @@ endif()
 # runs out of stack is caught before it writes below it. No stack is ever split: the runtime's
 # __morestack reports. The runtime itself, newlib and libgcc run in the reserve below the limit.
 # A call at a function's end stays a call, or its function would be missing from a crash report.
-set(SPRAT_APP_FLAGS -fsplit-stack -fno-optimize-sibling-calls)
+set(SPRAT_APP_FLAGS -fsplit-stack -fno-optimize-sibling-calls
+    -D__LINUX_ERRNO_EXTENSIONS__) # <errno.h> has all names; newlib's strerror() not all sentences
 
 function(_sprat_ask_compiler out)
     execute_process(COMMAND ${CMAKE_C_COMPILER} ${ARGN}

@@ -42,6 +42,30 @@ static void there_is_one_process(void)
     CHECK(!popen("true", "r") && errno == ENOSYS);
 }
 
+/* Programs name them in a switch: none may be there twice, or not at all. */
+static const char *name_of(int error)
+{
+    switch (error) {
+    case ESHUTDOWN:
+        return "ESHUTDOWN";
+    case ENONET:
+        return "ENONET";
+    case ESOCKTNOSUPPORT:
+        return "ESOCKTNOSUPPORT";
+    case EAGAIN:
+        return "EAGAIN";
+    case EOPNOTSUPP:
+        return "EOPNOTSUPP";
+    }
+    return "";
+}
+
+static void errors_have_all_their_names(void)
+{
+    CHECK(strcmp(name_of(ESHUTDOWN), "ESHUTDOWN") == 0);
+    CHECK(strcmp(name_of(EWOULDBLOCK), "EAGAIN") == 0);
+}
+
 static void there_is_one_user(void)
 {
     struct passwd user, *found;
@@ -195,6 +219,7 @@ static void a_stream_is_locked_as_often_as_wanted(void)
 int main(void)
 {
     RUN(there_is_one_process);
+    RUN(errors_have_all_their_names);
     RUN(there_is_one_user);
     RUN(the_machine_has_a_name);
     RUN(names_and_texts_match_patterns);
