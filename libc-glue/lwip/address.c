@@ -95,6 +95,11 @@ bool address_is_any(const ip_addr_t *ip)
     return ip_addr_isany(ip);
 }
 
+bool address6_is_hosts(const ip6_addr_t *ip6)
+{
+    return !ip6_addr_isany(ip6) && !ip6_addr_ismulticast(ip6) && !ip6_addr_isloopback(ip6);
+}
+
 bool address_is_own(const ip_addr_t *ip)
 {
     struct netif *netif;

@@ -78,8 +78,7 @@ static bool parse_prefix(char *text, int family, ip_addr_t *address, uint64_t *l
 static bool is_hosts(const ip_addr_t *address, int family, uint64_t length)
 {
     if (family == AF_INET6)
-        return !ip6_addr_isany(ip_2_ip6(address)) && !ip6_addr_ismulticast(ip_2_ip6(address)) &&
-               !ip6_addr_isloopback(ip_2_ip6(address));
+        return address6_is_hosts(ip_2_ip6(address));
     u32_t ip = lwip_ntohl(ip4_addr_get_u32(ip_2_ip4(address))), net = ip >> 24;
     u32_t most = ~0u >> length % 32, host = ip & most;
     return net && net != LOOPBACK_NET && net < FIRST_GROUP_NET &&

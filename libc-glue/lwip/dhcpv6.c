@@ -266,7 +266,7 @@ static void take_names(struct dhcpv6 *client, const struct dhcpv6_answer *answer
         ip_addr_t server = *IP6_ADDR_ANY;
         ip6_addr_t *ip6 = ip_2_ip6(&server);
         memcpy(ip6->addr, answer->names + i * size, size);
-        if (ip6_addr_isany(ip6) || ip6_addr_ismulticast(ip6) || ip6_addr_isloopback(ip6))
+        if (!address6_is_hosts(ip6))
             continue;
         if (ip6_addr_islinklocal(ip6))
             ip6_addr_set_zone(ip6, netif_get_index(netif_of(client)));

@@ -7,6 +7,7 @@
 
 #include "bytes.h"
 #include "interface.h"
+#include "socket.h"
 
 #define HEADER        4 /* type and transaction */
 #define OPTION_HEADER 4 /* code and length */
@@ -151,8 +152,7 @@ static bool take_in_address(struct reading *reading, const struct option *option
 /* What a host may be called by from beyond its link. */
 static bool is_usable(const ip6_addr_t *ip6)
 {
-    return !ip6_addr_isany(ip6) && !ip6_addr_isloopback(ip6) && !ip6_addr_ismulticast(ip6) &&
-           !ip6_addr_islinklocal(ip6);
+    return address6_is_hosts(ip6) && !ip6_addr_islinklocal(ip6);
 }
 
 /* The one that the client has, if there is more than one; else the first. */

@@ -192,6 +192,9 @@ void address_give(int domain, const ip_addr_t *ip, u16_t port, struct sockaddr *
 
 bool address_is_any(const ip_addr_t *ip);
 
+/** May it be one host's: not any, of no group, and not loopback's? */
+bool address6_is_hosts(const ip6_addr_t *ip6);
+
 /** Is it one of the guest's? */
 bool address_is_own(const ip_addr_t *ip);
 
