@@ -82,3 +82,12 @@ class Transcripts(unittest.TestCase):
         guest, linux = guest.splitlines(), linux.splitlines()
         difference = difflib.unified_diff(linux, guest, "Linux", "guest", n=3, lineterm="")
         self.assertEqual(guest, linux, "\n".join([name, *list(difference)[:60]]))
+
+    @classmethod
+    def main(cls):
+        """Run this class' test, with the seeds and calls that the command line names."""
+        if len(sys.argv) > 1:
+            cls.seeds = [int(seed) for seed in sys.argv[1].split(",")]
+        if len(sys.argv) > 2:
+            cls.calls = int(sys.argv[2])
+        unittest.main(argv=sys.argv[:1])

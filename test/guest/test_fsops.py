@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The same calls on files in a guest and in dom0's Linux, and what both have left on their disks.
 
-    test_fsops.py [SEED [CALLS]]...   in the lab that $SPRAT_LAB names; without: what the test runs
+    test_fsops.py [SEED,... [CALLS]]   in the lab that $SPRAT_LAB names; without: what the test runs
 """
 
 import os
 import subprocess
-import sys
-import unittest
 
 from support import BUILD, Transcripts, dom0, sprat
 
@@ -77,8 +75,4 @@ class Same(Transcripts):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        Same.seeds = [int(seed) for seed in sys.argv[1].split(",")]
-    if len(sys.argv) > 2:
-        Same.calls = int(sys.argv[2])
-    unittest.main(argv=sys.argv[:1])
+    Same.main()

@@ -4,9 +4,6 @@
     test_netops.py [SEED,... [CALLS]]   in $SPRAT_LAB's lab; without: what the test runs
 """
 
-import sys
-import unittest
-
 from support import BUILD, Transcripts, sprat
 
 SEEDS = (1, 9)
@@ -38,8 +35,4 @@ class Same(Transcripts):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        Same.seeds = [int(seed) for seed in sys.argv[1].split(",")]
-    if len(sys.argv) > 2:
-        Same.calls = int(sys.argv[2])
-    unittest.main(argv=sys.argv[:1])
+    Same.main()
