@@ -96,10 +96,11 @@ bool call_allows_key(struct call *call, const struct resp_word *key)
 int call_set(struct call *call, const struct resp_word *key, const struct resp_word *value,
              int64_t expires_ms)
 {
+    struct store_item item = {key->bytes, value->bytes, key->len, value->len, expires_ms};
+
     if (!call_allows_key(call, key))
         return 1;
-    return store_set(call->context->store, key->bytes, key->len, value->bytes, value->len,
-                     expires_ms);
+    return store_set(call->context->store, &item, 1);
 }
 
 int call_delete(struct call *call, const struct resp_word *key)

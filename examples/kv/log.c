@@ -134,25 +134,24 @@ static int read_all(const struct log_segment *segment, void *bytes, size_t len, 
 
 static bool is_possible(const struct header *header)
 {
-    return (header->op == LOG_SET || (header->op == LOG_DELETE && !header->value_len)) &&
-           header->key_len <= STORE_KEY_MAX && header->value_len <= RESP_WORD_MAX;
+    uint32_t op = header->op;
+    bool has_key = op == LOG_SET || op == LOG_PART || op == LOG_DELETE;
+    bool has_value = op == LOG_SET || op == LOG_PART;
+
+    return (has_key || op == LOG_DROP) && header->key_len <= (has_key ? STORE_KEY_MAX : 0) &&
+           header->value_len <= (has_value ? RESP_WORD_MAX : 0);
 }
 
 int log_read(struct log_cursor *at, struct log_record *record)
 {
-    uint64_t left = at->segment->bytes - at->offset;
     struct header header;
 
-    if (left < sizeof(header))
-        return 0;
     int result = read_all(at->segment, &header, sizeof(header), at->offset);
     if (result <= 0)
         return result;
     if (!is_possible(&header))
         return -EINVAL;
     size_t len = (size_t)header.key_len + header.value_len;
-    if (left - sizeof(header) < len)
-        return 0;
     if (len > record->buffer_max) {
         char *buffer = realloc(record->buffer, len);
         if (!buffer)
@@ -394,9 +393,11 @@ static int replay_segment(const struct log *log, struct log_segment *segment, bo
         result = log_read(&at, record);
         if (result <= 0)
             break;
-        int error = replay(arg, record, segment, offset);
-        if (error)
-            return error;
+        result = replay(arg, record, segment, offset);
+        if (result) {
+            at.offset = offset;
+            break;
+        }
     }
     if (result == 0 && at.offset != segment->bytes && !may_be_torn)
         result = -EINVAL;

@@ -9,7 +9,12 @@
 struct log;
 struct log_segment;
 
-enum log_op { LOG_SET = 1, LOG_DELETE = 2 };
+enum log_op {
+    LOG_SET = 1,
+    LOG_DELETE = 2,
+    LOG_PART = 3, /**< as LOG_SET, and counts when the one that follows such records is there */
+    LOG_DROP = 4, /**< those before it do not count: no LOG_SET will follow them */
+};
 
 struct log_record {
     uint32_t op; /**< enum log_op */
@@ -31,8 +36,9 @@ struct log_cursor {
 };
 
 /**
- * Open a log and have `replay` called for all its records, in their order; it may fail with -errno.
- * A record at the end that is not all there is taken off.
+ * Open a log and have `replay` called for all its records, in their order; it may fail with
+ * -errno, with -EINVAL for a record that can't be there. A record at the end that is not all there
+ * is taken off.
  *
  * @return 0 or -errno; -EINVAL and a sentence in `why` when a record is damaged, a file missing, or
  *         the disk too small.

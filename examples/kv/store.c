@@ -32,6 +32,14 @@ struct entry {
     char key[];
 };
 
+/* A key that is about to be set: a record of it is in the log. */
+struct part {
+    struct entry *entry; /* the index has it, if it has a segment */
+    struct log_cursor at;
+    int64_t expires_ms;
+    uint32_t value_len;
+};
+
 struct store {
     struct log *log;
     struct entry **slots;
@@ -39,6 +47,8 @@ struct store {
     uint64_t live_bytes; /* of the log: records that the index means */
     bool changed;        /* since the last sync */
     bool full;           /* something found no room, and no compaction has ended since */
+    struct part parts[STORE_SET_MAX];
+    unsigned n_parts;
     struct log_record record;
     struct log_cursor compaction; /* its segment is NULL when there is none */
     unsigned n_left;              /* segments that are to be compacted, the first ones */
@@ -99,37 +109,71 @@ static void forget(struct store *store, struct entry **link)
 }
 
 /* What is to remember where a key's record is, if it is not there yet. @return NULL: no memory. */
-static struct entry *entry_for(struct store *store, const struct log_record *record)
+static struct entry *entry_for(struct store *store, const char *key, size_t len)
 {
-    struct entry *entry = *find(store, record->key, record->key_len);
+    struct entry *entry = *find(store, key, len);
 
     if (entry)
         return entry;
-    entry = reserve_malloc(sizeof(*entry) + record->key_len);
+    entry = reserve_malloc(sizeof(*entry) + len);
     if (!entry)
         return NULL;
-    *entry = (struct entry){.key_len = (uint16_t)record->key_len};
-    memcpy(entry->key, record->key, record->key_len);
+    *entry = (struct entry){.key_len = (uint16_t)len};
+    memcpy(entry->key, key, len);
     return entry;
 }
 
 /* The key's last record is there. */
-static void remember(struct store *store, struct entry *entry, const struct log_record *record,
-                     struct log_segment *segment, uint64_t offset)
+static void remember(struct store *store, const struct part *part)
 {
-    if (entry->segment) {
-        store->live_bytes -= bytes_of(entry);
-    } else {
-        *find(store, entry->key, entry->key_len) = entry;
-        store->stats.n_keys++;
+    struct entry *entry = part->entry;
+
+    if (!entry->segment) {
+        struct entry **link = find(store, entry->key, entry->key_len);
+        if (*link) /* two of the parts have one key */
+            free(entry);
+        else
+            *link = entry;
+        entry = *link;
     }
-    entry->segment = segment;
-    entry->offset = offset;
-    entry->expires_ms = record->expires_ms;
-    entry->value_len = record->value_len;
+    if (entry->segment)
+        store->live_bytes -= bytes_of(entry);
+    else
+        store->stats.n_keys++;
+    entry->segment = part->at.segment;
+    entry->offset = part->at.offset;
+    entry->expires_ms = part->expires_ms;
+    entry->value_len = part->value_len;
     store->live_bytes += bytes_of(entry);
     if (store->stats.n_keys > store->n_slots)
         grow(store);
+}
+
+static void remember_parts(struct store *store)
+{
+    for (unsigned i = 0; i < store->n_parts; i++)
+        remember(store, &store->parts[i]);
+    store->n_parts = 0;
+}
+
+static void drop_parts(struct store *store)
+{
+    for (unsigned i = 0; i < store->n_parts; i++)
+        if (!store->parts[i].entry->segment)
+            free(store->parts[i].entry);
+    store->n_parts = 0;
+}
+
+/* @return 0 or -ENOMEM. */
+static int add_part(struct store *store, const struct log_record *record, struct log_cursor at)
+{
+    struct entry *entry = entry_for(store, record->key, record->key_len);
+
+    if (!entry)
+        return -ENOMEM;
+    store->parts[store->n_parts++] =
+        (struct part){entry, at, record->expires_ms, record->value_len};
+    return 0;
 }
 
 /* What the log says, in its order. */
@@ -138,17 +182,32 @@ static int replay(void *arg, const struct log_record *record, struct log_segment
 {
     struct store *store = arg;
 
-    if (record->op == LOG_SET) {
-        struct entry *entry = entry_for(store, record);
-        if (!entry)
-            return -ENOMEM;
-        remember(store, entry, record, segment, offset);
-        return 0;
+    if (record->op == LOG_SET || record->op == LOG_PART) {
+        if (store->n_parts == STORE_SET_MAX)
+            return -EINVAL;
+        int error = add_part(store, record, (struct log_cursor){segment, offset});
+        if (!error && record->op == LOG_SET)
+            remember_parts(store);
+        return error;
     }
-    struct entry **link = find(store, record->key, record->key_len);
-    if (*link)
-        forget(store, link);
+    drop_parts(store);
+    if (record->op == LOG_DELETE) {
+        struct entry **link = find(store, record->key, record->key_len);
+        if (*link)
+            forget(store, link);
+    }
     return 0;
+}
+
+/* Only some records of what was set together are there, and the others will not come. */
+static int say_dropped(struct store *store)
+{
+    struct log_record record = {.op = LOG_DROP};
+    struct log_cursor at;
+
+    drop_parts(store);
+    store->changed = true;
+    return log_append(store->log, &record, SPARE_OF_COPY, &at);
 }
 
 int store_open(const char *dir, struct store **store, char *why, size_t size)
@@ -160,6 +219,8 @@ int store_open(const char *dir, struct store **store, char *why, size_t size)
     made->n_slots = SLOTS_FIRST;
     made->slots = calloc(made->n_slots, sizeof(struct entry *));
     int error = made->slots ? log_open(dir, &made->log, replay, made, why, size) : -ENOMEM;
+    if (!error && made->n_parts)
+        error = say_dropped(made);
     if (error) {
         store_close(made);
         return error;
@@ -170,6 +231,7 @@ int store_open(const char *dir, struct store **store, char *why, size_t size)
 
 void store_close(struct store *store)
 {
+    drop_parts(store);
     for (size_t i = 0; store->slots && i < store->n_slots; i++) {
         for (struct entry *entry = store->slots[i], *next; entry; entry = next) {
             next = entry->next;
@@ -218,38 +280,57 @@ int store_expiry(struct store *store, const char *key, size_t len, int64_t now_m
     return 0;
 }
 
-int store_set(struct store *store, const char *key, size_t len, const char *value, size_t value_len,
-              int64_t expires_ms)
+static struct log_record record_of(const struct store_item *item)
 {
-    struct log_record record = {.op = LOG_SET,
-                                .key_len = (uint32_t)len,
-                                .value_len = (uint32_t)value_len,
-                                .expires_ms = expires_ms,
-                                .key = (char *)(uintptr_t)key,
-                                .value = (char *)(uintptr_t)value};
-    struct log_cursor at;
+    return (struct log_record){.op = LOG_SET,
+                               .key_len = (uint32_t)item->key_len,
+                               .value_len = (uint32_t)item->value_len,
+                               .expires_ms = item->expires_ms,
+                               .key = (char *)(uintptr_t)item->key,
+                               .value = (char *)(uintptr_t)item->value};
+}
 
-    /* What is in the log must be in memory, too, and the next start needs as much. */
-    struct entry *entry = entry_for(store, &record);
-    if (!entry)
-        return -ENOMEM;
-    int error = log_append(store->log, &record, SPARE_OF_SET, &at);
-    if (error) {
-        if (!entry->segment)
-            free(entry);
-        store->full |= error == -ENOSPC;
-        return error;
+/* What is in the log must be in memory, too, and the next start needs as much. */
+static int begin_set(struct store *store, const struct store_item *items, unsigned n)
+{
+    size_t bytes = 0;
+    int error = 0;
+
+    for (unsigned i = 0; i < n && !error; i++) {
+        struct log_record record = record_of(&items[i]);
+        bytes += log_record_bytes(record.key_len, record.value_len);
+        error = add_part(store, &record, (struct log_cursor){0});
     }
-    store->changed = true;
-    store->stats.n_changes++;
-    remember(store, entry, &record, at.segment, at.offset);
-    return 0;
+    return error ? error : log_look_for_room(store->log, bytes, SPARE_OF_SET);
+}
+
+int store_set(struct store *store, const struct store_item *items, unsigned n)
+{
+    int error = begin_set(store, items, n);
+    unsigned i = 0;
+
+    for (; i < n && !error; i++) {
+        struct log_record record = record_of(&items[i]);
+        record.op = i + 1 < n ? LOG_PART : LOG_SET;
+        error = log_append(store->log, &record, SPARE_OF_SET, &store->parts[i].at);
+    }
+    if (!error) {
+        remember_parts(store);
+        store->changed = true;
+        store->stats.n_changes += n;
+        return 0;
+    }
+    store->full |= error == -ENOSPC;
+    if (i > 1 && say_dropped(store))
+        error = -EIO;
+    drop_parts(store);
+    return error;
 }
 
 /* A record of the first segment: if the index means it, it goes on living. */
 static int copy_record(struct store *store, uint64_t offset, int64_t now_ms)
 {
-    const struct log_record *record = &store->record;
+    struct log_record *record = &store->record;
     struct entry **link = find(store, record->key, record->key_len);
     struct entry *entry = *link;
     struct log_cursor at;
@@ -260,6 +341,7 @@ static int copy_record(struct store *store, uint64_t offset, int64_t now_ms)
         forget(store, link);
         return 0;
     }
+    record->op = LOG_SET;
     int error = log_append(store->log, record, SPARE_OF_COPY, &at);
     if (error)
         return error;

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #define STORE_KEY_MAX 65535 /**< bytes */
+#define STORE_SET_MAX 512   /**< keys that are set together */
 
 struct store;
 
@@ -34,9 +35,20 @@ int64_t store_get(struct store *store, const char *key, size_t len, int64_t now_
 int store_expiry(struct store *store, const char *key, size_t len, int64_t now_ms,
                  int64_t *expires_ms);
 
-/** @return 0, -ENOMEM or -ENOSPC: nothing was changed; -errno: nothing more can be written. */
-int store_set(struct store *store, const char *key, size_t len, const char *value, size_t value_len,
-              int64_t expires_ms);
+/** What a key is to have. */
+struct store_item {
+    const char *key, *value;
+    size_t key_len, value_len;
+    int64_t expires_ms; /**< 0: never */
+};
+
+/**
+ * Set keys, at most STORE_SET_MAX: all of them or, if the power goes before they are on stable
+ * storage, perhaps none.
+ *
+ * @return 0, -ENOMEM or -ENOSPC: nothing was changed; -errno: nothing more can be written.
+ */
+int store_set(struct store *store, const struct store_item *items, unsigned n);
 /** @return 1; 0 when there was no such key. */
 int store_delete(struct store *store, const char *key, size_t len, int64_t now_ms);
 /** Delete all keys. */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "strings.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 
 #define NUMBER_MAX 24 /* characters of one, and '\0' */
+
+static_assert(RESP_WORDS_MAX / 2 <= STORE_SET_MAX, "what a request sets is set together");
 
 int strings_get(struct call *call)
 {
@@ -140,19 +143,22 @@ int strings_mget(struct call *call)
     return 0;
 }
 
-/* A key that can't be one is found before anything is set. */
+/* All or none. */
 int strings_mset(struct call *call)
 {
-    int result = 0;
+    static struct store_item items[STORE_SET_MAX];
+    unsigned n = 0;
 
     if (call->request->n % 2 == 0)
         return call_wrong_number(call);
-    for (unsigned i = 1; i < call->request->n; i += 2)
-        if (!call_allows_key(call, call_word(call, i)))
+    for (unsigned i = 1; i < call->request->n; i += 2) {
+        const struct resp_word *key = call_word(call, i), *value = call_word(call, i + 1);
+        if (!call_allows_key(call, key))
             return 0;
-    for (unsigned i = 1; i < call->request->n && !result; i += 2)
-        result = call_set(call, call_word(call, i), call_word(call, i + 1), 0);
-    return result ? result : call_ok(call);
+        items[n++] = (struct store_item){key->bytes, value->bytes, key->len, value->len, 0};
+    }
+    int error = store_set(call->context->store, items, n);
+    return error ? error : call_ok(call);
 }
 
 int strings_strlen(struct call *call)

@@ -27,6 +27,7 @@ KV_ADDRESS = "10.0.0.99"
 KV_PORT = 6379
 N_CLIENTS = 4
 N_KEYS = 50  # of each client
+TOGETHER_MAX = 5  # keys that it sets in one request
 VALUE_MAX = 3000
 ANSWER_TIMEOUT_S = 60
 
@@ -110,7 +111,7 @@ class Kv(Load):
         super().__init__(*args)
         self.port = self.lab.forward(KV_ADDRESS, KV_PORT)
         self.values = {}  # what is there; None: nothing
-        self.pending = {}  # what was sent and not answered
+        self.pending = {}  # by client: what was sent and not answered
 
     def settings(self):
         return {"extra": f"sprat.disk.xvda=/data sprat.ip={KV_ADDRESS}/24"}
@@ -136,41 +137,47 @@ class Kv(Load):
             thread.join()
 
     def write(self, client, number, seed):
-        """Change one key after the other, until the power is gone."""
+        """Make one change after the other, until the power is gone."""
         chance = random.Random(seed)
         with contextlib.suppress(OSError, EOFError):
             while not self.ending:
-                key = f"{number}-{chance.randrange(N_KEYS)}"
-                value = None
-                if chance.randrange(8):
-                    value = f"{chance.random()}:" + "x" * chance.randrange(VALUE_MAX)
-                self.pending[key] = value
-                client.ask(*(("DEL", key) if value is None else ("SET", key, value)))
-                self.values[key] = value
-                del self.pending[key]
+                keys = [f"{number}-{chance.randrange(N_KEYS)}"]
+                if not chance.randrange(8):
+                    request, change = ["DEL", *keys], {keys[0]: None}
+                else:
+                    if not chance.randrange(3):
+                        keys = [f"{number}-{n}" for n in chance.sample(range(N_KEYS), TOGETHER_MAX)]
+                    change = {key: f"{chance.random()}:" + "x" * chance.randrange(VALUE_MAX)
+                              for key in keys}  # fmt: skip
+                    request = ["MSET", *(word for pair in change.items() for word in pair)]
+                self.pending[number] = change
+                client.ask(*request)
+                self.values.update(change)
+                del self.pending[number]
                 self.n_acknowledged += 1
 
     def compare(self, client):
-        """What was acknowledged is there; what was on its way has happened or not."""
-        keys = sorted({*self.values, *self.pending})
-        found = client.ask("MGET", *keys) if keys else []
-        for key, value in zip(keys, found, strict=True):
-            expected = [self.values.get(key)]
-            if key in self.pending:
-                expected.append(self.pending[key])
-            if value not in expected:
-                raise SpratError(f"key {key}: {abridged(expected)} was acknowledged, or on its way"
-                                 f" as the last one, and {abridged([value])} is there")  # fmt: skip
-        self.values = dict(zip(keys, found, strict=True))
+        """What was acknowledged is there; what was on its way has happened, as a whole, or not."""
+        keys = sorted({*self.values, *(key for change in self.pending.values() for key in change)})
+        found = dict(zip(keys, client.ask("MGET", *keys) if keys else [], strict=True))
+        expected = {key: self.values.get(key) for key in keys}
+        for change in self.pending.values():
+            if all(found[key] == value for key, value in change.items()):
+                expected.update(change)
+        for key in keys:
+            if found[key] != expected[key]:
+                raise SpratError(f"key {key}: {abridged(expected[key])} is what should be there,"
+                                 f" and {abridged(found[key])} is")  # fmt: skip
+        self.values = found
         self.pending.clear()
-        n_keys = sum(value is not None for value in found)
+        n_keys = sum(value is not None for value in found.values())
         if client.ask("DBSIZE") != str(n_keys):
             raise SpratError(f"there are {client.ask('DBSIZE')} keys, and not {n_keys}")
 
 
-def abridged(values):
-    """Return values as they are told."""
-    return " and then ".join("nothing" if value is None else value[:24] for value in values)
+def abridged(value):
+    """Return a value as it is told."""
+    return "nothing" if value is None else value[:24]
 
 
 class KvClient:

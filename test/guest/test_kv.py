@@ -173,6 +173,11 @@ class FullDisk(Client):
             n += 1
         self.assertEqual(said, b"-ERR the disk is full: delete some keys\r\n")
         self.assertGreater(n, 2)
+        half = b"h" * (MIB // 4)
+        together = [b"MSET", b"half-1", half, b"key-0", half, b"half-2", half]
+        self.assertEqual(self.ask(*together), said)
+        self.assertEqual(self.ask(b"EXISTS", b"half-1", b"half-2"), b":0\r\n")
+        self.assertEqual(self.ask(b"STRLEN", b"key-0"), b":%d\r\n" % len(value))
         self.assertEqual(self.ask(b"DEL", b"key-0", b"key-1"), b":2\r\n")
         deadline = time.monotonic() + TIMEOUT_S
         while (again := self.ask(b"SET", b"key-0", value)) == said:
@@ -300,7 +305,10 @@ class Protocol(Client):
         self.send(b"FLUSHALL\r\nMSET a 1 b 2\r\nEXPIRE a 100\r\nINFO keyspace\r\n")
         self.assert_answered(b"+OK\r\n+OK\r\n:1\r\n")
         self.assert_answered(b"$44\r\n# Keyspace\r\ndb0:keys=2,expires=1,avg_ttl=0\r\n\r\n")
-        self.assert_exchanges({"FLUSHALL NOW": "-ERR syntax error", "FLUSHDB ASYNC": "+OK",
+        self.assert_exchanges({"FLUSHALL NOW": "-ERR syntax error", "MSET a 3 b 4 a 5": "+OK",
+                               "GET a": "$1\r\n5", "MSET a 3 b":
+                               "-ERR wrong number of arguments for 'mset' command",
+                               "FLUSHDB ASYNC": "+OK",
                                "DBSIZE": ":0", "INFO nothing": "$0\r\n"})  # fmt: skip
 
     def test_memory_that_is_full_is_told_and_the_rest_is_there(self):

@@ -270,7 +270,8 @@ static void a_segment_that_is_missing_is_named(void **state)
 
 static void other_files_in_the_folder_are_left_alone(void **state)
 {
-    static const char *const names[] = {"1.log", "00000000.log", "00000009.logs", "notes"};
+    static const char *const names[] = {"1.log", "00000000.log", "00000009.logs", "+0000009.log",
+                                        "notes"};
     char path[128];
 
     (void)state;
@@ -303,6 +304,129 @@ static void who_reads_it_may_refuse(void **state)
     assert_int_equal(log_open(long_dir, &log, note, NULL, why, sizeof(why)), -ENAMETOOLONG);
 }
 
+/* As a folder may list them, from the first to the last or the other way round. */
+static void segments_are_read_in_their_order_whatever_the_folders(void **state)
+{
+    char other[128];
+
+    (void)state;
+    for (unsigned way = 0; way < 2; way++) {
+        struct log *log = opened();
+        for (char key[] = "a"; *key < 'f'; (*key)++) {
+            append(log, LOG_SET, key, "");
+            assert_int_equal(log_roll(log), 0);
+        }
+        log_close(log);
+        for (unsigned i = 1; i <= 6; i++) {
+            unsigned number = way ? 7 - i : i;
+            snprintf(other, sizeof(other), "%s/moved", dir);
+            assert_int_equal(rename(path_of(number), other), 0);
+            int fd = open(other, O_RDONLY), copy = open(path_of(number), O_CREAT | O_WRONLY, 0600);
+            char bytes[64];
+            ssize_t n = read(fd, bytes, sizeof(bytes));
+            assert_int_equal(pwrite(copy, bytes, (size_t)n, 0), n);
+            close(copy);
+            close(fd);
+            assert_int_equal(unlink(other), 0);
+        }
+        log_close(opened());
+        assert_string_equal(read_back, "=a=b=c=d=e");
+        for (unsigned number = 1; number <= 6; number++)
+            assert_int_equal(unlink(path_of(number)), 0);
+    }
+}
+
+static void what_is_no_file_is_no_segment(void **state)
+{
+    struct log *log;
+
+    (void)state;
+    int before = dup(0);
+    close(before);
+    assert_int_equal(mkdir(path_of(1), 0700), 0);
+    assert_int_equal(open_log(&log), -EISDIR);
+    assert_int_equal(rmdir(path_of(1)), 0);
+    assert_int_equal(mkfifo(path_of(1), 0600), 0);
+    assert_int_equal(open_log(&log), -ESPIPE);
+    int after = dup(0);
+    close(after);
+    assert_int_equal(after, before);
+}
+
+static void behind_the_last_number_there_is_none(void **state)
+{
+    (void)state;
+    close(open(path_of(99999999), O_CREAT | O_WRONLY, 0600));
+    struct log *log = opened();
+    append(log, LOG_SET, "a", "1");
+    assert_int_equal(log_roll(log), -EFBIG);
+    append(log, LOG_SET, "b", "2");
+    log_close(log);
+    log_close(opened());
+    assert_string_equal(read_back, "=a 1=b 2");
+    assert_int_equal(unlink(path_of(99999999)), 0);
+}
+
+static void a_disk_that_cant_be_read_is_told(void **state)
+{
+    struct log *log;
+
+    (void)state;
+    write_some();
+    failing = "statvfs";
+    assert_int_equal(open_log(&log), -EIO);
+    failing = "pread";
+    assert_int_equal(open_log(&log), -EIO);
+    failing = "";
+    log = opened();
+    struct log_record record = record_of(LOG_SET, "k", "v");
+    struct log_cursor at;
+    failing = "statvfs";
+    assert_int_equal(log_append(log, &record, 0, &at), -EIO);
+    log_close(log);
+}
+
+static void segments_are_a_part_of_the_disk_and_not_too_large(void **state)
+{
+    static const struct {
+        uint64_t disk, segment;
+    } sizes[] = {{DISK_BYTES, 1152 << 10}, {1ull << 30, 16 << 20}, {1ull << 40, 256 << 20}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        disk_bytes = sizes[i].disk;
+        struct log *log = opened();
+        assert_int_equal(log_segment_max(log), sizes[i].segment);
+        log_close(log);
+    }
+}
+
+/* All that it names is there, and no name is longer than it can be. */
+static void records_have_what_belongs_to_them_and_no_more(void **state)
+{
+    static const struct {
+        enum log_op op;
+        const char *key, *value;
+        bool is_one;
+    } records[] = {{LOG_SET, "k", "v", true},      {LOG_PART, "k", "v", true},
+                   {LOG_DELETE, "k", "", true},    {LOG_DELETE, "k", "v", false},
+                   {LOG_DROP, "", "", true},       {LOG_DROP, "k", "", false},
+                   {LOG_DROP, "", "v", false},     {(enum log_op)0, "", "", false},
+                   {(enum log_op)5, "", "", false}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++) {
+        struct log *log = opened();
+        append(log, records[i].op, records[i].key, records[i].value);
+        log_close(log);
+        if (records[i].is_one)
+            log_close(opened());
+        else
+            assert_refused("is damaged at byte 0");
+        assert_int_equal(unlink(path_of(1)), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +444,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_segment_that_is_missing_is_named, up, down),
         cmocka_unit_test_setup_teardown(other_files_in_the_folder_are_left_alone, up, down),
         cmocka_unit_test_setup_teardown(who_reads_it_may_refuse, up, down),
+        cmocka_unit_test_setup_teardown(segments_are_read_in_their_order_whatever_the_folders, up,
+                                        down),
+        cmocka_unit_test_setup_teardown(what_is_no_file_is_no_segment, up, down),
+        cmocka_unit_test_setup_teardown(behind_the_last_number_there_is_none, up, down),
+        cmocka_unit_test_setup_teardown(a_disk_that_cant_be_read_is_told, up, down),
+        cmocka_unit_test_setup_teardown(segments_are_a_part_of_the_disk_and_not_too_large, up,
+                                        down),
+        cmocka_unit_test_setup_teardown(records_have_what_belongs_to_them_and_no_more, up, down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

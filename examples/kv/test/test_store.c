@@ -1,64 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The store, on the host: what it does on a disk that is full, and what compaction keeps. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include "disk.h"
-
-#include <cmocka.h>
-
-#include "log.h"
-#include "store.h"
-
-#define LARGE (1u << 20) /* bytes of a value */
-
-static struct store *store;
-static char why[256];
-
-static void open_store(void)
-{
-    if (store_open(dir, &store, why, sizeof(why)))
-        fail_msg("%s", why);
-}
-
-static void reopen(void)
-{
-    store_close(store);
-    open_store();
-}
-
-static int set(unsigned key, size_t value_len)
-{
-    char *value = malloc(value_len);
-
-    memset(value, (int)('a' + key % 26), value_len);
-    int error = store_set(store, (char *)&key, sizeof(key), value, value_len, 0);
-    free(value);
-    return error;
-}
-
-static int delete (unsigned key)
-{
-    return store_delete(store, (char *)&key, sizeof(key), 0);
-}
-
-static void assert_there(unsigned key, size_t value_len)
-{
-    char *value;
-    int64_t len = store_get(store, (char *)&key, sizeof(key), 0, &value);
-
-    assert_int_equal(len, value_len);
-    assert_int_equal(value[0], 'a' + key % 26);
-    assert_int_equal(value[value_len - 1], 'a' + key % 26);
-}
-
-static void assert_gone(unsigned key)
-{
-    char *value;
-
-    assert_int_equal(store_get(store, (char *)&key, sizeof(key), 0, &value), -ENOENT);
-}
+#include "stored.h"
 
 /* @return how many of them fitted. */
 static unsigned fill(size_t value_len)
@@ -70,15 +12,6 @@ static unsigned fill(size_t value_len)
         n++;
     assert_int_equal(error, -ENOSPC);
     return n;
-}
-
-static void compact_all(void)
-{
-    int result;
-
-    while ((result = store_compact(store, 0)) > 0)
-        ;
-    assert_int_equal(result, 0);
 }
 
 static void a_full_disk_takes_values_again_when_some_were_deleted(void **state)
@@ -112,7 +45,7 @@ static void all_keys_of_a_full_disk_can_be_deleted_one_after_the_other(void **st
     open_store();
     do {
         memcpy(key, &n, sizeof(n));
-        error = store_set(store, key, sizeof(key), key, sizeof(key), 0);
+        error = set_text(key, sizeof(key), key, sizeof(key), 0);
         n += !error;
     } while (!error);
     assert_int_equal(error, -ENOSPC);
@@ -126,7 +59,7 @@ static void all_keys_of_a_full_disk_can_be_deleted_one_after_the_other(void **st
     compact_all();
     for (unsigned i = 0; i < n; i++) {
         memcpy(key, &i, sizeof(i));
-        assert_int_equal(store_set(store, key, sizeof(key), key, sizeof(key), 0), 0);
+        assert_int_equal(set_text(key, sizeof(key), key, sizeof(key), 0), 0);
     }
     store_close(store);
 }
@@ -221,8 +154,8 @@ static void what_has_expired_is_not_there_and_goes(void **state)
 
     (void)state;
     open_store();
-    assert_int_equal(store_set(store, (char *)&key, sizeof(key), value, LARGE, 1000), 0);
-    assert_int_equal(store_set(store, "kept", 4, value, 100, 0), 0);
+    assert_int_equal(set_text((char *)&key, sizeof(key), value, LARGE, 1000), 0);
+    assert_int_equal(set_text("kept", 4, value, 100, 0), 0);
     assert_int_equal(store_get(store, (char *)&key, sizeof(key), 999, &found), LARGE);
     assert_int_equal(store_expiry(store, (char *)&key, sizeof(key), 999, &expires_ms), 0);
     assert_int_equal(expires_ms, 1000);
@@ -230,12 +163,12 @@ static void what_has_expired_is_not_there_and_goes(void **state)
     assert_int_equal(store_expiry(store, "none", 4, 0, &expires_ms), -ENOENT);
     /* A compaction takes it away, too. */
     for (unsigned n = 0; n < 4; n++)
-        assert_int_equal(store_set(store, "dead", 4, value, LARGE, 0), 0);
+        assert_int_equal(set_text("dead", 4, value, LARGE, 0), 0);
     while (store_compact(store, 1000) > 0)
         ;
     assert_int_equal(store_stats(store)->n_keys, 2);
     assert_int_equal(store_get(store, (char *)&key, sizeof(key), 1000, &found), -ENOENT);
-    assert_int_equal(store_set(store, (char *)&key, sizeof(key), value, 10, 1000), 0);
+    assert_int_equal(set_text((char *)&key, sizeof(key), value, 10, 1000), 0);
     assert_int_equal(store_get(store, (char *)&key, sizeof(key), 1000, &found), -ENOENT);
     assert_int_equal(store_delete(store, (char *)&key, sizeof(key), 1000), 0);
     store_close(store);
@@ -271,8 +204,6 @@ static void a_compaction_may_end_anywhere(void **state)
         assert_int_equal(down(NULL), 0);
     }
 }
-
-#define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, up, down)
 
 int main(void)
 {
