@@ -295,10 +295,10 @@ const struct element_class class_ARPQuerier = {
     .ports = "2/1-2",
     .processing = "h/h",
     .size = sizeof(struct querier),
+    .extra = EXTRA(.take_state = querier_take_state),
     .fields = fields,
     .handlers = handlers,
     .configure = querier_configure,
     .cleanup = querier_cleanup,
-    .take_state = querier_take_state,
-    .push = querier_push,
+    PUSHES(querier_push),
 };

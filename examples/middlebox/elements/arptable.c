@@ -255,6 +255,5 @@ const struct element_class class_ARPTable = {
     .handlers = handlers,
     .configure = configure,
     .cleanup = cleanup,
-    .take_state = take_state,
-    .extra = EXTRA(.family = "arptable"),
+    .extra = EXTRA(.take_state = take_state, .family = "arptable"),
 };

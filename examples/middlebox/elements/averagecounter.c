@@ -78,8 +78,8 @@ const struct element_class class_AverageCounter = {
     .ports = "1/1",
     .processing = "a/a",
     .size = sizeof(struct average),
+    .extra = EXTRA(.take_state = average_take_state),
     .fields = fields,
     .handlers = handlers,
-    .take_state = average_take_state,
     .action = average_action,
 };

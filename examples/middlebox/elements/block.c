@@ -26,5 +26,5 @@ const struct element_class class_Block = {
     .processing = "h/h",
     .size = sizeof(struct block),
     .fields = fields,
-    .route = block_route,
+    ROUTES(block_route),
 };

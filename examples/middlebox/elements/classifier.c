@@ -354,7 +354,7 @@ static const struct handler filter_handlers[] = {
         .configure = configure_,                                                                   \
         .cleanup = classifier_cleanup,                                                             \
         .extra = EXTRA(.adopt = classifier_adopt, .handler_count = pattern_count),                 \
-        .push = push_,                                                                             \
+        PUSHES(push_),                                                                             \
     }
 
 CLASSIFIER_CLASS(Classifier, classifier_configure, classifier_push, handlers, "1/-");

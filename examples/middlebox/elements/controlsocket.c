@@ -89,8 +89,8 @@ const struct element_class class_ControlSocket = {
     .ports = "0/0",
     .processing = "a/a",
     .size = sizeof(struct controlsocket),
+    .extra = EXTRA(.start = start),
     .fields = fields,
     .configure = configure,
-    .start = start,
     .cleanup = cleanup,
 };

@@ -149,8 +149,7 @@ const struct element_class class_Counter = {
     .size = sizeof(struct counter),
     .fields = fields,
     .handlers = handlers,
-    .extra = EXTRA(.initialize = counter_initialize),
+    .extra = EXTRA(.take_state = counter_take_state, .initialize = counter_initialize),
     .cleanup = counter_cleanup,
-    .take_state = counter_take_state,
     .action = counter_action,
 };

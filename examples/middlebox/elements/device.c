@@ -201,8 +201,7 @@ const struct element_class class_FromDevice = {
     .handlers = from_handlers,
     .changed = task_wake,
     .configure = device_configure,
-    .extra = EXTRA(.initialize = fromdevice_initialize),
-    .start = device_start,
+    .extra = EXTRA(.start = device_start, .initialize = fromdevice_initialize),
     .cleanup = device_cleanup,
     .run = fromdevice_run,
 };
@@ -212,9 +211,9 @@ const struct element_class class_ToDevice = {
     .ports = "1/0",
     .processing = "l/h",
     .size = sizeof(struct device),
+    .extra = EXTRA(.start = device_start),
     .fields = to_fields,
     .configure = device_configure,
-    .start = device_start,
     .cleanup = device_cleanup,
     .run = todevice_run,
 };

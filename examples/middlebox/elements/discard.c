@@ -43,6 +43,6 @@ const struct element_class class_Discard = {
     .size = sizeof(struct discard),
     .fields = fields,
     .changed = task_wake,
-    .push = discard_push,
+    PUSHES(discard_push),
     .run = discard_run,
 };

@@ -177,12 +177,12 @@ static const struct handler handlers[] = {
         .ports = ports_,                                                                           \
         .processing = "h/h",                                                                       \
         .size = sizeof(struct etherswitch),                                                        \
+        .extra = EXTRA(.take_state = switch_take_state),                                           \
         .fields = fields,                                                                          \
         .handlers = handlers,                                                                      \
         .configure = switch_configure,                                                             \
         .cleanup = switch_cleanup,                                                                 \
-        .take_state = switch_take_state,                                                           \
-        .push = switch_push,                                                                       \
+        PUSHES(switch_push),                                                                       \
     }
 
 ETHERSWITCH_CLASS(EtherSwitch, "2-/=");

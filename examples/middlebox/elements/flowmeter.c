@@ -308,11 +308,10 @@ const struct element_class class_FlowMeter = {
     .ports = "1/1-2",
     .processing = "a/ah",
     .size = sizeof(struct flowmeter),
+    .extra = EXTRA(.start = meter_start, .take_state = meter_take_state),
     .fields = fields,
     .handlers = handlers,
     .configure = meter_configure,
-    .start = meter_start,
     .cleanup = meter_cleanup,
-    .take_state = meter_take_state,
     .action = meter_action,
 };

@@ -217,9 +217,8 @@ const struct element_class class_HealthCheck = {
     .ports = "1/1-2",
     .processing = "h/h",
     .size = sizeof(struct health),
+    .extra = EXTRA(.start = health_start, .take_state = health_take_state),
     .fields = fields,
     .configure = health_configure,
-    .start = health_start,
-    .take_state = health_take_state,
-    .push = health_push,
+    PUSHES(health_push),
 };

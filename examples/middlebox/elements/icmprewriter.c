@@ -112,5 +112,5 @@ const struct element_class class_ICMPRewriter = {
     .fields = fields,
     .configure = icmprewriter_configure,
     .cleanup = icmprewriter_cleanup,
-    .route = icmprewriter_route,
+    ROUTES(icmprewriter_route),
 };

@@ -23,6 +23,6 @@ const struct element_class class_Idle = {
     .processing = "a/a",
     .extra = EXTRA(.flow = "x/y"),
     .size = sizeof(struct element),
-    .push = idle_push,
+    PUSHES(idle_push),
     .pull = idle_pull,
 };

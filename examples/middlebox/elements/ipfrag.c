@@ -152,5 +152,5 @@ const struct element_class class_IPFragmenter = {
     .size = sizeof(struct fragmenter),
     .fields = fields,
     .configure = fragmenter_configure,
-    .push = fragmenter_push,
+    PUSHES(fragmenter_push),
 };

@@ -395,7 +395,7 @@ static const struct handler static_handlers[] = {
         .handlers = handlers_,                                                                     \
         .configure = lookup_configure,                                                             \
         .cleanup = lookup_cleanup,                                                                 \
-        .route = lookup_route,                                                                     \
+        ROUTES(lookup_route),                                                                      \
     }
 
 LOOKUP_CLASS(RadixIPLookup, handlers);

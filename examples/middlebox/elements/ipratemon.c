@@ -284,6 +284,6 @@ const struct element_class class_IPRateMonitor = {
     .handlers = handlers,
     .configure = monitor_configure,
     .cleanup = monitor_cleanup,
-    .push = monitor_push,
+    PUSHES(monitor_push),
     .pull = monitor_pull,
 };

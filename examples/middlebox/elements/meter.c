@@ -93,7 +93,7 @@ static const struct handler meter_handlers[] = {
         .handlers = meter_handlers,                                                                \
         .configure = meter_configure,                                                              \
         .cleanup = meter_cleanup,                                                                  \
-        .route = meter_route,                                                                      \
+        ROUTES(meter_route),                                                                       \
     }
 
 METER_CLASS(Meter);
@@ -150,7 +150,7 @@ static const struct field byte_fields[] = {
         .fields = fields_,                                                                         \
         .configure = splitter_configure,                                                           \
         .changed = splitter_changed,                                                               \
-        .route = splitter_route,                                                                   \
+        ROUTES(splitter_route),                                                                    \
     }
 
 SPLITTER_CLASS(RatedSplitter, packet_fields);

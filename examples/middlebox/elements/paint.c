@@ -93,4 +93,4 @@ PAINT_CLASS(Paint, "1/1", "a/a", fields, .action = paint);
 PAINT_CLASS(SetAnnoByte, "1/1", "a/a", byte_fields, .action = paint);
 PAINT_CLASS(CheckPaint, "1/1-2", "a/ah", fields, .action = checkpaint);
 PAINT_CLASS(PaintTee, "1/2", "a/ah", fields, .action = painttee);
-PAINT_CLASS(PaintSwitch, "1/-", "h/h", switch_fields, .push = paintswitch_push);
+PAINT_CLASS(PaintSwitch, "1/-", "h/h", switch_fields, PUSHES(paintswitch_push));

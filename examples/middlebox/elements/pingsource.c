@@ -302,11 +302,11 @@ const struct element_class class_ICMPPingSource = {
     .ports = "0-1/1",
     .processing = "h/a",
     .size = sizeof(struct pingsource),
+    .extra = EXTRA(.start = ping_start),
     .fields = fields,
     .handlers = handlers,
     .configure = ping_configure,
-    .start = ping_start,
     .changed = ping_changed,
-    .push = ping_push,
+    PUSHES(ping_push),
     .pull = ping_pull,
 };

@@ -152,9 +152,8 @@ const struct element_class class_Queue = {
     .handlers = handlers,
     .configure = queue_configure,
     .cleanup = queue_cleanup,
-    .take_state = queue_take_state,
     .changed = element_wake_feeders,
-    .push = queue_push,
+    PUSHES(queue_push),
     .pull = queue_pull,
-    .extra = EXTRA(.stored = queue_stored),
+    .extra = EXTRA(.take_state = queue_take_state, .stored = queue_stored),
 };

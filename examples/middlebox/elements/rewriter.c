@@ -331,11 +331,10 @@ static const struct field udp_fields[] = {
         .fields = fields_,                                                                         \
         .handlers = handlers,                                                                      \
         .configure = rewriter_configure,                                                           \
-        .start = rewriter_start,                                                                   \
         .cleanup = rewriter_cleanup,                                                               \
-        .take_state = rewriter_take_state,                                                         \
-        .route = rewriter_route,                                                                   \
-        .extra = EXTRA(.family = "rewriter"),                                                      \
+        ROUTES(rewriter_route),                                                                    \
+        .extra = EXTRA(.start = rewriter_start, .take_state = rewriter_take_state,                 \
+                       .family = "rewriter"),                                                      \
     }
 
 REWRITER_CLASS(IPRewriter, ip_fields);

@@ -298,10 +298,10 @@ const struct element_class class_TimedSource = {
     .ports = "0/1",
     .processing = "h/h",
     .size = sizeof(struct source),
+    .extra = EXTRA(.start = timed_start),
     .fields = timed_fields,
     .handlers = handlers,
     .configure = timed_configure,
-    .start = timed_start,
     .changed = timed_changed,
 };
 
@@ -310,8 +310,8 @@ const struct element_class class_TimedSink = {
     .ports = "1/0",
     .processing = "l/h",
     .size = sizeof(struct source),
+    .extra = EXTRA(.start = timed_start),
     .fields = sink_fields,
     .configure = timed_configure,
-    .start = timed_start,
     .changed = timed_changed,
 };

@@ -112,7 +112,7 @@ static const struct field hash_fields[] = {
     {0},
 };
 
-#define SWITCH_CLASS(id, ports_, fields_, configure_, push_, route_)                               \
+#define SWITCH_CLASS(id, ports_, fields_, configure_, way_)                                        \
     const struct element_class class_##id = {                                                      \
         .name = #id,                                                                               \
         .ports = ports_,                                                                           \
@@ -120,15 +120,14 @@ static const struct field hash_fields[] = {
         .size = sizeof(struct switch_),                                                            \
         .fields = fields_,                                                                         \
         .configure = configure_,                                                                   \
-        .push = push_,                                                                             \
-        .route = route_,                                                                           \
+        way_,                                                                                      \
     }
 
-SWITCH_CLASS(Switch, "1/-", output_rw, switch_configure, switch_push, NULL);
-SWITCH_CLASS(StaticSwitch, "1/-", output_fixed, switch_configure, switch_push, NULL);
-SWITCH_CLASS(RoundRobinSwitch, "1/1-", NULL, NULL, NULL, rrswitch_route);
-SWITCH_CLASS(RandomSwitch, "1/1-", NULL, NULL, NULL, randomswitch_route);
-SWITCH_CLASS(HashSwitch, "1/1-", hash_fields, hashswitch_configure, NULL, hashswitch_route);
+SWITCH_CLASS(Switch, "1/-", output_rw, switch_configure, PUSHES(switch_push));
+SWITCH_CLASS(StaticSwitch, "1/-", output_fixed, switch_configure, PUSHES(switch_push));
+SWITCH_CLASS(RoundRobinSwitch, "1/1-", NULL, NULL, ROUTES(rrswitch_route));
+SWITCH_CLASS(RandomSwitch, "1/1-", NULL, NULL, ROUTES(randomswitch_route));
+SWITCH_CLASS(HashSwitch, "1/1-", hash_fields, hashswitch_configure, ROUTES(hashswitch_route));
 
 #define PULLSWITCH_CLASS(id, ports_, fields_)                                                      \
     const struct element_class class_##id = {                                                      \

@@ -366,10 +366,10 @@ const struct element_class class_SYNProxy = {
     .ports = "2/2",
     .processing = "h/h",
     .size = sizeof(struct synproxy),
+    .extra = EXTRA(.take_state = synproxy_take_state),
     .fields = fields,
     .handlers = handlers,
     .configure = synproxy_configure,
     .cleanup = synproxy_cleanup,
-    .take_state = synproxy_take_state,
-    .push = synproxy_push,
+    PUSHES(synproxy_push),
 };

@@ -58,7 +58,7 @@ const struct element_class class_Tee = {
     .size = sizeof(struct tee),
     .fields = fields,
     .configure = tee_configure,
-    .push = tee_push,
+    PUSHES(tee_push),
 };
 
 const struct element_class class_PullTee = {

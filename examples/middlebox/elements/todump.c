@@ -111,7 +111,7 @@ const struct element_class class_ToDump = {
     .fields = to_fields,
     .extra = EXTRA(.initialize = to_initialize),
     .cleanup = dump_close,
-    .push = to_push,
+    PUSHES(to_push),
     .pull = to_pull,
     .run = to_run,
 };

@@ -35,5 +35,5 @@ const struct element_class class_ToHost = {
     .fields = fields,
     .flags = CLASS_ARGS,
     .configure = tohost_configure,
-    .push = tohost_push,
+    PUSHES(tohost_push),
 };

@@ -230,7 +230,9 @@ static void check_use(struct connector *c)
 
 static push_fn *push_of(const struct element_class *cls)
 {
-    return cls->push ? cls->push : cls->route ? element_route_push : element_action_push;
+    if (cls->way == BY_PUSH)
+        return cls->push;
+    return cls->way == BY_ROUTE ? element_route_push : element_action_push;
 }
 
 static void link_up(struct connector *c)

@@ -207,6 +207,8 @@ struct class_extra {
     const char *flow;   /* "#/#": agnostic input i goes with output i; NULL: all belong together */
     const char *family; /* what T_ELEMENT asks for, e.g. "rewriter" */
     int (*initialize)(struct element *e, struct errs *errs);
+    void (*start)(struct element *e);
+    void (*take_state)(struct element *e, struct element *old);
     /**
      * For CLASS_LIVE: take over what configure() made of `from`, which is cleaned up afterwards.
      */
@@ -220,30 +222,38 @@ struct class_extra {
 /** A class's extra, in its table. */
 #define EXTRA(...) (&(const struct class_extra){__VA_ARGS__})
 
+/** What a class does with packets that are pushed to it. */
+enum class_way { BY_ACTION, BY_ROUTE, BY_PUSH };
+
 struct element_class {
     const char *name;
-    const char *ports;      /* inputs/outputs: "1/1", "1/1-2", "-/=", "0-1/1-" */
-    const char *processing; /* "h/l": push and pull; a: agnostic; the last letter repeats */
-    const struct class_extra *extra; /* or NULL; see class_extra() */
-    uint16_t size;
+    char ports[7];      /* inputs/outputs: "1/1", "1/1-2", "-/=", "0-1/1-" */
+    char processing[5]; /* "h/l": push and pull; a: agnostic; the last letter repeats */
     uint8_t flags;
-    const struct field *fields;     /* up to one without a name */
-    const struct handler *handlers; /* likewise */
+    uint8_t way; /* which of action, route and push it has: see ROUTES() */
+    uint16_t size;
+    const struct class_extra *extra; /* or NULL; see class_extra() */
+    const struct field *fields;      /* up to one without a name */
+    const struct handler *handlers;  /* likewise */
     int (*configure)(struct element *e, struct conf *c);
-    void (*start)(struct element *e);
     void (*cleanup)(struct element *e);
-    void (*take_state)(struct element *e, struct element *old);
     /** A field was changed by a handler. */
     void (*changed)(struct element *e);
-    /** One packet from input 0 to output 0: returns it, or NULL. May push to other outputs. */
-    struct packet *(*action)(struct element *e, struct packet *p);
-    /** By which output a packet leaves; one that is not there (ROUTE_DROP) drops it. */
-    unsigned (*route)(struct element *e, unsigned port, struct packet *p);
-    push_fn *push; /* instead of action and route, for whole batches */
+    union {
+        /** One packet from input 0 to output 0: returns it, or NULL. May push to other outputs. */
+        struct packet *(*action)(struct element *e, struct packet *p);
+        /** By which output a packet leaves; one that is not there (ROUTE_DROP) drops it. */
+        unsigned (*route)(struct element *e, unsigned port, struct packet *p);
+        push_fn *push; /* whole batches */
+    };
     pull_fn *pull;
     /** The task. Returns false when there is nothing to do until somebody wakes it. */
     bool (*run)(struct element *e);
 };
+
+/* A class's route or push, in its table. */
+#define ROUTES(function) .way = BY_ROUTE, .route = (function)
+#define PUSHES(function) .way = BY_PUSH, .push = (function)
 
 /** A class's extra, all zero if it has none. */
 const struct class_extra *class_extra(const struct element_class *cls);

@@ -172,17 +172,19 @@ void router_start(struct router *r, struct router *old)
             struct element *e = r->elems[i];
             struct element *was = router_find(old, str_of(e->name));
 
-            if (was && was->cls == e->cls && e->cls->take_state)
-                e->cls->take_state(e, was);
+            if (was && was->cls == e->cls && class_extra(e->cls)->take_state)
+                e->cls->extra->take_state(e, was);
         }
         router_free(old);
     }
     r->started = true;
     r->flow.now_ns = port_now_ns();
     for (unsigned i = 0; i < r->n_elems; i++) {
-        if (r->elems[i]->cls->start)
-            r->elems[i]->cls->start(r->elems[i]);
-        task_wake(r->elems[i]);
+        struct element *e = r->elems[i];
+
+        if (class_extra(e->cls)->start)
+            e->cls->extra->start(e);
+        task_wake(e);
     }
 }
 
