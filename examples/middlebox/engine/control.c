@@ -58,6 +58,21 @@ static void messages(struct control *c, int code, const char *first, struct str 
     }
 }
 
+/* What a read handler says; all of it, or that it is too long. */
+static void answer(struct control *c, struct str name, const struct text *data)
+{
+    uint32_t before = c->out.len;
+
+    message(c, OK, "Read handler OK:", name);
+    text_addf(&c->out, "DATA %lu\r\n", (unsigned long)data->len);
+    text_add(&c->out, data->s ? data->s : "", data->len);
+    if (!data->cut && !c->out.cut)
+        return;
+    c->out.len = before;
+    c->out.cut = false;
+    message(c, HANDLER_ERROR, "Answer longer than 1 MiB, or than memory, from", name);
+}
+
 static int code_of(enum handler_status status)
 {
     static const int codes[] = {
@@ -104,9 +119,7 @@ static void call(struct control *c, struct str name, struct str data, bool write
         messages(c, out.len ? WARNING : OK,
                  out.len ? "OK, with warnings, from" : "Write handler OK:", name, &out);
     } else {
-        message(c, OK, "Read handler OK:", name);
-        text_addf(&c->out, "DATA %lu\r\n", (unsigned long)out.len);
-        text_add(&c->out, out.s ? out.s : "", out.len);
+        answer(c, name, &out);
     }
     text_free(&out);
 }
@@ -297,6 +310,8 @@ void control_receive(struct control *c, const void *data, size_t len)
 {
     const char *s = data;
 
-    for (size_t i = 0; i < len && c->state != CONTROL_CLOSED; i++)
+    for (size_t i = 0; i < len && c->state != CONTROL_CLOSED && !c->out.cut; i++)
         byte(c, s[i]);
+    if (c->out.cut) /* nobody takes what is said */
+        c->state = CONTROL_CLOSED;
 }

@@ -236,6 +236,83 @@ static void an_endless_line_closes_the_connection(void **state)
     control_close(&c);
 }
 
+/* A configuration of `len` bytes; the caller frees it. */
+static char *long_config(size_t len)
+{
+    static const char begin[] = "Idle -> q :: Queue -> Discard; /*", end[] = "*/";
+    char *text = malloc(len + 1);
+
+    assert_non_null(text);
+    memset(text, 'x', len);
+    memcpy(text, begin, sizeof(begin) - 1);
+    memcpy(text + len - (sizeof(end) - 1), end, sizeof(end));
+    return text;
+}
+
+static void an_answer_too_long_is_refused_and_not_cut(void **state)
+{
+    static const char in[] = "READ config\nREAD q.name\n";
+    static const size_t lens[] = {TEXT_LIMIT - 1000, TEXT_LIMIT - 40, TEXT_LIMIT};
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        char *text = long_config(lens[i]), *out;
+
+        lab_load(text);
+        out = talk(in, 64, false);
+        if (i == 0) { /* there is room for what stands around it, too */
+            assert_non_null(strstr(out, text));
+            assert_non_null(strstr(out, "DATA 1\r\nq"));
+        } else {
+            assert_string_equal(out,
+                                "520 Answer longer than 1 MiB, or than memory, from 'config'\r\n"
+                                "200 Read handler OK: 'q.name'\r\nDATA 1\r\nq");
+        }
+        free(out);
+        free(text);
+    }
+}
+
+static void an_answer_that_a_handler_cut_is_refused(void **state)
+{
+    struct text config = {0};
+    char *out;
+
+    (void)state;
+    text_addf(&config, "elementclass C {");
+    for (unsigned i = 0; i < 900; i++)
+        text_addf(&config, "Idle -> Discard;");
+    text_addf(&config, "}");
+    for (unsigned i = 0; i < 400; i++) /* stands before each element's name, and in connections */
+        text_char(&config, 'n');
+    text_addf(&config, " :: C");
+    lab_load(config.s);
+    out = talk("READ flatconfig\nREAD version\n", 64, false);
+    assert_string_equal(out, "520 Answer longer than 1 MiB, or than memory, from 'flatconfig'\r\n"
+                             "200 Read handler OK: 'version'\r\nDATA 7\r\nsprat-1");
+    free(out);
+    text_free(&config);
+}
+
+static void a_connection_whose_answers_nobody_takes_ends(void **state)
+{
+    struct text line = {0};
+    struct control c;
+
+    (void)state;
+    text_addf(&line, "READ ");
+    for (unsigned i = 0; i < 4000; i++)
+        text_char(&line, 'n');
+    text_char(&line, '\n');
+    control_open(&c, lab.eng, false);
+    for (unsigned i = 0; i < 300 && c.state != CONTROL_CLOSED; i++)
+        control_receive(&c, line.s, line.len);
+    assert_int_equal(c.state, CONTROL_CLOSED);
+    assert_in_range(c.out.len, TEXT_LIMIT - line.len - 100, TEXT_LIMIT);
+    control_close(&c);
+    text_free(&line);
+}
+
 static void running_out_of_packets_is_survived(void **state)
 {
     struct frame f = {.src = "10.1.2.3", .dst = "8.8.8.8", .proto = 17, .ttl = 1};
@@ -290,6 +367,9 @@ int main(void)
         LAB_TEST(the_port_is_open_while_the_element_is_there),
         LAB_TEST(a_port_that_is_taken_is_told_unless_another_may_do),
         LAB_TEST(an_endless_line_closes_the_connection),
+        LAB_TEST(an_answer_too_long_is_refused_and_not_cut),
+        LAB_TEST(an_answer_that_a_handler_cut_is_refused),
+        LAB_TEST(a_connection_whose_answers_nobody_takes_ends),
         LAB_TEST(running_out_of_packets_is_survived),
     };
 
