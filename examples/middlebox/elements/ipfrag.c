@@ -60,7 +60,7 @@ static struct packet *fragment(const struct fragmenter *f, const struct packet *
     return q;
 }
 
-static struct packet *cut(struct fragmenter *f, struct packet *p, const struct ip_hdr *ip)
+static struct packet *cut(struct fragmenter *f, struct packet *p, struct ip_hdr *ip)
 {
     uint32_t hl = ip_hdr_len(ip), total = be16_to_host(ip->len) - hl, from = 0;
     struct packet *first = NULL, **tail = &first;
@@ -68,6 +68,8 @@ static struct packet *cut(struct fragmenter *f, struct packet *p, const struct i
     unsigned optlen = hl - 20;
 
     memcpy(options, ip + 1, optlen);
+    if (ip->off & host_to_be16(IP_DF)) /* senders of such packets need not set an id */
+        ip->id = (uint16_t)port_random();
     while (from < total) {
         uint32_t room = (f->mtu - 20 - optlen) & ~7u, len = total - from;
         bool more = len > room;
@@ -108,9 +110,10 @@ static void fragmenter_push(struct element *e, unsigned port, struct packet *bat
             packet_kill(p);
         } else if (len <= f->mtu) {
             split_add(e, &split, 0, p);
-        } else if ((ip->off & host_to_be16(IP_DF)) && f->honor_df) {
+        } else if (((ip->off & host_to_be16(IP_DF)) && f->honor_df) ||
+                   f->mtu < ip_hdr_len(ip) + 8) {
             if (f->verbose || f->drops < 5)
-                element_log(e, "a packet of %u bytes must not be fragmented", (unsigned)len);
+                element_log(e, "a packet of %u bytes can't be fragmented", (unsigned)len);
             f->drops++;
             split_add(e, &split, 1, p);
         } else {
@@ -129,8 +132,8 @@ static void fragmenter_push(struct element *e, unsigned port, struct packet *bat
 
 static int fragmenter_configure(struct element *e, struct conf *c)
 {
-    if (((struct fragmenter *)e)->mtu < 68) /* the largest header and 8 bytes */
-        return conf_error(c, (struct str){NULL, 0}, "MTU must be at least 68");
+    if (((struct fragmenter *)e)->mtu < 8)
+        return conf_error(c, (struct str){NULL, 0}, "MTU must be at least 8");
     return 0;
 }
 

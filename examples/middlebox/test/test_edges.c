@@ -56,6 +56,50 @@ static void later_fragments_carry_the_options_that_are_to_be_copied(void **state
     }
 }
 
+static void a_mtu_that_holds_a_header_and_8_bytes_is_enough(void **state)
+{
+    static const uint8_t options[4] = {1, 1, 1, 0};
+    uint8_t frame[400];
+    struct frame f = {.src = "1.1.1.1", .dst = "2.2.2.2", .proto = 17, .payload = "123456789"};
+    struct packet *p;
+
+    (void)state;
+    f.payload_len = 9;
+    lab_load("FromDevice(eth0) -> CheckIPHeader(14) -> f :: IPFragmenter(28, HONOR_DF false)"
+             " -> StripIPHeader -> Queue -> ToDevice(eth1); f[1] -> long :: Counter -> Discard");
+    lab_receive_frame(0, &f);
+    for (unsigned i = 0; i < 3; i++) { /* 8 of UDP's header and 9 */
+        p = lab_sent(1);
+        assert_int_equal(p->len, i < 2 ? 8 : 1);
+        packet_kill(p);
+    }
+    lab_receive(0, frame, with_options(&f, options, sizeof(options), frame));
+    lab_expect_silence(1);
+    assert_int_equal(lab_number("long.count"), 1);
+    assert_int_equal(lab_number("f.drops"), 1);
+}
+
+static void a_packet_cut_against_its_will_gets_an_id(void **state)
+{
+    struct frame f = {.src = "1.1.1.1", .dst = "2.2.2.2", .proto = 17, .payload = "12345678"};
+    unsigned zero = 0;
+
+    (void)state;
+    f.payload_len = 8;
+    f.frag = IP_DF; /* so that its sender need not set one */
+    lab_load("FromDevice(eth0) -> CheckIPHeader(14) -> IPFragmenter(28, HONOR_DF false)"
+             " -> Queue -> ToDevice(eth1)");
+    for (unsigned i = 0; i < 3; i++) {
+        lab_receive_frame(0, &f);
+        struct packet *first = lab_sent(1), *second = lab_sent(1);
+        assert_memory_equal(first->data + 4, second->data + 4, 2);
+        zero += get_be16(first->data + 4) == 0;
+        packet_kill(first);
+        packet_kill(second);
+    }
+    assert_in_range(zero, 0, 1);
+}
+
 static void mirrored_packets_go_back_where_they_came_from(void **state)
 {
     struct frame f = {.src = "1.1.1.1", .dst = "2.2.2.2", .proto = 6, .sport = 5, .dport = 80};
@@ -219,6 +263,8 @@ static void routing_tables_are_shown_and_changed_by_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        LAB_TEST(a_mtu_that_holds_a_header_and_8_bytes_is_enough),
+        LAB_TEST(a_packet_cut_against_its_will_gets_an_id),
         LAB_TEST(later_fragments_carry_the_options_that_are_to_be_copied),
         LAB_TEST(mirrored_packets_go_back_where_they_came_from),
         LAB_TEST(stored_addresses_keep_the_checksums_right),

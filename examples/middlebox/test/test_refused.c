@@ -82,7 +82,7 @@ static const struct wrong arguments[] = {
     {"ScheduleInfo(x 1)", "there is no element 'x'"},
     {"s :: InfiniteSource -> Discard; ScheduleInfo(s -1)", "expected 'ELEMENT SHARE'"},
     {"s :: InfiniteSource -> Discard; ScheduleInfo(s 2000)", "expected 'ELEMENT SHARE'"},
-    {"Idle -> IPFragmenter(67) -> Discard", "MTU must be"},
+    {"Idle -> IPFragmenter(7) -> Discard", "MTU must be"},
     {"Idle -> IPGWOptions(1.1.1.1, x) -> Discard", "OTHERADDRS: up to 16 IP addresses"},
     {"Idle -> IPGWOptions(1.1.1.1, 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1"
      " 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1)"
