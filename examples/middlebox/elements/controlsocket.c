@@ -54,13 +54,9 @@ static void start(struct element *e)
 
     if (is_tcp(s) && parse_port(s, &first, &last))
         s->port = port_control_open(first, last, s->readonly);
-    if (!s->port && s->warnings) {
-        struct text line = {0};
-        text_addf(&line, "%s: %.*s can't be served: taken, or no network stack is here\n", e->name,
-                  (int)s->where.len, s->where.s);
-        port_log(line.s, line.len);
-        text_free(&line);
-    }
+    if (!s->port && s->warnings)
+        element_log(e, "%.*s can't be served: taken, or no network stack is here",
+                    (int)s->where.len, s->where.s);
 }
 
 static void cleanup(struct element *e)

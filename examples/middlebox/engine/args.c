@@ -4,7 +4,7 @@
 
 #include "router.h"
 
-#define ARGS_MAX 1024 /* arguments of one element */
+#define ARGS_MAX 65536 /* arguments of one element */
 
 static void *member(const struct element *e, const struct field *f)
 {

@@ -159,7 +159,7 @@ static bool expand_into(struct expansion *x, const struct env *env, uint32_t bas
 bool conf_expand(struct arena *arena, const struct env *env, struct str src, struct str s,
                  struct conf_text *out)
 {
-    struct expansion x = {.arena = arena, .text = {.limit = 64u << 10}};
+    struct expansion x = {.arena = arena, .text = {0}};
     char *copy = NULL;
 
     if (expand_into(&x, env, (uint32_t)(s.s - src.s), s))

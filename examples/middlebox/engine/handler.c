@@ -277,8 +277,7 @@ int handler_call(struct element *e, struct str name, struct hcall *c, bool write
                 e->cls->changed(e);
             return 0;
         }
-        errs_at(c->errs, 0, "'%.*s' is not a value for %s",
-                (int)(c->arg.len > 60 ? 60 : c->arg.len), c->arg.s, f->name);
+        errs_at(c->errs, 0, "'%.*s' is not a value for %s", (int)c->arg.len, c->arg.s, f->name);
     }
     *status = HANDLER_FAILED;
     return -1;

@@ -10,8 +10,8 @@ void parser_next(struct parser *p)
 int lang_too_large(struct errs *errs, uint32_t pos)
 {
     return errs_at(errs, pos,
-                   "configuration too large: %u elements and %u connections are allowed; if it "
-                   "has fewer, there is too little memory",
+                   "configuration too large: %u elements, %u connections and 1 MiB of arguments "
+                   "are allowed; if it has less, there is too little memory",
                    LANG_ELEMENTS_MAX, LANG_CONNS_MAX);
 }
 

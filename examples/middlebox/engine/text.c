@@ -4,6 +4,8 @@
 #include "port.h"
 #include "text.h"
 
+#define MESSAGE_MAX 400 /* bytes of one error's message */
+
 char *str_dup(struct str s)
 {
     char *copy = malloc((size_t)s.len + 1);
@@ -205,6 +207,22 @@ void errs_position(const struct errs *errs, uint32_t pos, unsigned *line, unsign
     }
 }
 
+/* A message; of one that quotes very much, its two ends. */
+static void add_message(struct text *out, const char *fmt, va_list args)
+{
+    struct text m = {0};
+
+    text_addv(&m, fmt, args);
+    if (m.len > MESSAGE_MAX) {
+        text_add(out, m.s, MESSAGE_MAX / 2);
+        text_add(out, "...", 3);
+        text_add(out, m.s + m.len - MESSAGE_MAX / 2, MESSAGE_MAX / 2);
+    } else {
+        text_add(out, m.s ? m.s : "out of memory", m.s ? m.len : 13);
+    }
+    text_free(&m);
+}
+
 static void report(struct errs *errs, uint32_t pos, const char *kind, const char *fmt, va_list args)
 {
     unsigned line, column;
@@ -217,8 +235,8 @@ static void report(struct errs *errs, uint32_t pos, const char *kind, const char
     }
     text_addf(&errs->out, "%s", kind);
     if (errs->where)
-        text_addf(&errs->out, "%s: ", errs->where);
-    text_addv(&errs->out, fmt, args);
+        text_addf(&errs->out, "%.*s: ", MESSAGE_MAX / 2, errs->where);
+    add_message(&errs->out, fmt, args);
     text_char(&errs->out, '\n');
 }
 

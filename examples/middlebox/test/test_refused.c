@@ -282,16 +282,61 @@ static void wrong_values_for_handlers_are_refused(void **state)
 }
 
 /* Limits of the language, which a generated configuration may reach. */
+static void tables_of_thousands_are_taken(void **state)
+{
+    struct text t = {0};
+
+    (void)state;
+    text_addf(&t, "Idle -> r :: RadixIPLookup(");
+    for (unsigned i = 0; i < 5000; i++)
+        text_addf(&t, "10.%u.%u.0/24 0.0.0.%u 0,\n", i / 250, i % 250, i % 250);
+    text_addf(&t, ") -> Discard");
+    lab_load(t.s);
+    text_free(&t);
+    assert_int_equal(engine_read(lab.eng, STR("r.lookup"), STR("10.19.249.1"), &t), HANDLER_OK);
+    assert_string_equal(t.s, "0 0.0.0.249");
+    text_free(&t);
+}
+
+static void a_message_about_a_long_value_has_its_ends(void **state)
+{
+    struct text t = {0};
+
+    (void)state;
+    text_addf(&t, "Idle -> Queue(");
+    for (unsigned i = 0; i < 500000; i++)
+        text_char(&t, 'x');
+    text_addf(&t, "y) -> Discard; Idle -> Queue(z) -> Discard");
+    lab_refuse(t.s, "1:15: Queue@2: CAPACITY must be a number");
+    assert_non_null(strstr(lab.out.s, "xx...xx"));
+    assert_non_null(strstr(lab.out.s, "xy'\n1:500044: Queue@5: CAPACITY must be"));
+    assert_true(lab.out.len < 1000);
+    t.len = 0;
+    for (unsigned i = 0; i < 500000; i++)
+        text_char(&t, 'n');
+    text_addf(&t, " :: Queue(x); Idle -> n -> Discard");
+    t.s[500000 - 2] = 'm';
+    lab_refuse(t.s, "is neither");
+    assert_true(lab.out.len < 1000);
+    text_free(&t);
+}
+
 static void a_configuration_beyond_a_limit_is_refused(void **state)
 {
     struct text t = {.limit = 1u << 24}, out = {0};
 
     (void)state;
     text_addf(&t, "Idle -> Print(");
-    for (unsigned i = 0; i < 1030; i++)
-        text_addf(&t, "%u,", i);
+    for (unsigned i = 0; i < 65536; i++)
+        text_char(&t, ',');
     text_addf(&t, "x) -> Discard");
-    lab_refuse(t.s, "more than 1024 arguments");
+    lab_refuse(t.s, "more than 65536 arguments");
+    t.len = 0;
+    text_addf(&t, "define($a0 12345678");
+    for (unsigned i = 1; i < 40; i++)
+        text_addf(&t, ", $a%u $a%u$a%u", i, i - 1, i - 1);
+    text_addf(&t, "); Idle -> Print($a39) -> Discard");
+    lab_refuse(t.s, "configuration too large");
     t.len = 0;
     for (unsigned i = 0; i < 4100; i++)
         text_addf(&t, "e%u :: Idle;", i);
@@ -339,6 +384,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LAB_TEST(wrong_arguments_are_refused),
         LAB_TEST(wrong_values_for_handlers_are_refused),
+        LAB_TEST(tables_of_thousands_are_taken),
+        LAB_TEST(a_message_about_a_long_value_has_its_ends),
         LAB_TEST(a_configuration_beyond_a_limit_is_refused),
     };
 
