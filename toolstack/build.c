@@ -164,8 +164,7 @@ static int set_cpu(struct hyper *hyper, const struct build *build, uint64_t root
 
 /*
  * The order matters to Xen: a page with a writable mapping, even dom0's, cannot become a page
- * table,
- * so the window is closed before the tables are pinned.
+ * table, so the window is closed before the tables are pinned.
  */
 static int fill(struct hyper *hyper, struct build *build, const xen_pfn_t *mfns, struct fail *fail)
 {

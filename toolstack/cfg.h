@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
  * The syntax of xl's configuration files: lines "key = value", where a value is a number, a string
- * in
- * quotes or a list. What the keys mean is config.h's business. Source: xl.cfg(5), xlcfg syntax.
+ * in quotes or a list. What the keys mean is config.h's business. Source: xl.cfg(5), xlcfg syntax.
  */
 #ifndef SPRAT_TOOLSTACK_CFG_H
 #define SPRAT_TOOLSTACK_CFG_H

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
  * The daemon's clients: a Unix socket, one JSON object a line each way. command.h tells what they
- * may
- * ask.
+ * may ask.
  */
 #ifndef SPRAT_TOOLSTACK_CLIENT_H
 #define SPRAT_TOOLSTACK_CLIENT_H
@@ -40,8 +39,7 @@ void client_send(struct client *client, struct json_out *out);
 
 /**
  * Answer when a guest's console has `text`, when the guest has ended, or at a deadline, whichever
- * comes
- * first.
+ * comes first.
  *
  * @param text    NULL: only the guest's end is waited for, and is no failure.
  * @param answer  the answer's beginning, an object not closed yet; taken over.

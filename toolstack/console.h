@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
  * A guest's console, served by the launcher: the last of its output is kept, and a terminal is
- * there
- * for `xl console`. One descriptor a guest, and all event channels by one; xenconsoled takes four.
+ * there for `xl console`. One descriptor a guest, and all event channels by one; xenconsoled takes
+ * four.
  */
 #ifndef SPRAT_TOOLSTACK_CONSOLE_H
 #define SPRAT_TOOLSTACK_CONSOLE_H

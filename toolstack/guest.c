@@ -236,8 +236,7 @@ static void introduce(struct host *host, struct guest *guest)
 
 /*
  * A domain's nodes that do not tell who it is. The requests wait in the store. xenconsoled serves
- * no
- * console that has no "port" here.
+ * no console that has no "port" here.
  */
 static void write_shell_nodes(struct host *host, struct guest *guest)
 {

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
  * A guest's life: shell, launch, end. A shell is a domain that is built and has no identity; a
- * launch
- * gives it one and lets it run. A domain bears the launcher's mark as its handle until it has its
- * own
- * UUID, and again from when it is to go: whatever bears it when a launcher starts is left over
- * from one
- * that was killed, and is removed.
+ * launch gives it one and lets it run. A domain bears the launcher's mark as its handle until it
+ * has its own UUID, and again from when it is to go: whatever bears it when a launcher starts is
+ * left over from one that was killed, and is removed.
  */
 #ifndef SPRAT_TOOLSTACK_GUEST_H
 #define SPRAT_TOOLSTACK_GUEST_H

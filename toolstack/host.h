@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
  * What the launcher holds: the handles to Xen and xenstore, and its guests, found by name, by
- * domain
- * and by event channel. There is one, and one thread.
+ * domain and by event channel. There is one, and one thread.
  */
 #ifndef SPRAT_TOOLSTACK_HOST_H
 #define SPRAT_TOOLSTACK_HOST_H

@@ -61,8 +61,7 @@ void hyper_close(struct hyper *hyper)
 
 /*
  * One order at a time from large to small. A large piece saves Xen an allocation a page; where
- * memory
- * is in fragments, single pages are taken instead.
+ * memory is in fragments, single pages are taken instead.
  */
 int hyper_populate(struct hyper *hyper, uint32_t domid, uint64_t n_pages, xen_pfn_t *mfns,
                    struct fail *fail)

@@ -19,8 +19,7 @@ struct json_out;
 
 /**
  * Have `size` shells of this shape ready from now on; 0 ends the pool. They are built and removed
- * by
- * pool_work().
+ * by pool_work().
  *
  * @param low  it is filled up again when fewer than this are left: from 1 to size.
  */

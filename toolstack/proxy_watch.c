@@ -20,10 +20,8 @@ static_assert(sizeof(struct xenstore_domain_interface) <= STASH_OFFSET, "room be
 
 /*
  * The guest's watches: "path NUL token NUL" one after the other, in the part of its own xenstore
- * page
- * that the protocol does not use. So they outlive a launcher that is killed, and cost dom0
- * nothing. A
- * guest that writes there harms its own watches only.
+ * page that the protocol does not use. So they outlive a launcher that is killed, and cost dom0
+ * nothing. A guest that writes there harms its own watches only.
  */
 struct stash {
     char magic[8];

@@ -5,10 +5,9 @@
  *     spratd [--socket PATH] [--lock PATH] [--no-terminals] [--introduce] [--ready-fd N]
  *
  * One process, one thread; everything waits in one epoll. It serves its guests' consoles and
- * carries
- * out their on_... actions. When it ends, by whatever signal, its guests go on; the next one takes
- * them
- * over, and removes what was half-made. spratctl talks to it; command.h tells the protocol.
+ * carries out their on_... actions. When it ends, by whatever signal, its guests go on; the next
+ * one takes them over, and removes what was half-made. spratctl talks to it; command.h tells the
+ * protocol.
  */
 #include <ctype.h>
 #include <errno.h>

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
  * A xenstore client that sends many requests before it reads the first answer, which libxenstore
- * does
- * not: creating a guest takes one trip to xenstored and back. Speaks the wire of xen/io/xs_wire.h
- * on
- * xenstored's socket; watch events come by the same descriptor, so there is no thread for them.
+ * does not: creating a guest takes one trip to xenstored and back. Speaks the wire of
+ * xen/io/xs_wire.h on xenstored's socket; watch events come by the same descriptor, so there is no
+ * thread for them.
  */
 #ifndef SPRAT_TOOLSTACK_STORE_H
 #define SPRAT_TOOLSTACK_STORE_H
