@@ -22,18 +22,19 @@
 
 #define PORT        53
 #define BACKLOG     128
-#define STREAMS_MAX 128 /* when there are more, the one that is idle longest has to go */
-#define IDLE_S      10  /* a stream that brings no whole query for so long is closed: RFC 7766 */
+#define STREAMS_MAX 128
+#define PATIENCE_S  2  /* then the one that is idle longest has to go, if others wait */
+#define IDLE_S      10 /* a stream that brings no whole query for so long is closed: RFC 7766 */
 #define SWEEP_MS    1000
 #define BURST       256 /* datagrams between two looks at the streams */
 
-enum { TCP, UDP, FIRST_STREAM };
+enum { TCP, UDP, FIRST_STREAM, FULL = FIRST_STREAM + STREAMS_MAX };
 
 static struct {
     struct zones zones;
     struct answer_counts counts;
-    struct pollfd fds[FIRST_STREAM + STREAMS_MAX];
-    struct stream *streams[FIRST_STREAM + STREAMS_MAX]; /* each belongs to the pollfd there */
+    struct pollfd fds[FULL];
+    struct stream *streams[FULL]; /* each belongs to the pollfd there */
     nfds_t n;
 } server;
 
@@ -65,25 +66,31 @@ static void close_stream(nfds_t i)
     server.n--;
     server.fds[i] = server.fds[server.n];
     server.streams[i] = server.streams[server.n];
+    server.fds[TCP].events = POLLIN;
 }
 
-static void make_room(void)
+/* Somebody waits. Who has asked and is not answered yet does not go for him, or of many nobody
+ * would be served. */
+static void make_room(time_t now)
 {
     nfds_t oldest = FIRST_STREAM;
 
     for (nfds_t i = FIRST_STREAM; i < server.n; i++)
         if (server.streams[i]->active_s < server.streams[oldest]->active_s)
             oldest = i;
-    close_stream(oldest);
+    if (now - server.streams[oldest]->active_s >= PATIENCE_S)
+        close_stream(oldest);
+    else
+        server.fds[TCP].events = 0; /* until one ends, or the next sweep */
 }
 
 static void accept_streams(time_t now)
 {
     int fd;
 
-    while ((fd = accept4(server.fds[TCP].fd, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
-        if (server.n == FIRST_STREAM + STREAMS_MAX)
-            make_room();
+    if (server.n == FULL)
+        make_room(now);
+    while (server.n < FULL && (fd = accept4(server.fds[TCP].fd, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
         struct stream *stream = stream_new(fd, now);
         if (!stream) {
             close(fd); /* no memory for one more */
@@ -99,6 +106,7 @@ static void close_idle(time_t now)
     for (nfds_t i = server.n; i-- > FIRST_STREAM;)
         if (now - server.streams[i]->active_s > IDLE_S)
             close_stream(i);
+    server.fds[TCP].events = POLLIN;
 }
 
 static void answer_datagrams(int fd)

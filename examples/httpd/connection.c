@@ -99,7 +99,7 @@ static int on_complete(http_parser *parser)
     struct connection *connection = of(parser);
 
     connection->complete = true;
-    connection->keep_alive = http_should_keep_alive(parser);
+    connection->keep_alive = http_should_keep_alive(parser) && !connection->is_last;
     http_parser_pause(parser, 1); /* the next request waits until this one is answered */
     return 0;
 }

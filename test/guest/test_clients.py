@@ -6,6 +6,8 @@ import os
 import pathlib
 import re
 import shlex
+import socket
+import struct
 import subprocess
 import tempfile
 import unittest
@@ -16,6 +18,7 @@ from spratlib import cpio
 PAGES = ROOT / "examples/httpd/www"
 CURL_S = "30"
 LIMIT = "timeout 60"  # of a client in dom0
+STREAMS = 200  # more than dns has places
 # Not the addresses of other tests, which may run beside this one.
 HTTPD, DNS, ECHO, IPERF, DAYTIME = (f"10.0.0.{number}" for number in (180, 153, 107, 151, 113))
 SIX = {address: f"fd00::{address.rpartition('.')[2]}" for address in (HTTPD, DNS, ECHO, DAYTIME)}
@@ -230,6 +233,24 @@ class Dns(unittest.TestCase):
         text = self.dig("host.sub.example.org", "+norecurse")
         self.assertRegex(text, r"flags: qr; QUERY: 1, ANSWER: 0, AUTHORITY: 2, ADDITIONAL: 3")
         self.assertRegex(text, r"ns\.sub\.example\.org\.\s+3600\s+IN\s+A\s+192\.0\.2\.54")
+
+    def test_more_streams_than_places(self):
+        """Who has a stream and an answer makes room for the others, who has none does not."""
+        done = sprat("guest", "forward", f"{DNS}:53")
+        done.check_returncode()
+        host, port = done.stdout.strip().split(":")
+        query = bytes.fromhex("0001 0000 0001 0000 0000 0000 03617069 076578616d706c65 036f7267 00"
+                              "0001 0001")  # fmt: skip
+        streams = []
+        try:
+            for _ in range(STREAMS):
+                streams.append(socket.create_connection((host, int(port)), 60))
+                streams[-1].sendall(struct.pack("!H", len(query)) + query)
+            for stream in streams:
+                self.assertEqual(stream.recv(4)[2:], query[:2])
+        finally:
+            for stream in streams:
+                stream.close()
 
     def test_edns(self):
         self.assertIn("udp: 1232", self.dig("example.org"))

@@ -8,7 +8,7 @@ import unittest
 
 from support import BUILD, console, create, dom0, eventually
 
-FLOOD = shlex.quote(str(BUILD / "test/guest/flood"))
+FLOOD, CROWD = (shlex.quote(str(BUILD / "test/guest" / name)) for name in ("flood", "crowd"))
 HTTPD, DAYTIME, ECHO = "10.0.0.190", "10.0.0.191", "10.0.0.192"  # nobody else's in these tests
 N = 600  # packets: more than a backlog, and than a ring
 FETCHES = 3
@@ -69,6 +69,12 @@ class Floods(unittest.TestCase):
         finally:
             dom0(f"kill {pid}")
         self.serves()
+
+    def test_a_crowd_is_served_in_turn(self):
+        """Ten times as many clients as 2 MiB hold at once, each to the end. Some lose a connection
+        that they make no use of for two seconds."""
+        done = dom0(f"ulimit -n 4096; timeout 200 {CROWD} {HTTPD} 80 600 3")
+        self.assertRegex(done, r"^1800 answers, [1-4]?\d?\d broken, 600 of 600 clients through")
 
     def test_more_slow_clients_than_memory(self):
         """2 MiB hold some 1300 connections to echo; more come, and it answers as before."""

@@ -129,6 +129,20 @@ static void taking_some_of_an_answer_buys_no_time(void **state)
     assert_int_equal(connection->deadline_s, START + IDLE_S + (time_t)(sizeof(body) / RATE_MIN));
 }
 
+static void where_others_wait_an_answer_is_the_last(void **state)
+{
+    char answer[2048] = "";
+
+    (void)state;
+    assert_true(say(GET, START));
+    assert_true(recv(client, answer, sizeof(answer) - 1, 0) > 0);
+    assert_null(strstr(answer, "Connection: close"));
+    connection->is_last = true;
+    assert_false(say(GET, START));
+    assert_true(recv(client, answer, sizeof(answer) - 1, 0) > 0);
+    assert_non_null(strstr(answer, "Connection: close"));
+}
+
 /* As many come and go, or get more time or less, the first is one that none is before. */
 static void whatever_comes_and_goes_the_first_deadline_is_known(void **state)
 {
@@ -173,6 +187,7 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_header_without_an_end_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(taking_some_of_an_answer_buys_no_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(where_others_wait_an_answer_is_the_last, setup, teardown),
         cmocka_unit_test(whatever_comes_and_goes_the_first_deadline_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,7 @@ u32_t net_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote,
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, optlen, opt1len, opt2, p)                          \
     net_segment_in(pcb, header, p)
 struct tcp_hdr;
-err_t net_segment_in(struct tcp_pcb *pcb, const struct tcp_hdr *header, const struct pbuf *p);
+err_t net_segment_in(struct tcp_pcb *pcb, struct tcp_hdr *header, struct pbuf *p);
 
 /** Called for each segment that goes out, its header complete. See tso.c. */
 #define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(p, header, pcb, options) net_segment_out(header, pcb, options)
