@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spare.h"
+
 #define SLOTS_MIN 64
 
 int cache_init(struct cache *cache, struct disk *disk, unsigned block_bytes, uint64_t n_disk_blocks,
@@ -151,13 +153,14 @@ static int make_room(struct cache *cache)
 static struct block *allocate_extra(struct cache *cache)
 {
     if (cache->n == cache->list_max) {
-        struct block **list = realloc(cache->list, 2 * cache->list_max * sizeof(struct block *));
+        struct block **list =
+            spare_realloc(cache->list, 2 * cache->list_max * sizeof(struct block *));
         if (!list)
             return NULL;
         cache->list = list;
         cache->list_max *= 2;
     }
-    struct block *block = malloc(sizeof(*block) + cache->block_bytes);
+    struct block *block = spare_malloc(sizeof(*block) + cache->block_bytes);
     if (!block)
         return NULL;
     block->extra = true;

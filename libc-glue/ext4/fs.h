@@ -10,6 +10,7 @@
 #include "cache.h"
 #include "ext4.h"
 #include "journal.h"
+#include "spare.h"
 
 #define INDEX_LEVELS_MAX 3 /**< of a directory's index */
 
@@ -96,7 +97,11 @@ bool meta_has_room(const struct ext4 *fs, uint64_t n_blocks);
 
 /* tx.c */
 
-/** Lock. @return 0, or -EIO when the file system is dead, and then it is not locked. */
+/**
+ * Lock, for a call that uses libext2fs.
+ *
+ * @return 0; -EIO when the file system is dead, -ENOMEM; then it is not locked.
+ */
 int fs_enter(struct ext4 *fs);
 void fs_leave(struct ext4 *fs);
 

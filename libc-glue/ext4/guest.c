@@ -126,7 +126,9 @@ static void commit_now_and_then(void *arg)
             port_wait(&mounted->committer, PORT_FOREVER);
         thread_sleep_until(clock_monotonic() + COMMIT_NS);
         mounted->changed = false;
-        ext4_sync(mounted->ext4); /* what fails is said there, and to whom it concerns */
+        /* What fails is said there, and to whom it concerns; there may be memory later. */
+        if (ext4_sync(mounted->ext4) == -ENOMEM)
+            mounted->changed = true;
     }
 }
 

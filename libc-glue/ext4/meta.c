@@ -151,7 +151,7 @@ static void seal_super(struct ext4 *fs)
 int meta_flush(struct ext4 *fs)
 {
     errcode_t code = 0;
-    char *bits = malloc(fs->fs->blocksize);
+    char *bits = spare_malloc(fs->fs->blocksize);
 
     if (!bits)
         return -ENOMEM;

@@ -13,6 +13,7 @@
 #define JOURNAL_RUNS_MAX 4096
 
 #define WANTS_E2FSCK "run e2fsck on it"
+#define NO_MEMORY    "there is not enough memory: give the guest more"
 
 static int refuse(const char **why, int error, const char *sentence)
 {
@@ -342,22 +343,26 @@ void ext4_free(struct ext4 *fs)
     free(fs->orphans);
     pthread_mutex_destroy(&fs->lock);
     free(fs);
+    spare_close();
 }
 
 int ext4_mount(struct disk *disk, const struct ext4_options *options, struct ext4 **fs,
                const char **why)
 {
-    *why = NULL;
     *fs = calloc(1, sizeof(**fs));
     if (!*fs)
-        return -ENOMEM;
+        return refuse(why, -ENOMEM, NO_MEMORY);
+    *why = NULL;
     (*fs)->disk = disk;
     (*fs)->options = *options;
     pthread_mutex_init(&(*fs)->lock, NULL);
-    int error = mount(*fs, why);
+    spare_open();
+    int error = spare_fill(false);
+    if (!error)
+        error = mount(*fs, why);
     if (error) {
         if (error == -ENOMEM)
-            *why = "there is not enough memory: give the guest more";
+            *why = NO_MEMORY;
         else if (!*why)
             *why = error == -EIO ? "it is damaged, or the disk fails; " WANTS_E2FSCK
                                  : "the journal could not be replayed; " WANTS_E2FSCK;

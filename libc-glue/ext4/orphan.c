@@ -30,7 +30,7 @@ static int remember(struct ext4 *fs, uint32_t ino)
 {
     if (fs->n_orphans == fs->n_orphans_max) {
         unsigned n = fs->n_orphans_max ? 2 * fs->n_orphans_max : 16;
-        uint32_t *orphans = realloc(fs->orphans, n * sizeof(*orphans));
+        uint32_t *orphans = spare_realloc(fs->orphans, n * sizeof(*orphans));
         if (!orphans)
             return -ENOMEM;
         fs->orphans = orphans;

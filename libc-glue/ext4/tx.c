@@ -27,10 +27,10 @@ int tx_failed(struct ext4 *fs, const char *doing, errcode_t code)
 int fs_enter(struct ext4 *fs)
 {
     pthread_mutex_lock(&fs->lock);
-    if (!fs->dead)
-        return 0;
-    pthread_mutex_unlock(&fs->lock);
-    return -EIO;
+    int error = fs->dead ? -EIO : spare_fill(true);
+    if (error)
+        pthread_mutex_unlock(&fs->lock);
+    return error;
 }
 
 void fs_leave(struct ext4 *fs)
@@ -98,6 +98,8 @@ int tx_more(struct ext4 *fs, unsigned n_blocks)
     int error = n > fs->n_blocks_max ? tx_commit(fs) : 0;
 
     fs->changed = true;
+    if (!error && spare_fill(true))
+        error = tx_failed(fs, "a step of a change", ENOMEM);
     return error;
 }
 
@@ -107,7 +109,9 @@ int tx_begin(struct ext4 *fs, unsigned n_blocks)
 
     if (error)
         return error;
-    error = fs->read_only ? -EROFS : tx_more(fs, n_blocks);
+    error = fs->read_only ? -EROFS : spare_fill(false);
+    if (!error)
+        error = tx_more(fs, n_blocks);
     if (error)
         fs_leave(fs);
     return error;

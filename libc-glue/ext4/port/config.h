@@ -22,4 +22,12 @@
 /* What it finds wrong it tells its caller; nobody reads its stderr. */
 #define OMIT_COM_ERR 1
 
+/* What it takes; it is included before the headers that take it inline. */
+#include <stdlib.h>
+
+#include "spare.h"
+
+#define malloc(len)         spare_malloc(len)
+#define realloc(bytes, len) spare_realloc(bytes, len)
+
 #endif
