@@ -340,13 +340,12 @@ int index_add(struct index_path *path, const char *name, size_t len, uint32_t in
     return error ? error : -ENOSPC;
 }
 
-/* All but "." and ".." of path->leaf, which is the only block. */
-static int move_names(struct index_path *path, uint64_t *block)
+/* All of path->leaf, which is the only block, from a place in it on. */
+static int move_names(struct index_path *path, unsigned at, uint64_t *block)
 {
     struct leaf old = {path->leaf, path->fs->fs->blocksize};
     struct leaf leaf = dir_new_leaf(path->fs, path->fs->names.spare);
     struct leaf_entry *entry;
-    unsigned at = 2 * DOT_BYTES;
     uint64_t place;
     int result;
 
@@ -372,11 +371,13 @@ int index_make(struct ext4 *fs, uint32_t dir, union inode *inode)
     int error = dir_read(fs, dir, inode, 0, path.leaf, &root.place);
     if (error)
         return error;
-    struct leaf_entry *dot = (struct leaf_entry *)path.leaf;
-    struct leaf_entry *dots = (struct leaf_entry *)(path.leaf + DOT_BYTES);
-    if (dot->len != DOT_BYTES || dots->len != DOT_BYTES || dots->name_len != 2)
+    struct leaf leaf = {path.leaf, fs->fs->blocksize};
+    struct leaf_entry *dot, *dots;
+    unsigned at = 0;
+    if (leaf_next(&leaf, &at, &dot) < 0 || at != DOT_BYTES || leaf_next(&leaf, &at, &dots) < 0 ||
+        dots->name_len != 2)
         return 0; /* as nobody makes it */
-    error = move_names(&path, &block);
+    error = move_names(&path, at, &block);
     if (error)
         return error;
     memset(path.leaf + ROOT_INFO, 0, fs->fs->blocksize - ROOT_INFO);

@@ -92,29 +92,11 @@ static const char *check_super(struct journal *journal, uint32_t n_blocks)
     return NULL;
 }
 
-static const char *check_runs(const struct journal *journal, uint64_t n_disk_blocks)
-{
-    uint32_t next = 0;
-
-    for (unsigned i = 0; i < journal->n_runs; i++) {
-        const struct journal_run *run = &journal->runs[i];
-        if (run->first != next || !run->n || run->n > INT32_MAX - next || !run->place ||
-            run->place >= n_disk_blocks || run->n > n_disk_blocks - run->place)
-            return "the journal has holes, or blocks beyond the file system's end";
-        next += run->n;
-    }
-    return next ? NULL : "the journal is empty";
-}
-
 int journal_open(struct journal *journal, struct disk *disk, unsigned block_bytes,
-                 uint64_t n_disk_blocks, struct journal_run *runs, unsigned n_runs,
-                 const char **why)
+                 struct journal_run *runs, unsigned n_runs, const char **why)
 {
     *journal =
         (struct journal){.disk = disk, .block_bytes = block_bytes, .runs = runs, .n_runs = n_runs};
-    *why = check_runs(journal, n_disk_blocks);
-    if (*why)
-        return -EINVAL;
     journal->escaped = malloc(block_bytes);
     if (!journal->escaped)
         return -ENOMEM;

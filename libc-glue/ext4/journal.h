@@ -40,13 +40,13 @@ struct journal {
 /**
  * Read the journal's superblock and check it.
  *
- * @param runs  from malloc(); the journal's from now on, also when this fails.
+ * @param runs  at least one, of blocks that the disk has, in their order; from malloc(), the
+ *              journal's from now on, also when this fails.
  * @param why  receives what is wrong, a constant.
  * @return 0, -EINVAL, -EOPNOTSUPP for a feature that is not known here, -EIO, -ENOMEM.
  */
 int journal_open(struct journal *journal, struct disk *disk, unsigned block_bytes,
-                 uint64_t n_disk_blocks, struct journal_run *runs, unsigned n_runs,
-                 const char **why);
+                 struct journal_run *runs, unsigned n_runs, const char **why);
 void journal_close(struct journal *journal);
 
 /** Are there transactions in it? */

@@ -228,8 +228,7 @@ static int open_journal(struct ext4 *fs, const char **why)
     }
     if (!n_runs)
         return refuse(why, -EINVAL, "its journal is empty; " WANTS_E2FSCK);
-    error = journal_open(&fs->journal, fs->disk, fs->fs->blocksize,
-                         ext2fs_blocks_count(fs->fs->super), runs, n_runs, why);
+    error = journal_open(&fs->journal, fs->disk, fs->fs->blocksize, runs, n_runs, why);
     if (!error && fs->journal.super.error && !fs->options.read_only)
         return refuse(why, -EBUSY, "its journal says that it has errors; " WANTS_E2FSCK);
     return error;

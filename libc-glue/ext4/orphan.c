@@ -10,15 +10,14 @@
 #include <string.h>
 #include <time.h>
 
-#define ORPHANS_MAX 65536 /* more of them are no list, but damage */
-
+/* The last ones are asked for most. @return its place, or n_orphans. */
 static unsigned find(const struct ext4 *fs, uint32_t ino)
 {
-    unsigned i = 0;
+    unsigned i = fs->n_orphans;
 
-    while (i < fs->n_orphans && fs->orphans[i] != ino)
-        i++;
-    return i;
+    while (i && fs->orphans[i - 1] != ino)
+        i--;
+    return i ? i - 1 : fs->n_orphans;
 }
 
 bool orphan_is(const struct ext4 *fs, uint32_t ino)
@@ -120,23 +119,36 @@ int orphan_drop(struct ext4 *fs, uint32_t ino, union inode *inode)
     return 0;
 }
 
-int orphan_free_all(struct ext4 *fs)
+/* The whole list. One that goes in a circle comes back to where it was 2^n steps before. */
+static int read_list(struct ext4 *fs)
 {
-    uint32_t ino = fs->fs->super->s_last_orphan;
+    uint32_t ino = fs->fs->super->s_last_orphan, before = 0;
     union inode inode;
 
     while (ino) {
         int error = inode_read(fs, ino, &inode);
-        if (!error && (fs->n_orphans == ORPHANS_MAX || find(fs, ino) < fs->n_orphans ||
-                       ino < EXT2_FIRST_INODE(fs->fs->super) ||
+        if (!error && (ino == before || ino < EXT2_FIRST_INODE(fs->fs->super) ||
                        !ext2fs_test_inode_bitmap2(fs->fs->inode_map, ino)))
             error = -EIO;
         if (!error)
             error = remember(fs, ino);
         if (error)
             return error;
+        if ((fs->n_orphans & (fs->n_orphans - 1)) == 0)
+            before = ino;
         ino = inode.small.i_dtime;
     }
+    return 0;
+}
+
+int orphan_free_all(struct ext4 *fs)
+{
+    union inode inode;
+    uint32_t ino;
+
+    int listed = read_list(fs);
+    if (listed)
+        return listed;
     /* Found from the list's head on, and kept from its end on. */
     for (unsigned i = 0; i < fs->n_orphans / 2; i++) {
         uint32_t swapped = fs->orphans[i];

@@ -111,6 +111,7 @@ static void a_disk_with_partitions_is_told_from_an_empty_one(void **state)
     sim.bytes[446 + 4] = 0x83;
     assert_refused(-EINVAL, "no ext2, ext3 or ext4 file system");
     sim.bytes[510] = 0x55;
+    assert_refused(-EINVAL, "no ext2, ext3 or ext4 file system");
     sim.bytes[511] = 0xaa;
     assert_refused(-EINVAL, "partition table");
     sim.bytes[446 + 16] = 'x'; /* a boot sector's text */

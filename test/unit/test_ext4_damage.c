@@ -12,7 +12,6 @@ int __sanitizer_install_malloc_and_free_hooks(void (*allocated)(const volatile v
 #define I_DTIME         0x14
 #define I_BLOCKS        0x1c
 #define I_BLOCK         0x28
-#define FIRST_PLACE     (I_BLOCK + 20) /* of a file with extents: where its first block is */
 #define I_SIZE_HIGH     0x6c
 #define I_EXTRA_ISIZE   0x80
 #define I_MTIME_EXTRA   0x88
@@ -20,15 +19,12 @@ int __sanitizer_install_malloc_and_free_hooks(void (*allocated)(const volatile v
 #define BG_TABLE        0x08
 #define S_INODES        0x28 /* in a group */
 #define S_LAST_ORPHAN   0xe8
-#define S_FLAGS         0x160
 
-#define DX_INFO      24 /* in the first block of a directory with an index */
-#define INODE_BYTES  256
-#define EH_DEPTH     6
-#define EXTENT_BYTES 12
-#define JOURNAL_INO  8
-#define REQUESTS     20000 /* many more than any of these needs */
-#define ALLOC_MAX    (1u << 20)
+#define INODE_BYTES 256
+#define EH_DEPTH    6
+#define JOURNAL_INO 8
+#define REQUESTS    20000 /* many more than any of these needs */
+#define ALLOC_MAX   (1u << 20)
 
 static size_t largest;
 
@@ -168,118 +164,6 @@ static void a_directory_has_no_holes(void **state)
     unmount();
 }
 
-static char *long_name(char first)
-{
-    static char name[200];
-
-    memset(name, 'x', sizeof(name) - 1);
-    name[0] = first;
-    return name;
-}
-
-static int look_up(char first)
-{
-    uint32_t ino;
-
-    return ext4_lookup(fs, EXT4_ROOT, long_name(first), strlen(long_name(first)), &ino);
-}
-
-/* A root of names from a to z, four in a block, and so with an index. */
-static void make_index(void)
-{
-    make("-t ext4 -b 1024 -O ^metadata_csum");
-    assert_mounted();
-    for (char first = 'a'; first <= 'z'; first++)
-        make_file(long_name(first));
-    unmount();
-}
-
-/* A block of it: those are where its extents say. */
-static uint8_t *index_block(uint32_t block)
-{
-    for (const uint8_t *at = inode_of(EXT4_ROOT) + I_BLOCK + EXTENT_BYTES;; at += EXTENT_BYTES) {
-        uint32_t first, place;
-        uint16_t n;
-        memcpy(&first, at, sizeof(first));
-        memcpy(&n, at + 4, sizeof(n));
-        memcpy(&place, at + 8, sizeof(place));
-        if (block - first < n)
-            return sim.bytes + (size_t)(place + block - first) * 1024;
-    }
-}
-
-static void an_index_that_cant_be_is_an_error(void **state)
-{
-    static const struct {
-        unsigned at;
-        uint8_t is;
-    } lies[] = {{4, 16},          {DX_INFO - 8, 0},  {DX_INFO, 1},     {DX_INFO + 4, 9},
-                {DX_INFO + 4, 4}, {DX_INFO + 5, 12}, {DX_INFO + 6, 60}};
-
-    (void)state;
-    make_index();
-    for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
-        uint8_t *lie = index_block(0) + lies[i].at, was = *lie;
-        *lie = lies[i].is;
-        assert_mounted();
-        assert_int_equal(look_up('k'), -EIO);
-        unmount();
-        *lie = was;
-    }
-    assert_mounted();
-    assert_int_equal(look_up('k'), 0);
-    unmount();
-}
-
-/* A block of the index that names itself: without an end, if the depth had none. */
-static void an_index_that_is_too_deep_is_an_error(void **state)
-{
-    const uint16_t counts[] = {(1024 - 8) / 8, 1};
-
-    (void)state;
-    make_index();
-    uint8_t *root = index_block(0), *node = index_block(1);
-    root[DX_INFO + 6] = 3;
-    put32(root + DX_INFO + 8 + 4, 1);
-    memset(node, 0, 1024);
-    node[5] = 1024 >> 8; /* an entry without a name that fills the block */
-    memcpy(node + 8, counts, sizeof(counts));
-    put32(node + 12, 1);
-    assert_mounted();
-    assert_int_equal(look_up('k'), -EIO);
-    unmount();
-}
-
-static void an_index_names_no_block_behind_the_directorys_end(void **state)
-{
-    (void)state;
-    make_index();
-    put32(inode_of(EXT4_ROOT) + I_SIZE, 1024);
-    assert_mounted();
-    for (char first = 'a'; first <= 'z'; first++)
-        assert_int_equal(look_up(first), -EIO);
-    unmount();
-}
-
-/*
- * As on machines whose char has no sign. A hash takes four characters at a time: the sign of the
- * first is shifted out, that of the others counts.
- */
-static void an_index_may_have_hashes_of_unsigned_characters(void **state)
-{
-    (void)state;
-    make("-t ext4 -b 1024 -O ^metadata_csum");
-    set32(S_FLAGS, 2);
-    assert_mounted();
-    for (unsigned last = 0x80; last <= 0xff; last++) {
-        char *name = long_name('x');
-        name[3] = (char)last;
-        make_file(name);
-    }
-    unmount();
-    assert_clean(); /* by e2fsck's own hashes */
-}
-
 /* Whatever is on it: a list of orphans that begins with this inode. */
 static void set_orphan(uint32_t ino)
 {
@@ -397,10 +281,6 @@ int main(void)
         EXT4_TEST(a_directory_longer_than_its_disk_is_an_error),
         EXT4_TEST(a_file_is_no_directory_whatever_its_name_says),
         EXT4_TEST(a_directory_has_no_holes),
-        EXT4_TEST(an_index_that_cant_be_is_an_error),
-        EXT4_TEST(an_index_that_is_too_deep_is_an_error),
-        EXT4_TEST(an_index_names_no_block_behind_the_directorys_end),
-        EXT4_TEST(an_index_may_have_hashes_of_unsigned_characters),
         EXT4_TEST(a_list_of_orphans_with_what_cant_be_one_is_refused),
         EXT4_TEST(an_orphan_with_a_name_that_is_no_file_is_left_alone),
         EXT4_TEST(a_file_with_blocks_beyond_the_end_is_an_error_and_the_rest_goes_on),

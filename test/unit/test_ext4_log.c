@@ -5,12 +5,13 @@
  */
 #include "mounted.h"
 
-#define BLOCK_BYTES 1024
-#define FIRST       6000 /* blocks that no file has */
-#define N_BLOCKS    200  /* from there on; more than a descriptor has room for */
-#define MAGIC       "\xc0\x3b\x39\x98"
-#define DESCRIPTOR  1
-#define REVOKE      5
+#define BLOCK_BYTES        1024
+#define FIRST              6000 /* blocks that no file has */
+#define N_BLOCKS           200  /* from there on; more than a descriptor has room for */
+#define S_FEATURE_INCOMPAT 0x60
+#define MAGIC              "\xc0\x3b\x39\x98"
+#define DESCRIPTOR         1
+#define REVOKE             5
 
 static void write_file(const char *path, const void *bytes, size_t len)
 {
@@ -114,6 +115,19 @@ static void a_log_is_replayed_but_for_what_it_revokes(void **state)
         assert_clean();
         simdisk_free(&sim);
     }
+}
+
+/* Whoever wrote it did not get to saying so. */
+static void a_log_is_replayed_whatever_the_superblock_says(void **state)
+{
+    (void)state;
+    make_log("-t ext3 -b 1024", "jo\njw -b 6000-6199 %s\njc\n");
+    set32(S_FEATURE_INCOMPAT, get32(S_FEATURE_INCOMPAT) & ~4u);
+    assert_mounted();
+    for (unsigned n = 0; n < N_BLOCKS; n++)
+        assert_replayed(n);
+    unmount();
+    assert_clean();
 }
 
 static void a_block_that_begins_as_the_log_does_is_replayed(void **state)
@@ -238,6 +252,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         EXT4_TEST(a_log_is_replayed_but_for_what_it_revokes),
+        EXT4_TEST(a_log_is_replayed_whatever_the_superblock_says),
         EXT4_TEST(a_block_that_begins_as_the_log_does_is_replayed),
         EXT4_TEST(data_that_begins_as_the_log_does_is_kept),
         EXT4_TEST(blocks_may_be_revoked_again),

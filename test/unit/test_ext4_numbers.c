@@ -17,6 +17,13 @@
 #define INODE_BYTES        256
 #define JOURNAL_INO        8
 #define BLOCK_BYTES        1024
+#define PER_BLOCK          (BLOCK_BYTES / 4) /* block numbers */
+#define N_JOURNAL          1024              /* blocks */
+#define J_FIRST            20                /* of the journal's superblock */
+#define J_SEQUENCE         24
+#define J_START            28
+#define J_DESCRIPTOR       1
+#define J_REVOKE           5
 
 static uint8_t *block_at(uint32_t place)
 {
@@ -128,13 +135,20 @@ static uint8_t *journal_inode(void)
     return block_at(table) + (JOURNAL_INO - 1) * INODE_BYTES;
 }
 
-/* Its first block; the others follow it. */
+/* One of its blocks: they are in some extents of the inode. */
+static uint8_t *journal_block(uint32_t block)
+{
+    for (const uint8_t *at = journal_inode() + I_BLOCK + 12;; at += 12) {
+        uint32_t extent[3]; /* the first block, how many, the place */
+        memcpy(extent, at, sizeof(extent));
+        if (block - extent[0] < (uint16_t)extent[1])
+            return block_at(extent[2] + block - extent[0]);
+    }
+}
+
 static uint8_t *journal(void)
 {
-    uint32_t place;
-
-    memcpy(&place, journal_inode() + FIRST_PLACE, sizeof(place));
-    return block_at(place);
+    return journal_block(0);
 }
 
 static void a_journal_whose_inode_cant_be_is_refused(void **state)
@@ -182,8 +196,79 @@ static void a_journal_whose_superblock_is_damaged_is_refused_by_its_checksum(voi
     make("-t ext4 -b 1024");
     assert_mounted(); /* which gives it the checksums */
     unmount();
-    journal()[80] ^= 1;
-    assert_refused(-EINVAL, "checksum of the journal's superblock");
+    for (unsigned at = 48; at <= 80; at += 32) { /* its identity, and the checksum's type */
+        journal()[at] ^= 1;
+        assert_refused(-EINVAL, "checksum of the journal's superblock");
+        journal()[at] ^= 1;
+    }
+    assert_mounted();
+    unmount();
+}
+
+static void put_be32(uint8_t *at, uint32_t value)
+{
+    value = BE32(value);
+    memcpy(at, &value, sizeof(value));
+}
+
+static void a_journal_that_begins_behind_its_first_transaction_is_refused(void **state)
+{
+    (void)state;
+    make("-t ext4 -b 1024 -O ^metadata_csum");
+    put_be32(journal() + J_FIRST, 3);
+    put_be32(journal() + J_START, 2);
+    assert_refused(-EINVAL, "first transaction");
+}
+
+/* The inode's block numbers, and those in its blocks: each is a run of its own. */
+static void a_journal_in_too_many_pieces_is_refused(void **state)
+{
+    uint32_t *numbers, *twice, first;
+
+    (void)state;
+    make("-t ext3 -b 1024");
+    numbers = (uint32_t *)(journal_inode() + I_BLOCK);
+    first = numbers[0];
+    for (unsigned i = 0; i < 12; i++)
+        numbers[i] = first;
+    for (unsigned i = 0; i < PER_BLOCK; i++)
+        ((uint32_t *)block_at(numbers[12]))[i] = first;
+    twice = (uint32_t *)block_at(numbers[13]);
+    for (unsigned i = 0; i < PER_BLOCK; i++) {
+        twice[i] = twice[0];
+        ((uint32_t *)block_at(twice[0]))[i] = first;
+    }
+    uint32_t bytes = 4100 * BLOCK_BYTES;
+    memcpy(journal_inode() + I_SIZE, &bytes, sizeof(bytes));
+    assert_refused(-EINVAL, "journal's inode");
+    bytes = 4096 * BLOCK_BYTES;
+    memcpy(journal_inode() + I_SIZE, &bytes, sizeof(bytes));
+    assert_mounted();
+    ext4_free(fs);
+}
+
+/* All its blocks belong to one transaction, which has no end: it is gone over once. */
+static void a_journal_that_is_full_and_has_no_commit_is_empty(void **state)
+{
+    (void)state;
+    for (uint32_t type = J_DESCRIPTOR; type <= J_REVOKE; type += J_REVOKE - J_DESCRIPTOR) {
+        make("-t ext4 -b 1024 -O ^metadata_csum");
+        uint8_t *super = journal();
+        for (uint32_t block = 1; block < N_JOURNAL; block++) {
+            uint8_t *bytes = journal_block(block);
+            put_be32(bytes, 0xc03b3998);
+            put_be32(bytes + 4, type);
+            put_be32(bytes + 8, 7);
+            put_be32(bytes + 12, 16);
+        }
+        put_be32(super + J_SEQUENCE, 7);
+        put_be32(super + J_START, 1);
+        assert_mounted();
+        unmount();
+        assert_clean();
+        simdisk_free(&sim);
+    }
+    memset(&sim, 0, sizeof(sim));
 }
 
 int main(void)
@@ -196,6 +281,9 @@ int main(void)
         EXT4_TEST(a_journal_whose_inode_cant_be_is_refused),
         EXT4_TEST(a_journal_whose_superblock_cant_be_is_refused),
         EXT4_TEST(a_journal_whose_superblock_is_damaged_is_refused_by_its_checksum),
+        EXT4_TEST(a_journal_that_begins_behind_its_first_transaction_is_refused),
+        EXT4_TEST(a_journal_in_too_many_pieces_is_refused),
+        EXT4_TEST(a_journal_that_is_full_and_has_no_commit_is_empty),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
