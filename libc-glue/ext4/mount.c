@@ -285,9 +285,11 @@ static int start_writing(struct ext4 *fs, const char **why)
     struct ext2_super_block *super = fs->fs->super;
 
     errcode_t code = ext2fs_read_bitmaps(fs->fs);
+    if (code == EXT2_ET_BLOCK_BITMAP_READ || code == EXT2_ET_INODE_BITMAP_READ)
+        return -EIO;
     if (code) {
         *why = fs_error_text(code);
-        return code == EIO ? -EIO : code == EXT2_ET_NO_MEMORY ? -ENOMEM : -EINVAL;
+        return code == EXT2_ET_NO_MEMORY ? -ENOMEM : -EINVAL;
     }
     int error = meta_init(fs);
     if (error)

@@ -236,12 +236,39 @@ static void without_inodes_nothing_is_made_until_one_is_freed(void **state)
     assert_clean();
 }
 
+/* Of the groups behind the directory's none has an inode left, of those before it some have. */
+static void inodes_are_found_in_all_groups(void **state)
+{
+    uint32_t dir, ino;
+    char name[24];
+    int n = 0;
+
+    (void)state;
+    make("-t ext4 -b 1024 -g 1024 -N 128");
+    assert_mounted();
+    while (ext4_create(fs, EXT4_ROOT, name, (size_t)snprintf(name, sizeof(name), "n%d", n), S_IFREG,
+                       NULL, &ino) == 0)
+        n++;
+    int last = n - 1;
+    int len = snprintf(name, sizeof(name), "n%d", last);
+    assert_int_equal(ext4_unlink(fs, EXT4_ROOT, name, (size_t)len), 0);
+    assert_int_equal(ext4_create(fs, EXT4_ROOT, "dir", 3, S_IFDIR | 0755, NULL, &dir), 0);
+    assert_true(dir > 64);
+    assert_int_equal(ext4_create(fs, dir, "x", 1, S_IFREG, NULL, &ino), -ENOSPC);
+    assert_int_equal(ext4_unlink(fs, EXT4_ROOT, "n0", 2), 0);
+    assert_int_equal(ext4_create(fs, dir, "x", 1, S_IFREG, NULL, &ino), 0);
+    assert_true(ino < 64);
+    unmount();
+    assert_clean();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         EXT4_TEST(a_change_that_ext4_has_no_room_for_is_not_begun),
         EXT4_TEST(a_change_that_ext2_has_no_room_for_is_not_begun),
         EXT4_TEST(without_inodes_nothing_is_made_until_one_is_freed),
+        EXT4_TEST(inodes_are_found_in_all_groups),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Names, links and lists that can't be, where no checksum guards them: errors, and nothing else. */
 #include "mounted.h"
-
 #define I_SIZE        0x04
 #define I_DTIME       0x14
 #define I_LINKS       0x1a
@@ -387,6 +386,91 @@ static void a_list_of_orphans_without_an_end_is_refused(void **state)
     }
 }
 
+/* As a truncation leaves it that the power ends: the new length is there, the blocks still are. */
+static void an_orphan_with_a_name_loses_what_is_behind_its_end(void **state)
+{
+    struct ext4_space before, after;
+
+    (void)state;
+    make("-t ext4 -b 1024 -I 256 -O ^metadata_csum");
+    assert_mounted();
+    uint32_t file = make_file("file");
+    ext4_space(fs, &before);
+    fill(file, 100 * BLOCK);
+    unmount();
+    put32(inode_of(file) + I_SIZE, 100);
+    set32(S_LAST_ORPHAN, file);
+    assert_mounted();
+    ext4_space(fs, &after);
+    assert_int_equal(after.n_free, before.n_free - 1);
+    unmount();
+    assert_clean();
+}
+
+static void who_holds_a_file_without_a_name_has_it_until_the_last_one_lets_go(void **state)
+{
+    struct stat st = {0};
+
+    (void)state;
+    make(DIR_OPTIONS);
+    assert_mounted();
+    uint32_t file = make_file("file"), other = make_file("other"), kept = make_file("kept");
+    fill(file, 3000);
+    assert_int_equal(ext4_hold(fs, file), 0);
+    assert_int_equal(ext4_hold(fs, file), 0);
+    assert_int_equal(ext4_hold(fs, other), 0);
+    assert_int_equal(ext4_hold(fs, kept), 0);
+    assert_int_equal(ext4_unlink(fs, EXT4_ROOT, "file", 4), 0);
+    assert_int_equal(ext4_unlink(fs, EXT4_ROOT, "other", 5), 0);
+    ext4_release(fs, file);
+    assert_int_equal(ext4_stat(fs, file, &st), 0);
+    assert_int_equal(st.st_size, 3000);
+    ext4_release(fs, file);
+    ext4_release(fs, file); /* nobody holds it */
+    assert_int_equal(ext4_stat(fs, file, &st), 0);
+    assert_int_equal(st.st_size, 0);
+    unmount(); /* the others are held */
+    assert_clean();
+}
+
+static void a_directory_is_not_moved_below_itself_nor_a_file_onto_its_other_name(void **state)
+{
+    (void)state;
+    make(DIR_OPTIONS);
+    assert_mounted();
+    uint32_t a = make_node(EXT4_ROOT, "a", S_IFDIR | 0755, NULL);
+    uint32_t b = make_node(a, "b", S_IFDIR | 0755, NULL);
+    uint32_t file = make_file("file");
+    assert_int_equal(ext4_rename(fs, EXT4_ROOT, "a", 1, a, "c", 1), -EINVAL);
+    assert_int_equal(ext4_rename(fs, EXT4_ROOT, "a", 1, b, "c", 1), -EINVAL);
+    assert_int_equal(ext4_link(fs, a, "link", 4, file), 0);
+    assert_int_equal(ext4_rename(fs, EXT4_ROOT, "file", 4, a, "link", 4), 0);
+    assert_int_equal(find(EXT4_ROOT, "file"), 0); /* as POSIX has it */
+    assert_int_equal(find(a, "link"), 0);
+    unmount();
+    assert_clean();
+}
+
+static void a_file_of_more_than_two_gib_is_said_to_be_there(void **state)
+{
+    uint64_t offset = INT32_MAX;
+
+    (void)state;
+    for (unsigned written = 0; written < 2; written++) {
+        make("-t ext2 -b 1024 -O ^large_file");
+        assert_mounted();
+        uint32_t file = make_file("file");
+        if (written)
+            assert_int_equal(ext4_write(fs, file, "x", 1, &offset, false), 1);
+        else
+            assert_int_equal(ext4_truncate(fs, file, 1ull << 31), 0);
+        unmount();
+        assert_clean(); /* which looks for the feature */
+        simdisk_free(&sim);
+    }
+    memset(&sim, 0, sizeof(sim));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -400,6 +484,10 @@ int main(void)
         EXT4_TEST(only_regular_files_are_read_written_and_cut),
         EXT4_TEST(a_long_list_of_orphans_is_freed),
         EXT4_TEST(a_list_of_orphans_without_an_end_is_refused),
+        EXT4_TEST(an_orphan_with_a_name_loses_what_is_behind_its_end),
+        EXT4_TEST(who_holds_a_file_without_a_name_has_it_until_the_last_one_lets_go),
+        EXT4_TEST(a_directory_is_not_moved_below_itself_nor_a_file_onto_its_other_name),
+        EXT4_TEST(a_file_of_more_than_two_gib_is_said_to_be_there),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -248,6 +248,38 @@ static void a_log_ends_before_a_block_with_a_wrong_checksum(void **state)
     }
 }
 
+/* It is done again, from the beginning. */
+static void a_recovery_on_a_disk_that_fails_loses_nothing(void **state)
+{
+    char script[256];
+    int error = -EIO;
+
+    (void)state;
+    snprintf(script, sizeof(script), revoking, "");
+    make_log("-t ext3 -b 1024", script);
+    uint8_t *made = sim.bytes;
+    sim.bytes = NULL;
+    for (uint64_t n = 1; error; n++) {
+        simdisk_free(&sim);
+        simdisk_make(&sim, made, IMAGE_BYTES, 512);
+        sim.fail_after = n;
+        error = mount_as(false);
+        sim.fail_after = 0;
+        if (error) {
+            assert_int_equal(error, -EIO);
+            assert_mounted();
+        }
+        assert_left(0);
+        for (unsigned i = 2; i < N_BLOCKS; i++)
+            assert_replayed(i);
+        unmount();
+        if (n % 16 == 0 || !error)
+            assert_clean();
+        n += n > 20 && n < 400 ? 15 : 0; /* many are alike */
+    }
+    free(made);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +293,7 @@ int main(void)
         EXT4_TEST(a_revoke_block_longer_than_a_block_is_refused),
         EXT4_TEST(a_descriptor_without_an_end_is_none_beyond_its_block),
         EXT4_TEST(a_log_ends_before_a_block_with_a_wrong_checksum),
+        EXT4_TEST(a_recovery_on_a_disk_that_fails_loses_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #define WANTS_RECOVERY     0x4
 #define S_JOURNAL_INUM     0xe0
 #define BG_TABLE           0x08 /* of a group's descriptor */
+#define BG_TABLE_HIGH      0x28
 #define I_MODE             0x00 /* of an inode */
 #define I_SIZE             0x04
 #define I_SIZE_HIGH        0x6c
@@ -271,6 +272,17 @@ static void a_journal_that_is_full_and_has_no_commit_is_empty(void **state)
     memset(&sim, 0, sizeof(sim));
 }
 
+/* Their upper halves: one behind the disk's end, and one that is the right place again in bytes. */
+static void descriptors_with_impossible_places_are_refused(void **state)
+{
+    static const struct lie lies[] = {{BG_TABLE_HIGH, 4, 1, -EIO, "damaged"},
+                                      {BG_TABLE_HIGH, 4, 1u << 22, -EIO, "damaged"}};
+
+    (void)state;
+    make("-t ext4 -b 1024 -O 64bit,^metadata_csum,^uninit_bg");
+    ASSERT_LIES_REFUSED(sim.bytes + SUPER + BLOCK_BYTES, lies);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +296,7 @@ int main(void)
         EXT4_TEST(a_journal_that_begins_behind_its_first_transaction_is_refused),
         EXT4_TEST(a_journal_in_too_many_pieces_is_refused),
         EXT4_TEST(a_journal_that_is_full_and_has_no_commit_is_empty),
+        EXT4_TEST(descriptors_with_impossible_places_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
