@@ -41,7 +41,7 @@ static uint8_t *dir_block(uint32_t ino)
     return sim.bytes + (size_t)place * BLOCK;
 }
 
-/* The entry of a name: its inode's number, length (2 bytes), the name's length, a type, the name. */
+/* The entry of a name: an inode's number, its length (2 bytes), the name's, a type, the name. */
 static uint8_t *entry_of(uint32_t dir, const char *name)
 {
     uint8_t *block = dir_block(dir);
