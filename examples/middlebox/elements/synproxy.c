@@ -81,11 +81,8 @@ static bool check_cookie(const struct synproxy *s, const struct conn *k, uint32_
     uint64_t clock = now_ns(&s->e) / COOKIE_NS;
 
     *mss = cookie & 3;
-    if ((clock & 1) != (cookie >> 2 & 1)) {
-        if (!clock)
-            return false;
+    if ((clock & 1) != (cookie >> 2 & 1))
         clock--;
-    }
     return make_cookie(s, k, cseq, clock, *mss) == cookie;
 }
 

@@ -158,12 +158,8 @@ bool conf_field(struct conf *c, const struct field *f, struct str s)
         return true;
     case T_IP:
         return conf_ip(c, s, at);
-    case T_PREFIX:
-        return conf_prefix(c, s, true, at);
     case T_ETHER:
         return conf_ether(c, s, at);
-    case T_IP6:
-        return value_ip6(s, at);
     case T_STR:
     case T_RAW:
         return string_field(at, f, s);
@@ -196,9 +192,7 @@ static const char *type_name(const struct field *f)
         [T_BW] = "a bandwidth",
         [T_REAL] = "a decimal number",
         [T_IP] = "an IP address",
-        [T_PREFIX] = "an IP prefix",
         [T_ETHER] = "an Ethernet address",
-        [T_IP6] = "an IPv6 address",
         [T_STR] = "a string",
         [T_RAW] = "text",
         [T_WORD] = "one of its words",
@@ -270,19 +264,16 @@ static bool has_max(const struct field *f)
     return f->type >= T_U8 && f->type <= T_U64 && f->max;
 }
 
-static bool take(struct conf *c, const struct field *f, struct str value, struct str whole)
+static void take(struct conf *c, const struct field *f, struct str value)
 {
     if (conf_field(c, f, value))
-        return true;
-    if (!value.s || value.s < c->text->text.s)
-        value = whole;
+        return;
     if (has_max(f))
         conf_error(c, value, "%s must be %s up to %lu, not '%.*s'", f->name, type_name(f),
                    (unsigned long)f->max, (int)value.len, value.s);
     else
         conf_error(c, value, "%s must be %s, not '%.*s'", f->name, type_name(f), (int)value.len,
                    value.s);
-    return false;
 }
 
 /* KEY value: which field? Only upper-case words are looked up. */
@@ -340,7 +331,7 @@ int args_parse(struct conf *c)
             continue;
         }
         given |= 1ull << (f - fields);
-        take(c, f, arg, whole);
+        take(c, f, arg);
     }
     c->argc = n;
     for (const struct field *f = fields; f && f->name; f++) {
@@ -431,37 +422,13 @@ void field_print(const struct element *e, const struct field *f, struct text *ou
     case T_IP:
         text_ip(out, *(const uint32_t *)at);
         break;
-    case T_PREFIX: {
-        const struct prefix *p = at;
-
-        text_ip(out, p->ip);
-        if (prefix_len(p->mask) >= 0) {
-            text_addf(out, "/%d", prefix_len(p->mask));
-        } else {
-            text_char(out, '/');
-            text_ip(out, p->mask);
-        }
-        break;
-    }
     case T_ETHER:
         text_ether(out, at);
-        break;
-    case T_IP6:
-        text_ip6(out, at);
         break;
     case T_STR:
     case T_RAW:
         text_str(out, *(const struct str *)at);
         break;
-    case T_WORD:
-        text_addf(out, "%s", f->words[*(const uint8_t *)at]);
-        break;
-    case T_ELEMENT: {
-        const struct element *const *p = at;
-
-        text_addf(out, "%s", *p ? (*p)->name : "");
-        break;
-    }
     case T_CALL: {
         const struct call *const *p = at;
 
@@ -469,5 +436,8 @@ void field_print(const struct element *e, const struct field *f, struct text *ou
             text_str(out, call_text(*p));
         break;
     }
+    case T_WORD:
+    case T_ELEMENT:
+        break; /* no class has a handler for one */
     }
 }

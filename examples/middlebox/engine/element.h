@@ -50,9 +50,7 @@ enum field_type {
     T_BW,      /* uint64_t bytes per second */
     T_REAL,    /* uint32_t: a fraction in 1/65536 */
     T_IP,      /* uint32_t in network order */
-    T_PREFIX,  /* struct prefix */
     T_ETHER,   /* uint8_t[6] */
-    T_IP6,     /* uint8_t[16] */
     T_STR,     /* struct str, owned by the element: quotes removed */
     T_RAW,     /* struct str, owned by the element: the argument as it is */
     T_WORD,    /* uint8_t: index in the NULL-terminated list of words */

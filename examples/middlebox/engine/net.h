@@ -110,15 +110,6 @@ static inline struct ip_hdr *packet_ip(const struct packet *p)
     return ip;
 }
 
-static inline struct ip6_hdr *packet_ip6(const struct packet *p)
-{
-    struct ip6_hdr *ip = (struct ip6_hdr *)p->net;
-
-    if (packet_net_len(p) < 40 || *p->net >> 4 != 6)
-        return NULL;
-    return ip;
-}
-
 /** Say that the network header is `offset` bytes in. Is an IPv4 header there, whole? */
 static inline bool packet_mark_ip(struct packet *p, uint32_t offset)
 {

@@ -95,11 +95,11 @@ static struct packet *roomier(struct packet *p, uint32_t headroom, uint32_t tail
     return q;
 }
 
-#define PACKET_MAX (256u << 10) /* no packet grows beyond this */
+#define PACKET_MAX (256u << 10) /* packets of this length grow no more at the front */
 
 struct packet *packet_push_slow(struct packet *p, uint32_t n)
 {
-    if (n > PACKET_MAX || p->len > PACKET_MAX) {
+    if (p->len > PACKET_MAX) {
         port_packet_free(p);
         return NULL;
     }
@@ -114,10 +114,6 @@ struct packet *packet_push_slow(struct packet *p, uint32_t n)
 struct packet *packet_put(struct packet *p, uint32_t n)
 {
     if (n > packet_tailroom(p)) {
-        if (n > PACKET_MAX || p->len > PACKET_MAX) {
-            port_packet_free(p);
-            return NULL;
-        }
         p = roomier(p, packet_headroom(p), n);
         if (!p)
             return NULL;

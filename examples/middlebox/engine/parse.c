@@ -138,11 +138,8 @@ bool parse_statements(struct parser *p)
             ok = parse_require(p, true);
         else
             ok = parse_connection(p);
-        if (!ok) {
-            if (p->fatal)
-                return false;
+        if (!ok)
             recover(p);
-        }
     }
     return false;
 }
@@ -204,17 +201,9 @@ static void check_scope(struct parser *p)
     for (uint32_t i = 2; i < c->n_elems; i++) {
         struct ast_elem *e = &c->elems[i];
 
-        if (e->passes)
-            continue;
-        if (!e->config.s && e->name.len) { /* a nameless one failed earlier */
-            if (class_find(e->name))
-                errs_at(p->errs, e->pos, "'%.*s' is an element class, used as an element's name",
-                        (int)e->name.len, e->name.s);
-            else
-                errs_at(p->errs, e->pos,
-                        "'%.*s' is neither a declared element nor an element class",
-                        (int)e->name.len, e->name.s);
-        }
+        if (!e->config.s && e->name.len) /* a nameless one failed earlier, or is no element */
+            errs_at(p->errs, e->pos, "'%.*s' is neither a declared element nor an element class",
+                    (int)e->name.len, e->name.s);
     }
 }
 

@@ -81,7 +81,7 @@ static void declare_all(struct parser *p, struct list *list)
     struct item *last = &list->items[list->n - 1];
     struct ast_elem decl = p->scope->elems[last->in];
 
-    if (list->n < 2 || last->bare || last->group || decl.anonymous || !decl.config.s)
+    if (!last->declares)
         return;
     for (unsigned i = 0; i + 1 < list->n; i++) {
         if (list->items[i].bare)

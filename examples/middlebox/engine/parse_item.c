@@ -220,6 +220,7 @@ static bool parse_item(struct parser *p, struct item *item, bool first)
             if (!parse_class(p, &cls, &config, &pos) || !refer(p, name, item))
                 return false;
             item->bare = false;
+            item->declares = true;
             parse_declare(p, item->in, cls, config, name.pos);
         } else if (scope_find(p, name.text) || token_is(p->tok, ',') ||
                    !(cls = scope_class(p, name.text))) {

@@ -18,6 +18,7 @@ struct item {
     bool given[2]; /* there were brackets */
     bool bare;     /* only a name, not known yet: perhaps declared by a later `::` */
     bool group;
+    bool declares; /* there was a `::` */
     uint32_t pos;
 };
 

@@ -160,32 +160,6 @@ void text_ether(struct text *t, const uint8_t eth[6])
     }
 }
 
-void text_ip6(struct text *t, const uint8_t ip6[16])
-{
-    int best = 8, best_len = 1;
-
-    /* the longest run of at least two zero groups becomes "::" (RFC 5952) */
-    for (int i = 0; i < 8; i++) {
-        int n = 0;
-
-        while (i + n < 8 && !ip6[2 * (i + n)] && !ip6[2 * (i + n) + 1])
-            n++;
-        if (n > best_len) {
-            best = i;
-            best_len = n;
-        }
-    }
-    for (int i = 0; i < 8; i++) {
-        if (i == best) {
-            text_addf(t, "::");
-            i += best_len - 1;
-            continue;
-        }
-        text_addf(t, "%s%x", i && i != best + best_len ? ":" : "",
-                  ip6[2 * i] << 8 | ip6[2 * i + 1]);
-    }
-}
-
 void text_time(struct text *t, uint64_t ns, unsigned digits)
 {
     unsigned frac = (unsigned)(ns % 1000000000u);

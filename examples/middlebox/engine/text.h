@@ -101,7 +101,6 @@ void text_free(struct text *t);
 /** An address in the usual notation. `ip` is in network order, as everywhere in the engine. */
 void text_ip(struct text *t, uint32_t ip);
 void text_ether(struct text *t, const uint8_t eth[6]);
-void text_ip6(struct text *t, const uint8_t ip6[16]);
 /** Seconds with a fraction of `digits` digits (6 or 9). */
 void text_time(struct text *t, uint64_t ns, unsigned digits);
 
