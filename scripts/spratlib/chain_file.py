@@ -15,8 +15,9 @@ A line is a statement; what follows "#" is a comment; a word with blanks stands 
         it is there already: it is joined, and stays. 1 to 15 letters, digits, "_", "." or "-".
     guest NAME CONFIG.click BRIDGE... [memory=MIB]
         A middlebox; its file's path is relative to the description. Of the bridges the first is
-        eth0's, the second eth1's, as many as the configuration has devices. The domain is called
-        CHAIN.NAME, where CHAIN is the description's file name without its suffix.
+        eth0's, the second eth1's, as many as the configuration has devices, and each another one.
+        The domain is called CHAIN.NAME, where CHAIN is the description's file name without its
+        suffix.
 """
 
 import dataclasses
@@ -185,6 +186,9 @@ class Reader:
                 memory_mib = memory_of(word)
             else:
                 bridges.append(self._known(word))
+                if bridges.count(word.text) > 1:
+                    raise Wrong(word, f"'{name}' is at the bridge '{word.text}' already: what it"
+                                " passes on would come back to it, round and round")  # fmt: skip
         config = self.folder / words[2].text
         try:
             data = middlebox.read(config)

@@ -68,6 +68,7 @@ class Descriptions(Folder):
             (f"{self.ENDS}guest g wire.click a b\nguest g wire.click b a",
              "row:4:7: there is a guest 'g' already"),
             (f"{self.ENDS}guest g wire.click a c", "row:3:22: there is no bridge 'c'"),
+            (f"{self.ENDS}guest g wire.click a a", "row:3:22: 'g' is at the bridge 'a' already"),
             (f"{self.ENDS}guest g wire.click a", "row:3:9: wire.click has 2 devices, and the guest"
              " is at 1 bridges"),
             (f"{self.ENDS}guest g gone.click a b", "row:3:9: cannot read"),
