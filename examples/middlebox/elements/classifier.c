@@ -248,7 +248,7 @@ static int ipfilter_configure(struct element *e, struct conf *c)
 
         ok = read_action(e, c, action, &output);
         if (ok)
-            x = ipexpr_parse(&arena, c, pattern.len ? pattern : c->argv[i]);
+            x = ipexpr_parse(&arena, c, pattern);
         ok = x;
         if (ok)
             t = ipexpr_emit(x, &b, target_output(output), t);

@@ -74,8 +74,7 @@ static struct ipexpr *read_expr(struct reader *r)
 
     if (!x || !reader_accept(r, "?", "?"))
         return x;
-    if (++r->depth > EXPR_DEPTH_MAX)
-        return reader_fail(r, "nested too deeply");
+    r->depth++; /* what was read went deeper */
     choice = reader_node(r, OP_CHOICE);
     if (!choice)
         return NULL;

@@ -259,34 +259,28 @@ static bool read_address(struct reader *r, struct prim *p)
     }
 }
 
+/* What reads a value leaves v as it is when there is none. */
 static bool read_number(struct reader *r, struct prim *p)
 {
-    uint64_t v, max = 0xffffffff;
+    uint64_t v = UINT64_MAX, max = 0xff;
 
     switch (p->type) {
     case TYPE_PORT:
         max = 0xffff;
-        if (!ipname_port(r->word, &v))
-            return false;
+        ipname_port(r->word, &v);
         break;
     case TYPE_PROTO:
-        max = 0xff;
-        if (!ipname_proto(r->word, &v))
-            return false;
+        ipname_proto(r->word, &v);
         break;
     case TYPE_ICMPTYPE:
-        max = 0xff;
-        if (!ipname_icmp_type(r->word, &v))
-            return false;
+        ipname_icmp_type(r->word, &v);
         break;
     case TYPE_TCPOPT:
-        if (!ipname_find(ipname_tcp_options, r->word, &v))
-            return false;
+        ipname_find(ipname_tcp_options, r->word, &v);
         break;
     default:
         max = p->place.bits == 32 ? 0xffffffff : (1u << p->place.bits) - 1;
-        if (!value_uint(r->word, &v))
-            return false;
+        value_uint(r->word, &v);
     }
     p->value = (uint32_t)v;
     return v <= max;

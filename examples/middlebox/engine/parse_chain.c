@@ -58,8 +58,6 @@ static bool connect_lists(struct parser *p, struct list *left, struct list *righ
         }
         return true;
     }
-    if (open_from && open_to)
-        open_to = false;
     if (open_from ? !n_to : open_to ? !n_from : n_from != n_to) {
         errs_at(p->errs, pos, "connection mismatch: %u outputs connected to %u inputs", n_from,
                 n_to);

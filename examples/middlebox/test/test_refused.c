@@ -155,7 +155,7 @@ static const struct wrong arguments[] = {
     {"Idle -> HashSwitch(0, 0) -> Discard", "LENGTH must be above 0"},
     {"s :: SYNProxy(CAPACITY 0); Idle -> s -> Discard; Idle -> [1] s; s[1] -> Discard",
      "CAPACITY must be above 0"},
-    {"Idle -> IPFilter(allow) -> Discard", "pattern: unknown primitive"},
+    {"Idle -> IPFilter(allow) -> Discard", "1:23: IPFilter@2: an empty pattern"},
     {"Idle -> IPClassifier(\"\") -> Discard", "pattern"},
     {"Idle -> IPFilter(fnord all) -> Discard", "fnord"},
     {"Idle -> IPFilter(allow tcp)) -> Discard", "syntax error"},
@@ -369,6 +369,19 @@ static void a_configuration_beyond_a_limit_is_refused(void **state)
     for (unsigned i = 0; i < 40; i++)
         text_addf(&t, "elementclass A%u { input -> A%u -> output }", i + 1, i);
     text_addf(&t, "Idle -> A40 -> Discard");
+    lab_refuse(t.s, "configuration too large");
+    t.len = 0;
+    text_addf(&t, "elementclass A { i :: Idle; d :: Discard;");
+    for (unsigned i = 0; i < 100; i++)
+        text_addf(&t, "i [%u] -> d;", i);
+    text_addf(&t, "}");
+    for (unsigned i = 0; i < 90; i++)
+        text_addf(&t, "a%u :: A;", i);
+    lab_refuse(t.s, "configuration too large");
+    t.len = 0;
+    text_addf(&t, "i :: Idle; d :: Discard; x :: { input -> output };");
+    for (unsigned i = 0; i < 100; i++)
+        text_addf(&t, "i [%u] -> x -> [%u] d;", i, i);
     lab_refuse(t.s, "configuration too large");
     t.len = 0;
     text_addf(&t, "i :: Idle; d :: Discard;");

@@ -41,17 +41,15 @@ static const struct {
     {"a :: 5", "unknown element class '5'"},
     {"a :: ;", "1:6: syntax error near ';': expected an element class"},
     {"a :: { Idle -> Discard", "expected '}'"},
-    {"a :: Fnord(;", "this '(' is never closed"},
+    {"a :: Queue(;", "this '(' is never closed"},
     {"Idle -> ( Idle -> Discard", "expected ')'"},
     {"Idle -> ( [x] ) -> Discard", "1:12: syntax error near 'x'"},
-    {"Idle -> Fnord(, -> Discard", "this '(' is never closed"},
+    {"Idle -> Queue(, -> Discard", "this '(' is never closed"},
     {"input -> Discard", "'input' is neither a declared element nor an element class"},
     {"Idle -> Discard; a, Discard; Idle -> a", "'a' is neither a declared element"},
     {"c :: Discard; Idle -> c; a, c; Idle -> a", "'a' is neither a declared element"},
     {"Idle -> Discard; a, ( input -> output ); Idle -> a", "'a' is neither a declared element"},
     {"x :: { input -> output }; x -> x", "a compound's input leads to itself only"},
-    {"Idle -> [1] ( -> ) -> Discard",
-     "this leads to port 1 of a compound element that has no such port"},
     {"Idle -> [0] ( input[0] -> output; input[1] -> Discard ) -> Discard",
      "port 1 of a compound element is not connected"},
     {"Idle -> Print(\\<41 4>) -> Discard", "must be a string"},
@@ -69,7 +67,8 @@ static void what_breaks_a_rule_is_refused_where_it_stands(void **state)
         struct text out = {0};
         int rc = engine_check(wrong[i].text, strlen(wrong[i].text), &out);
 
-        if (rc == 0 || !out.s || !strstr(out.s, wrong[i].why)) {
+        if (rc == 0 || !out.s || !strstr(out.s, wrong[i].why) ||
+            strchr(out.s, '\n') != out.s + out.len - 1) {
             print_error("%s\n    %s: %s\n", wrong[i].text, rc ? "refused" : "accepted",
                         out.s ? out.s : "");
             failures++;
@@ -77,6 +76,14 @@ static void what_breaks_a_rule_is_refused_where_it_stands(void **state)
         text_free(&out);
     }
     assert_int_equal(failures, 0);
+}
+
+static void a_group_has_no_other_ports_than_it_uses(void **state)
+{
+    (void)state;
+    lab_refuse("Idle -> [1] ( -> ) -> Discard",
+               "1:6: this leads to port 1 of a compound element that has no such port\n"
+               "1:9: port 0 of a compound element is not connected\n");
 }
 
 static void after_an_error_the_next_statement_is_read(void **state)
@@ -121,6 +128,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LAB_TEST(what_breaks_a_rule_is_refused_where_it_stands),
+        LAB_TEST(a_group_has_no_other_ports_than_it_uses),
         LAB_TEST(after_an_error_the_next_statement_is_read),
         LAB_TEST(what_the_language_has_is_taken),
     };

@@ -10,6 +10,7 @@ static void numbers_have_signs_and_bases_and_an_end(void **state)
     } good[] = {{"0", 0},       {"+7", 7},     {" 12 ", 12},  {"010", 8},
                 {"0x1F", 0x1f}, {"0XfF", 255}, {"+0x10", 16}, {"18446744073709551615", UINT64_MAX}};
     static const char *const bad[] = {"",
+                                      "1:2:3:4:5:6:7:8:",
                                       "+",
                                       "-1",
                                       "1x",
@@ -157,7 +158,7 @@ static void strings_end_and_have_escapes(void **state)
                 {"\"\\101\\60x\\x41g\"", "A0xAg"},
                 {"\"a\\\nb\"", "ab"},
                 {"\"a\\\r\nb\\\rc\"", "abc"},
-                {"\\<41 42 // no\n 43 /* 44 */>", "ABC"},
+                {"\\<4 1 42 // no\n 43 /* 44 */>", "ABC"},
                 {"a\\b", "a\\b"},
                 {"'\\<41>\\n'", "\\<41>\\n"}};
     static const char *const bad[] = {"\"a", "'a", "\"a\\", "\\<41", "\\<4>", "\\<4x>", "\\<"};
@@ -236,6 +237,16 @@ static void patterns_that_break_a_rule_are_refused(void **state)
     assert_int_equal(failures, 0);
 }
 
+static void a_handler_s_pattern_is_read_to_its_end(void **state)
+{
+    (void)state;
+    lab_load(
+        "Idle -> f :: IPFilter(allow tcp) -> Discard; Idle -> c :: IPClassifier(tcp) -> Discard");
+    lab_write_fails("f.config", "allow (tcp", "expected ')'");
+    lab_write_fails("f.config", "allow tcp)", "unexpected near ')'");
+    lab_write_fails("c.pattern0", "(tcp udp", "expected ')'");
+}
+
 static void patterns_mean_the_same_however_they_are_written(void **state)
 {
     static const char *const same[][2] = {
@@ -252,6 +263,12 @@ static void patterns_mean_the_same_however_they_are_written(void **state)
         {"src or dst 1.2.3.4", "host 1.2.3.4"},
         {"tos & 3", "tos & 3 != 0"},
         {"tcp win 7", "tcp[14:2] == 7"},
+        {"win 7", "tcp win 7"},
+        {"opt syn", "tcp opt syn"},
+        {"syn", "tcp opt syn"},
+        {"type 8", "icmp type 8"},
+        {"tcp port > 1000 or == 80", "tcp port > 1000 or tcp port == 80"},
+        {"tcp port 80 or 81", "tcp port == 80 or tcp port == 81"},
     };
 
     (void)state;
@@ -309,6 +326,7 @@ int main(void)
         LAB_TEST(ip6_addresses_are_whole),
         LAB_TEST(strings_end_and_have_escapes),
         LAB_TEST(patterns_that_break_a_rule_are_refused),
+        LAB_TEST(a_handler_s_pattern_is_read_to_its_end),
         LAB_TEST(patterns_mean_the_same_however_they_are_written),
         LAB_TEST(names_stand_for_addresses_of_their_kind_only),
     };
