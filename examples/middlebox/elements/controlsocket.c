@@ -2,7 +2,8 @@
 /*
  * ControlSocket: the engine's handlers by TCP. The protocol is in engine/control.c, the sockets are
  * the port's; where that has none, the element says so and does nothing. As Click's, for TCP only
- * (UNIX names a file where nobody could open it), without PROXY and LLRPC.
+ * (UNIX names a file where nobody could open it), without PROXY and LLRPC. With LOCALHOST no port is
+ * open: nobody else runs in a guest.
  */
 #include "../engine/element.h"
 
@@ -52,11 +53,12 @@ static void start(struct element *e)
     struct controlsocket *s = (struct controlsocket *)e;
     uint16_t first, last;
 
-    if (is_tcp(s) && parse_port(s, &first, &last))
+    if (is_tcp(s) && !s->localhost && parse_port(s, &first, &last))
         s->port = port_control_open(first, last, s->readonly);
     if (!s->port && s->warnings)
-        element_log(e, "%.*s can't be served: taken, or no network stack is here",
-                    (int)s->where.len, s->where.s);
+        element_log(
+            e, "%.*s can't be served: taken, or for this host only, or there is no network stack",
+            (int)s->where.len, s->where.s);
 }
 
 static void cleanup(struct element *e)

@@ -209,6 +209,17 @@ static void the_port_is_open_while_the_element_is_there(void **state)
     assert_int_equal(host.control_users, 0);
 }
 
+static void a_port_for_this_host_only_is_for_nobody(void **state)
+{
+    (void)state;
+    lab_load("c :: ControlSocket(TCP, 7777, LOCALHOST true)");
+    assert_int_equal(host.control_port, 0);
+    assert_true(lab_logged("c: 7777 can't be served"));
+    assert_string_equal(lab_read("c.localhost"), "true");
+    lab_load("ControlSocket(TCP, 7777, LOCALHOST false)");
+    assert_int_equal(host.control_port, 7777);
+}
+
 static void a_port_that_is_taken_is_told_unless_another_may_do(void **state)
 {
     (void)state;
@@ -365,6 +376,7 @@ int main(void)
         LAB_TEST(the_control_protocol_answers_as_documented),
         LAB_TEST(a_readonly_connection_writes_nothing),
         LAB_TEST(the_port_is_open_while_the_element_is_there),
+        LAB_TEST(a_port_for_this_host_only_is_for_nobody),
         LAB_TEST(a_port_that_is_taken_is_told_unless_another_may_do),
         LAB_TEST(an_endless_line_closes_the_connection),
         LAB_TEST(an_answer_too_long_is_refused_and_not_cut),
