@@ -308,12 +308,87 @@ bool reader_at_value(struct reader *r)
            !str_is(r->word, "and") && !str_is(r->word, "?") && !str_is(r->word, ":");
 }
 
+/* `& MASK`. */
+static void read_mask(struct reader *r, struct prim *p)
+{
+    uint64_t mask;
+
+    if (!str_is(r->word, "&"))
+        return;
+    reader_next(r);
+    if (!value_uint(r->word, &mask) || !mask || mask > 0xffffffff) {
+        reader_fail(r, "expected a mask");
+        return;
+    }
+    p->has_mask = true;
+    p->mask = (uint32_t)mask;
+    reader_next(r);
+}
+
+/* Just "tcp". Returns true, as the primitive is complete. */
+static bool is_protocol(struct prim *p)
+{
+    p->type = TYPE_PROTO;
+    p->value = (uint32_t)p->proto;
+    p->proto = PROTO_ANY;
+    return true;
+}
+
+/* What it is about, when no qualifier says so. Returns whether the primitive is complete already. */
+static bool infer_type(struct reader *r, struct prim *p, bool any, bool compared)
+{
+    const struct prim *last = &r->last;
+
+    if (!compared && !p->has_mask && !reader_at_value(r)) {
+        if (p->proto >= 0 && !p->dir)
+            return is_protocol(p);
+        reader_fail(r, any ? "a value is missing" : "expected a pattern");
+        return false;
+    }
+    guess_type(r, p);
+    if (p->type == TYPE_NONE && !any && last->type) { /* as the one before */
+        p->type = last->type;
+        p->dir = last->dir;
+        p->proto = last->proto;
+        p->place = last->place;
+        if (!compared)
+            p->relation = last->relation;
+    } else if (!any && (p->type == TYPE_HOST || p->type == TYPE_NET || p->type == TYPE_PORT) &&
+               (last->type == p->type || last->type == TYPE_NET || last->type == TYPE_HOST) &&
+               (last->type == TYPE_PORT) == (p->type == TYPE_PORT)) {
+        p->dir = last->dir;
+        p->proto = last->proto;
+    }
+    if (p->type == TYPE_NONE && p->proto >= 0) /* "tcp 80" is tcp and something else */
+        return is_protocol(p);
+    if (p->type == TYPE_NONE)
+        reader_fail(r, "unknown primitive");
+    return false;
+}
+
+static void read_value(struct reader *r, struct prim *p, bool compared)
+{
+    bool address = p->type == TYPE_HOST || p->type == TYPE_NET || p->type == TYPE_ETHERHOST;
+
+    if (p->has_mask && !compared && !reader_at_value(r)) {
+        p->relation = REL_NE; /* "tos & 3" alone: any of these bits */
+        p->value = 0;
+    } else if (!reader_at_value(r)) {
+        reader_fail(r, "a value is missing");
+    } else if (address && (p->relation > REL_NE || p->has_mask)) {
+        reader_fail(r, "addresses can only be compared by == and !=");
+    } else if (address ? !read_address(r, p) : !read_number(r, p)) {
+        reader_fail(r, address ? "expected an address" : "wrong value");
+    } else {
+        reader_next(r);
+    }
+}
+
 struct ipexpr *reader_primitive(struct reader *r)
 {
     struct prim p = {.proto = PROTO_ANY};
     bool any = false, compared = false, complete;
     struct ipexpr *x;
-    uint64_t mask;
 
     if (str_is(r->word, "true") || str_is(r->word, "any") || str_is(r->word, "all") ||
         str_is(r->word, "-") || str_is(r->word, "false")) {
@@ -322,68 +397,17 @@ struct ipexpr *reader_primitive(struct reader *r)
         return x;
     }
     complete = read_qualifiers(r, &p, &any);
+    if (!complete && !r->failed)
+        read_mask(r, &p);
+    if (!complete && !r->failed) {
+        read_relation(r, &p, &compared);
+        if (p.type == TYPE_NONE)
+            complete = infer_type(r, &p, any, compared);
+    }
+    if (!complete && !r->failed)
+        read_value(r, &p, compared);
     if (r->failed)
         return NULL;
-    if (!complete && str_is(r->word, "&")) { /* a mask */
-        reader_next(r);
-        if (!value_uint(r->word, &mask) || !mask || mask > 0xffffffff)
-            return reader_fail(r, "expected a mask");
-        p.has_mask = true;
-        p.mask = (uint32_t)mask;
-        reader_next(r);
-    }
-    if (!complete)
-        read_relation(r, &p, &compared);
-    if (!complete && p.type == TYPE_NONE && !compared && !p.has_mask && !reader_at_value(r)) {
-        if (p.proto < 0 || p.dir)
-            return reader_fail(r, any ? "a value is missing" : "expected a pattern");
-        p.type = TYPE_PROTO; /* just "tcp" */
-        p.value = (uint32_t)p.proto;
-        p.proto = PROTO_ANY;
-        complete = true;
-    } else if (!complete && p.type == TYPE_NONE) {
-        guess_type(r, &p);
-        if (p.type == TYPE_NONE && !any && r->last.type) { /* as the one before */
-            p.type = r->last.type;
-            p.dir = r->last.dir;
-            p.proto = r->last.proto;
-            p.place = r->last.place;
-            if (!compared)
-                p.relation = r->last.relation;
-        } else if (!any && (p.type == TYPE_HOST || p.type == TYPE_NET || p.type == TYPE_PORT) &&
-                   (r->last.type == p.type || r->last.type == TYPE_NET ||
-                    r->last.type == TYPE_HOST) &&
-                   (r->last.type == TYPE_PORT) == (p.type == TYPE_PORT)) {
-            p.dir = r->last.dir;
-            p.proto = r->last.proto;
-        }
-        if (p.type == TYPE_NONE && p.proto >= 0) { /* "tcp 80" is tcp and something else */
-            p.type = TYPE_PROTO;
-            p.value = (uint32_t)p.proto;
-            p.proto = PROTO_ANY;
-            complete = true;
-        }
-    }
-    if (p.type == TYPE_NONE)
-        return reader_fail(r, "unknown primitive");
-    if (!complete) {
-        if (p.has_mask && !compared && !reader_at_value(r)) {
-            p.relation = REL_NE; /* "tos & 3" alone: any of these bits */
-            p.value = 0;
-        } else if (!reader_at_value(r)) {
-            return reader_fail(r, "a value is missing");
-        } else if (p.type == TYPE_HOST || p.type == TYPE_NET || p.type == TYPE_ETHERHOST) {
-            if (p.relation > REL_NE || p.has_mask)
-                return reader_fail(r, "addresses can only be compared by == and !=");
-            if (!read_address(r, &p))
-                return reader_fail(r, "expected an address");
-            reader_next(r);
-        } else {
-            if (!read_number(r, &p))
-                return reader_fail(r, "wrong value");
-            reader_next(r);
-        }
-    }
     set_place(&p);
     if (p.type == TYPE_TCPOPT && (p.relation != REL_EQ || p.has_mask))
         return reader_fail(r, "a TCP option takes no comparison");
