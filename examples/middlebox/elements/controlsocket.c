@@ -2,8 +2,8 @@
 /*
  * ControlSocket: the engine's handlers by TCP. The protocol is in engine/control.c, the sockets are
  * the port's; where that has none, the element says so and does nothing. As Click's, for TCP only
- * (UNIX names a file where nobody could open it), without PROXY and LLRPC. With LOCALHOST no port is
- * open: nobody else runs in a guest.
+ * (UNIX names a file where nobody could open it), without PROXY and LLRPC. With LOCALHOST no port
+ * is open: nobody else runs in a guest.
  */
 #include "../engine/element.h"
 

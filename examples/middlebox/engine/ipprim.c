@@ -334,7 +334,7 @@ static bool is_protocol(struct prim *p)
     return true;
 }
 
-/* What it is about, when no qualifier says so. Returns whether the primitive is complete already. */
+/* What it is about, when no qualifier says so. Returns whether the primitive is complete. */
 static bool infer_type(struct reader *r, struct prim *p, bool any, bool compared)
 {
     const struct prim *last = &r->last;
