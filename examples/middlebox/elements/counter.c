@@ -115,9 +115,8 @@ static int read_call(struct hcall *h)
 {
     const struct counter *c = (const struct counter *)h->e;
 
-    text_addf(h->out, "%llu", (unsigned long long)c->call_at[h->code]);
     if (c->call[h->code]) {
-        text_char(h->out, ' ');
+        text_addf(h->out, "%llu ", (unsigned long long)c->call_at[h->code]);
         text_str(h->out, call_text(c->call[h->code]));
     }
     return 0;

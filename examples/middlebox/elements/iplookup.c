@@ -216,7 +216,8 @@ static int remove_route(struct lookup *l, const struct conf *c, struct str text,
     int32_t i = find_node(l, be32_to_host(p->prefix.ip), p->bits, false);
 
     /* the node stays as a branching point: it is needed again when the route comes back */
-    if (i < 0 || l->nodes[i].port < 0 || (p->port >= 0 && l->nodes[i].port != p->port))
+    if (i < 0 || l->nodes[i].port < 0 ||
+        (p->port >= 0 && (l->nodes[i].port != p->port || l->nodes[i].gw != p->gw)))
         return conf_error(c, text, "there is no route '%.*s'", (int)text.len, text.s);
     l->nodes[i].port = -1;
     l->routes--;

@@ -4,7 +4,7 @@
 
 #include "router.h"
 
-#define ARGS_MAX 65536 /* arguments of one element */
+#define ARGS_MAX UINT16_MAX /* arguments of one element; StringMatcher counts them in 16 bits */
 
 static void *member(const struct element *e, const struct field *f)
 {

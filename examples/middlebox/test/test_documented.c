@@ -144,9 +144,136 @@ static void switches_and_schedulers_may_have_no_ports(void **state)
     lab_refuse("Idle -> Switch", "port must be below 0");
 }
 
+static void time_to_live_is_left_alone_where_asked(void **state)
+{
+    struct frame f = {.src = "1.1.1.1", .dst = "224.0.0.5", .proto = 17, .ttl = 1};
+
+    (void)state;
+    lab_load(
+        "FromDevice(eth0) -> MarkIPHeader(14) -> d :: DecIPTTL(MULTICAST false) -> c :: Counter"
+        " -> Discard; d[1] -> late :: Counter -> Discard");
+    lab_receive_frame(0, &f);
+    assert_int_equal(lab_number("c.count"), 1);
+    f.dst = "2.2.2.2";
+    lab_receive_frame(0, &f);
+    assert_int_equal(lab_number("late.count"), 1);
+    lab_write("d.active", "false");
+    lab_receive_frame(0, &f);
+    assert_int_equal(lab_number("c.count"), 2);
+    lab_receive_hex(0, "00");
+    assert_int_equal(lab_number("d.drops"), 2); /* no IP packet */
+}
+
+static void annotations_change_only_where_asked(void **state)
+{
+    struct frame f = {.src = "1.1.1.1", .dst = "2.2.2.2", .proto = 253};
+
+    (void)state;
+    lab_load("FromDevice(eth0) -> MarkIPHeader(14) -> SetIPAddress(9.9.9.9) -> t :: Tee"
+             " -> IPMirror -> StoreIPAddress(0) -> Truncate(4) -> Queue -> ToDevice(eth1);"
+             "t[1] -> IPMirror(DST_ANNO false) -> StoreIPAddress(0) -> Truncate(4) -> Queue"
+             " -> ToDevice(eth2)");
+    lab_receive_frame(0, &f);
+    lab_expect_hex(1, "01010101");
+    lab_expect_hex(2, "09090909");
+}
+
+static void a_rewriter_passes_what_belongs_to_no_flow(void **state)
+{
+    struct frame f = {.src = "1.1.1.1", .dst = "2.2.2.2", .proto = 253};
+
+    (void)state;
+    lab_load("FromDevice(eth0) -> MarkIPHeader(14) -> r :: UDPRewriter(pass 1) -> a :: Counter"
+             " -> Discard; r[1] -> b :: Counter -> Discard");
+    lab_receive_frame(0, &f);
+    f.proto = 17;
+    lab_receive_frame(0, &f);
+    assert_int_equal(lab_number("b.count"), 2);
+    assert_int_equal(lab_number("a.count") + lab_number("r.drops"), 0);
+    assert_int_equal(lab_number("r.table_size"), 0);
+}
+
+static void routes_are_read_in_all_forms(void **state)
+{
+    static const char *const routes[] = {
+        "10.0.0.0/8 1.1.1.1 0", "10.0.0.0 255.0.0.0 1.1.1.1 0", "10.0.0.0/255.0.0.0 1.1.1.1 0",
+        "10.0.0.0/8 0",         "10.0.0.0 255.0.0.0 0",         "10.0.0.0/8 0.0.0.0 0",
+        "10.0.0.1 1.1.1.1 0",   "10.0.0.1/32 1.1.1.1 0",        "10.0.0.1 0"};
+    static const char *const said[] = {"10.0.0.0/8\t1.1.1.1\t0\n", "10.0.0.0/8\t-\t0\n",
+                                       "10.0.0.1/32\t"};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(routes) / sizeof(*routes); i++) {
+        char config[100];
+
+        snprintf(config, sizeof(config), "Idle -> r :: LinearIPLookup(%s) -> Discard", routes[i]);
+        lab_load(config);
+        if (strncmp(lab_read("r.table"), said[i / 3], strlen(said[i / 3])) != 0)
+            fail_msg("%s: %s", routes[i], lab.out.s);
+    }
+    lab_load("Idle -> r :: LinearIPLookup(10.0.0.0/8 0) -> Discard");
+    lab_write("r.remove", "10.0.0.0/8");
+    assert_string_equal(lab_read("r.table"), "");
+    lab_write("r.add", "10.0.0.0/8 1.1.1.1 0");
+    lab_write_fails("r.remove", "10.0.0.0/8 2.2.2.2 0", "10.0.0.0/8");
+    lab_write("r.remove", "10.0.0.0/8 1.1.1.1");
+}
+
+static void red_tells_its_average(void **state)
+{
+    (void)state;
+    lab_load("FromDevice(eth0) -> r :: RED(5, 50, 0.02) -> q :: Queue -> u :: Unqueue(ACTIVE false)"
+             " -> Discard");
+    for (unsigned i = 0; i < 40; i++)
+        lab_receive(0, "x", 1);
+    assert_string_equal(lab_read("r.queues"), "q\n");
+    assert_true(atof(lab_read("r.avg_queue_size")) > 1);
+    assert_non_null(strstr(lab_read("r.stats"), "average queue size "));
+    assert_non_null(strstr(lab.out.s, "\ncurrent queue size 40\n0 drops\n"));
+}
+
+static void calls_of_counters_are_set_while_they_run(void **state)
+{
+    (void)state;
+    lab_load("FromDevice(eth0) -> c :: Counter -> Discard; Idle -> d :: Counter -> Discard");
+    assert_string_equal(lab_read("c.count_call"), "");
+    lab_write("c.count_call", "2 c.byte_count_call 5 stop");
+    assert_string_equal(lab_read("c.count_call"), "2 c.byte_count_call 5 stop");
+    lab_receive(0, "x", 1);
+    assert_string_equal(lab_read("c.byte_count_call"), "");
+    lab_receive(0, "x", 1);
+    assert_string_equal(lab_read("c.byte_count_call"), "5 stop");
+    lab_receive(0, "xx", 2);
+    assert_false(engine_stopped(lab.eng));
+    lab_receive(0, "x", 1);
+    assert_true(engine_stopped(lab.eng));
+}
+
+static void flows_of_pings_have_their_kind_for_a_port(void **state)
+{
+    struct frame f = {.src = "1.1.1.1", .dst = "2.2.2.2", .proto = 1, .flags = 8};
+
+    (void)state;
+    lab_load("FromDevice(eth0) -> MarkIPHeader(14) -> f :: FlowMeter -> Discard; f[1] -> Discard");
+    lab_receive_frame(0, &f);
+    f.flags = 3;
+    lab_receive_frame(0, &f);
+    f.frag = 1;
+    lab_receive_frame(0, &f); /* neither */
+    assert_int_equal(lab_number("f.flows"), 3);
+    assert_non_null(strstr(lab_read("f.table"), "2048"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        LAB_TEST(time_to_live_is_left_alone_where_asked),
+        LAB_TEST(annotations_change_only_where_asked),
+        LAB_TEST(a_rewriter_passes_what_belongs_to_no_flow),
+        LAB_TEST(routes_are_read_in_all_forms),
+        LAB_TEST(red_tells_its_average),
+        LAB_TEST(calls_of_counters_are_set_while_they_run),
+        LAB_TEST(flows_of_pings_have_their_kind_for_a_port),
         LAB_TEST(meters_tell_their_rates),
         LAB_TEST(tickets_can_be_changed),
         LAB_TEST(what_is_above_a_shapers_rate_is_there_for_others),

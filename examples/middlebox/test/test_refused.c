@@ -321,6 +321,24 @@ static void a_message_about_a_long_value_has_its_ends(void **state)
     text_free(&t);
 }
 
+static void two_elements_of_one_name_are_refused(void **state)
+{
+    struct text t = {.limit = 1u << 22}, out = {0};
+
+    (void)state;
+    lab_refuse("a :: { b :: Idle -> output } -> Discard; a/b :: Idle -> Discard",
+               "there are two elements called 'a/b'");
+    lab_refuse("s :: Suppressor; Idle -> s; Idle -> [1] s -> Discard",
+               "1:1: 's' has 2 inputs, but 1 outputs");
+    for (unsigned i = 0; i < TEXT_LIMIT; i++)
+        text_char(&t, ' ');
+    assert_int_equal(engine_check(t.s, t.len, &out), 0);
+    text_char(&t, ' ');
+    lab_refuse(t.s, "configuration larger than 1048576 bytes");
+    text_free(&t);
+    text_free(&out);
+}
+
 static void a_configuration_beyond_a_limit_is_refused(void **state)
 {
     struct text t = {.limit = 1u << 24}, out = {0};
@@ -330,7 +348,7 @@ static void a_configuration_beyond_a_limit_is_refused(void **state)
     for (unsigned i = 0; i < 65536; i++)
         text_char(&t, ',');
     text_addf(&t, "x) -> Discard");
-    lab_refuse(t.s, "more than 65536 arguments");
+    lab_refuse(t.s, "more than 65535 arguments");
     t.len = 0;
     text_addf(&t, "define($a0 12345678");
     for (unsigned i = 1; i < 40; i++)
@@ -397,6 +415,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LAB_TEST(wrong_arguments_are_refused),
         LAB_TEST(wrong_values_for_handlers_are_refused),
+        LAB_TEST(two_elements_of_one_name_are_refused),
         LAB_TEST(tables_of_thousands_are_taken),
         LAB_TEST(a_message_about_a_long_value_has_its_ends),
         LAB_TEST(a_configuration_beyond_a_limit_is_refused),
