@@ -295,6 +295,16 @@ static void neighbour_solicitations_are_answered(void **state)
     assert_memory_equal(p->data, "\x02\xbb\0\0\0\0\x02\0\0\0\0\x01", 12);
     assert_int_equal(p->data[54], 136);
     assert_memory_equal(p->data + 78, "\x02\x01\x02\0\0\0\0\x01", 8);
+    assert_int_equal(p->data[58], 0x60);
+    packet_kill(p);
+    /* whoever has no address yet asks whether this one is free: all are told */
+    lab_receive_hex(0, "3333ff000005 02bb00000000 86dd 60000000 0018 3a ff"
+                       " 00000000000000000000000000000000 ff0200000000000000000001ff000005"
+                       " 8700 7d9c 00000000 fd000001000000000000000000000005");
+    p = lab_sent(0);
+    assert_memory_equal(p->data, "\x33\x33\0\0\0\x01", 6);
+    assert_memory_equal(p->data + 38, "\xff\2\0\0\0\0\0\0\0\0\0\0\0\0\0\1", 16);
+    assert_int_equal(p->data[58], 0x20);
     packet_kill(p);
     /* a wrong checksum, and one that is not for us */
     lab_receive_hex(0, "3333ff000005 02bb00000000 86dd 60000000 0018 3a ff"

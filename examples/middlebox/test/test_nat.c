@@ -364,6 +364,61 @@ static void a_handshake_through_the_proxy_reaches_the_server(void **state)
     assert_int_equal(be32_to_host(t.seq), cookie + 1);
 }
 
+/* A client's handshake with the proxy; the server has got its SYN. Returns the cookie. */
+static uint32_t shake(struct frame *c)
+{
+    uint32_t cookie;
+
+    c->flags = TCP_SYN;
+    c->seq = 100;
+    lab_receive_frame(0, c);
+    cookie = be32_to_host(take_tcp(0).seq);
+    c->flags = TCP_ACK;
+    c->seq = 101;
+    c->ack = cookie + 1;
+    lab_receive_frame(0, c);
+    assert_int_equal(take_tcp(1).flags, TCP_SYN);
+    return cookie;
+}
+
+static void what_comes_out_of_turn_is_held_or_passed(void **state)
+{
+    struct frame c = {.src = "5.5.5.5", .dst = "10.0.0.1", .proto = 6, .sport = 1000, .dport = 80};
+    struct frame s = {.src = "10.0.0.1", .dst = "5.5.5.5", .proto = 6, .sport = 80, .dport = 1000};
+
+    (void)state;
+    lab_load(proxy);
+    s.flags = TCP_ACK; /* of a connection that was there before */
+    s.seq = 77;
+    lab_receive_frame(1, &s);
+    assert_int_equal(be32_to_host(take_tcp(0).seq), 77);
+    shake(&c);
+    lab_receive_frame(0, &c); /* too early: the server is reminded */
+    assert_int_equal(take_tcp(1).flags, TCP_SYN);
+    c.flags = TCP_RST;
+    lab_receive_frame(0, &c);
+    lab_expect_silence(1);
+    s.flags = TCP_SYN | TCP_ACK;
+    s.seq = 7000;
+    s.ack = 101;
+    lab_receive_frame(1, &s);
+    assert_int_equal(take_tcp(1).flags, TCP_ACK);
+    c.flags = TCP_SYN; /* the client forgot, or it is an attacker's: the server decides */
+    c.seq = 5000;
+    lab_receive_frame(0, &c);
+    lab_expect_silence(0);
+    assert_int_equal(be32_to_host(take_tcp(1).seq), 5000);
+    s.flags = TCP_FIN | TCP_ACK; /* then it ages as one that waits */
+    lab_receive_frame(1, &s);
+    take_tcp(0);
+    lab_pass(11000);
+    c.sport = 1001;
+    shake(&c);
+    assert_int_equal(lab_number("s.size"), 1);
+    lab_expect_silence(0);
+    lab_expect_silence(1);
+}
+
 static void a_syn_flood_costs_no_memory(void **state)
 {
     struct frame c = {
@@ -421,6 +476,7 @@ int main(void)
         LAB_TEST(a_dead_server_gets_no_new_flows),
         LAB_TEST(a_forged_probe_answer_is_not_believed),
         LAB_TEST(a_handshake_through_the_proxy_reaches_the_server),
+        LAB_TEST(what_comes_out_of_turn_is_held_or_passed),
         LAB_TEST(a_syn_flood_costs_no_memory),
         LAB_TEST(wrong_specifications_are_refused),
     };
