@@ -119,6 +119,17 @@ class Calls(unittest.TestCase):
         self.assertIn("c199 :: Counter\n", call("list").stdout)
         self.assertEqual(self.swap(CONFIG), (0, ""))
 
+    def test_an_answer_longer_than_xenstore_takes_is_told_so(self):
+        create("middlebox", "long-answers", f"-e \\'{NO_DEVICE}\\'", memory=24)
+        self.addCleanup(dom0, "xl destroy long-answers")
+        self.file.write_text(f"{NO_DEVICE}// {'x' * 1_035_000}")  # a guest has 1000 nodes
+        done = sprat("handler", "swap", "long-answers", self.file)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = sprat("handler", "read", "long-answers", "config")
+        self.assertEqual((done.returncode, done.stdout), (1, ""), done.stderr)
+        self.assertIn("Answer too long for xenstore", done.stderr)
+        self.assertEqual(sprat("handler", "read", "long-answers", "q.class").stdout, "Queue\n")
+
     def test_those_who_ask_at_once_get_each_his_own_answer(self):
         names = ("c.class", "q.class", "u.class", "d2.class") * 2
         asking = [subprocess.Popen([ROOT / "scripts/sprat", "handler", "read", NAME, name],

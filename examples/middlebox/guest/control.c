@@ -41,22 +41,35 @@ static struct text piece_path(const char *what, unsigned n)
     return path;
 }
 
+/* Returns 0, or -errno: memory is short, or xenstored takes no more nodes. */
+static int write_pieces(const char *s, size_t left, unsigned *n)
+{
+    int error = 0;
+
+    for (*n = 0; left && !error; ++*n) {
+        char piece[PIECE_BYTES + 1];
+        struct text path = piece_path("reply", *n);
+        size_t len = left < PIECE_BYTES ? left : PIECE_BYTES;
+        memcpy(piece, s, len);
+        piece[len] = '\0';
+        error = path.cut ? -ENOMEM : xenstore_write(XENSTORE_NO_TX, path.s, piece);
+        text_free(&path);
+        s += len;
+        left -= len;
+    }
+    return error;
+}
+
 /* @param tag  follows their number */
 static void write_reply(const struct text *reply, const struct text *tag)
 {
+    static const char too_long[] = "520 Answer too long for xenstore\r\n";
     struct text replies = {0};
-    unsigned n = 0;
+    unsigned n;
 
-    for (size_t at = 0; at < reply->len; at += PIECE_BYTES, n++) {
-        char piece[PIECE_BYTES + 1];
-        struct text path = piece_path("reply", n);
-        size_t len = reply->len - at < PIECE_BYTES ? reply->len - at : PIECE_BYTES;
-        memcpy(piece, reply->s + at, len);
-        piece[len] = '\0';
-        int error = path.cut ? -ENOMEM : xenstore_write(XENSTORE_NO_TX, path.s, piece);
-        text_free(&path);
-        if (error)
-            break;
+    if (write_pieces(reply->s, reply->len, &n)) {
+        xenstore_remove(XENSTORE_NO_TX, FOLDER "/reply");
+        write_pieces(too_long, sizeof(too_long) - 1, &n);
     }
     text_addf(&replies, "%u%s", n, tag->len ? tag->s : "");
     if (!replies.cut)
