@@ -157,6 +157,9 @@ static void the_control_protocol_answers_as_documented(void **state)
         {"READ\n", "500 Wrong number of arguments\r\n"},
         {"WRITEDATA q.capacity x\n", "500 Wrong arguments\r\n"},
         {"WRITEDATA q.capacity 99999999\nQUIT\n", "521 Data too large for 'q.capacity'\r\n"},
+        {"READDATA r.lookup 0\nREAD q.name\n",
+         "520-Handler error from 'r.lookup':\r\n520 1:1: expected an IP address\r\n"
+         "200 Read handler OK: 'q.name'\r\nDATA 1\r\nq"},
         {"REA q.capacity\n", "501 Command unimplemented: 'REA'\r\n"},
         {"READ hotconfig\n", "530 Handler write-only: 'hotconfig'\r\n"},
         {"CHECKREAD hotconfig\n", "530 Handler write-only: 'hotconfig'\r\n"},
@@ -176,6 +179,16 @@ static void the_control_protocol_answers_as_documented(void **state)
             free(out);
         }
     }
+}
+
+static void help_is_in_the_protocols_form(void **state)
+{
+    char *out = talk("help\n", 64, false);
+
+    (void)state;
+    assert_int_equal(strncmp(out, "200-Commands supported:\r\n200-READ ", 34), 0);
+    assert_non_null(strstr(out, "\r\n200 QUIT "));
+    free(out);
 }
 
 static void a_readonly_connection_writes_nothing(void **state)
@@ -374,6 +387,7 @@ int main(void)
         LAB_TEST(no_packet_is_lost_when_configurations_take_turns),
         LAB_TEST(a_wrong_new_configuration_leaves_the_old_one_running),
         LAB_TEST(the_control_protocol_answers_as_documented),
+        LAB_TEST(help_is_in_the_protocols_form),
         LAB_TEST(a_readonly_connection_writes_nothing),
         LAB_TEST(the_port_is_open_while_the_element_is_there),
         LAB_TEST(a_port_for_this_host_only_is_for_nobody),

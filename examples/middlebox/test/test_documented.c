@@ -219,6 +219,28 @@ static void routes_are_read_in_all_forms(void **state)
     lab_write("r.remove", "10.0.0.0/8 1.1.1.1");
 }
 
+static void a_source_keeps_to_a_bandwidth(void **state)
+{
+    (void)state;
+    lab_load("s :: RatedSource(BANDWIDTH 1000Bps, LENGTH 100) -> c :: Counter -> Discard");
+    lab_pass(10000);
+    assert_in_range(lab_number("c.count"), 98, 112);
+    lab_write("s.active", "false");
+    lab_pass(10000);
+    assert_in_range(lab_number("c.count"), 98, 112);
+}
+
+static void a_call_that_comes_back_is_not_made_again(void **state)
+{
+    static const uint8_t file[24] = {0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, [20] = 1};
+
+    (void)state;
+    host_file_set("a", file, sizeof(file));
+    lab_load("f :: FromDump(a, END_CALL f.stop) -> Discard");
+    lab_write("f.stop", "");
+    assert_string_equal(lab_read("f.active"), "false");
+}
+
 static void red_tells_its_average(void **state)
 {
     (void)state;
@@ -271,6 +293,8 @@ int main(void)
         LAB_TEST(annotations_change_only_where_asked),
         LAB_TEST(a_rewriter_passes_what_belongs_to_no_flow),
         LAB_TEST(routes_are_read_in_all_forms),
+        LAB_TEST(a_source_keeps_to_a_bandwidth),
+        LAB_TEST(a_call_that_comes_back_is_not_made_again),
         LAB_TEST(red_tells_its_average),
         LAB_TEST(calls_of_counters_are_set_while_they_run),
         LAB_TEST(flows_of_pings_have_their_kind_for_a_port),

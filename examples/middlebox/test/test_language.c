@@ -159,6 +159,9 @@ static void several_errors_are_reported_at_once(void **state)
     lab_refuse("Idle -> Foo;\nIdle -> Bar;",
                "1:9: 'Foo' is neither a declared element nor an element class");
     assert_non_null(strstr(lab.out.s, "2:9: 'Bar' is neither"));
+    lab_refuse("a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t,u,v,w -> Discard",
+               "\n23 errors and 0 warnings altogether\n");
+    assert_null(strstr(lab.out.s, "'v'"));
 }
 
 static void deep_nesting_is_refused(void **state)

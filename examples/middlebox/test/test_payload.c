@@ -218,9 +218,30 @@ static void rates_are_measured_finer_where_there_is_more(void **state)
     lab_refuse("Idle -> IPRateMonitor(PACKETS, 0, 50) -> Discard", "RATIO must be above 0");
 }
 
+static void a_header_is_no_payload(void **state)
+{
+    struct frame f = {.src = "97.98.99.1", .dst = "2.2.2.2"};
+
+    (void)state;
+    lab_load("FromDevice(eth0) -> CheckIPHeader(14) -> m :: StringMatcher(abc, PAYLOAD true)"
+             " -> Discard; m[1] -> Discard");
+    for (unsigned i = 0; i < 3; i++) {
+        f.proto = (uint8_t[]){6, 17, 1}[i];
+        f.payload = "x";
+        f.payload_len = 1;
+        lab_receive_frame(0, &f);
+        assert_int_equal(lab_number("m.matches"), i);
+        f.payload = "abc";
+        f.payload_len = 3;
+        lab_receive_frame(0, &f);
+        assert_int_equal(lab_number("m.matches"), i + 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        LAB_TEST(a_header_is_no_payload),
         LAB_TEST(strings_are_found_wherever_they_are),
         LAB_TEST(searching_agrees_with_looking_everywhere),
         LAB_TEST(skipping_agrees_with_looking_everywhere),

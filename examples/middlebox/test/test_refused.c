@@ -35,6 +35,7 @@ static const struct wrong arguments[] = {
     {"Idle -> Counter(COUNT_CALL x stop) -> Discard", "COUNT_CALL must be 'N HANDLER [VALUE]'"},
     {"Idle -> Counter(BYTE_COUNT_CALL x stop) -> Discard",
      "BYTE_COUNT_CALL must be 'N HANDLER [VALUE]'"},
+    {"Idle -> Counter(COUNT_CALL 3 fnord) -> Discard", "COUNT_CALL must be 'N HANDLER [VALUE]'"},
     {"Idle -> Queue -> LinkUnqueue(1ms, 0) -> Discard", "BANDWIDTH must be above 0"},
     {"FromDevice(eth0) -> Discard; FromDevice(eth0) -> Discard",
      "'FromDevice@1' reads from this device already"},

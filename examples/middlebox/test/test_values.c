@@ -263,6 +263,7 @@ static void patterns_mean_the_same_however_they_are_written(void **state)
         {"src or dst 1.2.3.4", "host 1.2.3.4"},
         {"tos & 3", "tos & 3 != 0"},
         {"tcp win 7", "tcp[14:2] == 7"},
+        {"tos & 1 == 2", "false"},
         {"win 7", "tcp win 7"},
         {"opt syn", "tcp opt syn"},
         {"syn", "tcp opt syn"},
