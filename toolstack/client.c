@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "command.h"
-#include "guest.h"
 #include "host.h"
 #include "log.h"
+#include "wait.h"
 
 #define CLIENTS_MAX 256
 #define LINE_MAX_   65536     /* a request; a configuration file has a few hundred bytes */
@@ -37,15 +37,6 @@ struct client {
     unsigned n_waits;
 };
 
-struct wait {
-    struct wait *next;
-    struct client *client;
-    struct guest *guest;
-    char *text;
-    uint64_t since_ns, deadline_ns;
-    struct json_out answer;
-};
-
 static struct {
     int listener;
     int spare; /* given up to refuse a client when no other descriptor is left */
@@ -56,7 +47,6 @@ static struct {
     char path[108];
     struct client *clients[CLIENTS_MAX];
     uint32_t n_accepted;
-    struct wait *waits;
 } state = {.listener = -1, .spare = -1};
 
 int client_listen(struct host *host, const char *path, struct fail *fail)
@@ -89,25 +79,9 @@ int client_listen(struct host *host, const char *path, struct fail *fail)
     return 0;
 }
 
-static void wait_free(struct wait *wait)
-{
-    wait->client->n_waits--;
-    free(wait->text);
-    free(wait->answer.text);
-    free(wait);
-}
-
 static void client_free(struct client *client)
 {
-    for (struct wait **at = &state.waits; *at;) {
-        struct wait *wait = *at;
-        if (wait->client == client) {
-            *at = wait->next;
-            wait_free(wait);
-        } else {
-            at = &wait->next;
-        }
-    }
+    wait_drop(client);
     state.clients[client->number % CLIENTS_MAX] = NULL;
     close(client->fd);
     free(client->in);
@@ -294,7 +268,7 @@ static bool serve_line(struct host *host, struct client *client)
         return false;
     }
     size_t len = (size_t)(end - client->in);
-    command_serve(host, client, client->in, len);
+    command_serve(host, client, client->in, len, host_now_ns());
     client->n_in -= len + 1;
     client->n_searched = 0;
     memmove(client->in, end + 1, client->n_in);
@@ -325,6 +299,16 @@ bool client_has_answers(void)
     return state.answered;
 }
 
+void client_hold(struct client *client)
+{
+    client->n_waits++;
+}
+
+void client_let_go(struct client *client)
+{
+    client->n_waits--;
+}
+
 void client_send(struct client *client, struct json_out *out)
 {
     json_end_line(out);
@@ -348,82 +332,6 @@ void client_send(struct client *client, struct json_out *out)
     out->len = 0;
 }
 
-/* Waiting for a guest */
-
-int client_wait(struct client *client, struct guest *guest, const char *text, uint64_t deadline_ns,
-                struct json_out *answer, struct fail *fail)
-{
-    struct wait *wait = calloc(1, sizeof(*wait));
-
-    if (wait && text)
-        wait->text = strdup(text);
-    if (!wait || (text && !wait->text)) {
-        free(wait);
-        return fail_set(fail, ENOMEM, "no memory to wait");
-    }
-    wait->client = client;
-    wait->guest = guest;
-    wait->since_ns = host_now_ns();
-    wait->deadline_ns = deadline_ns;
-    wait->answer = *answer;
-    *answer = (struct json_out){0};
-    wait->next = state.waits;
-    state.waits = wait;
-    client->n_waits++;
-    client_guest_wrote(guest); /* it may be there already */
-    return 0;
-}
-
-/* @param trouble  NULL: what was waited for has come. */
-static void answer_wait(struct wait *wait, const char *trouble)
-{
-    if (wait->text && !trouble)
-        wait->guest->ready = true;
-    json_put_bool(&wait->answer, "ok", !trouble);
-    json_put_number(&wait->answer, "wait_ns", (int64_t)(host_now_ns() - wait->since_ns));
-    if (trouble) {
-        char text[200];
-        snprintf(text, sizeof(text), "guest %s %s", wait->guest->name, trouble);
-        json_put_string(&wait->answer, "error", text);
-        json_put_bytes(&wait->answer, "console", wait->guest->console.log,
-                       wait->guest->console.log_len);
-    }
-    json_close(&wait->answer, '}');
-    client_send(wait->client, &wait->answer);
-}
-
-void client_guest_wrote(struct guest *guest)
-{
-    for (struct wait **at = &state.waits; *at;) {
-        struct wait *wait = *at;
-        if (wait->guest == guest && wait->text && console_has(&guest->console, wait->text)) {
-            *at = wait->next;
-            answer_wait(wait, NULL);
-            wait_free(wait);
-        } else {
-            at = &wait->next;
-        }
-    }
-}
-
-void client_guest_ended(struct guest *guest, const char *how)
-{
-    char trouble[80];
-
-    snprintf(trouble, sizeof(trouble), "ended before it was ready: %.40s", how);
-    client_guest_wrote(guest);
-    for (struct wait **at = &state.waits; *at;) {
-        struct wait *wait = *at;
-        if (wait->guest == guest) {
-            *at = wait->next;
-            answer_wait(wait, wait->text ? trouble : NULL);
-            wait_free(wait);
-        } else {
-            at = &wait->next;
-        }
-    }
-}
-
 uint64_t client_deadlines(struct host *host, uint64_t now_ns)
 {
     uint64_t next_ns = UINT64_MAX;
@@ -435,20 +343,8 @@ uint64_t client_deadlines(struct host *host, uint64_t now_ns)
     }
     if (state.rest_ns)
         next_ns = state.rest_ns;
-
-    for (struct wait **at = &state.waits; *at;) {
-        struct wait *wait = *at;
-        if (wait->deadline_ns <= now_ns) {
-            *at = wait->next;
-            answer_wait(wait, wait->text ? "is not ready in time" : "has not ended in time");
-            wait_free(wait);
-            continue;
-        }
-        if (wait->deadline_ns < next_ns)
-            next_ns = wait->deadline_ns;
-        at = &wait->next;
-    }
-    return next_ns;
+    uint64_t due_ns = wait_due(host, now_ns);
+    return due_ns < next_ns ? due_ns : next_ns;
 }
 
 void client_close_all(struct host *host)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
  * The daemon's clients: a Unix socket, one JSON object a line each way. command.h tells what they
- * may ask.
+ * may
+ * ask.
  */
 #ifndef SPRAT_TOOLSTACK_CLIENT_H
 #define SPRAT_TOOLSTACK_CLIENT_H
@@ -13,7 +14,6 @@
 #include "json.h"
 
 struct client;
-struct guest;
 struct host;
 
 /** Listen. @param path of the socket; a stale one is replaced. @return 0 or -errno. */
@@ -37,25 +37,12 @@ bool client_has_answers(void);
 /** Send an answer: a whole line. `out` is empty afterwards. */
 void client_send(struct client *client, struct json_out *out);
 
-/**
- * Answer when a guest's console has `text`, when the guest has ended, or at a deadline, whichever
- * comes first.
- *
- * @param text    NULL: only the guest's end is waited for, and is no failure.
- * @param answer  the answer's beginning, an object not closed yet; taken over.
- * @return 0 or -ENOMEM; then `answer` is still the caller's.
- */
-int client_wait(struct client *client, struct guest *guest, const char *text, uint64_t deadline_ns,
-                struct json_out *answer, struct fail *fail);
-
-/** A guest has written on its console. */
-void client_guest_wrote(struct guest *guest);
-
-/** A guest has ended. @param how in a word or two. */
-void client_guest_ended(struct guest *guest, const char *how);
+/** One more thing that it waits for, or one less: it stays as long as there is any. */
+void client_hold(struct client *client);
+void client_let_go(struct client *client);
 
 /**
- * A turn begins. Do what is due: answer those whose deadline has passed.
+ * A turn begins. Do what is due: answer those whose deadline has passed, serve requests again.
  *
  * @return when more is due, or UINT64_MAX.
  */

@@ -15,6 +15,7 @@
 #include "json.h"
 #include "life.h"
 #include "pool.h"
+#include "wait.h"
 
 #define TIMEOUT_S_DEFAULT 30
 #define TIMEOUT_S_MAX     86400
@@ -24,6 +25,7 @@ struct request {
     struct host *host;
     struct client *client;
     const struct json *json;
+    uint64_t since_ns;   /* when it came */
     struct json_out out; /* the answer, begun with "id" */
     bool deferred;       /* it comes later */
 };
@@ -106,7 +108,7 @@ static int take_timeout(struct request *request, uint64_t *deadline_ns, struct f
 
     if (!(timeout_s > 0) || timeout_s > TIMEOUT_S_MAX)
         return fail_set(fail, EINVAL, "\"timeout_s\" is from 0 to %d", TIMEOUT_S_MAX);
-    *deadline_ns = host_now_ns() + (uint64_t)(timeout_s * 1e9);
+    *deadline_ns = request->since_ns + (uint64_t)(timeout_s * 1e9);
     return 0;
 }
 
@@ -128,7 +130,7 @@ static int serve_create(struct request *request, struct fail *fail)
 {
     static struct config config;
     const char *text, *file, *ready = json_get_string(request->json, "ready", NULL);
-    uint64_t start_ns = host_now_ns(), deadline_ns;
+    uint64_t deadline_ns;
     struct guest *guest;
     bool pooled;
 
@@ -143,9 +145,9 @@ static int serve_create(struct request *request, struct fail *fail)
     json_put_string(&request->out, "name", guest->name);
     json_put_number(&request->out, "domid", guest->domid);
     json_put_bool(&request->out, "pooled", pooled);
-    put_times(&request->out, &guest->times, host_now_ns() - start_ns);
+    put_times(&request->out, &guest->times, host_now_ns() - request->since_ns);
     if (ready) {
-        error = client_wait(request->client, guest, ready, deadline_ns, &request->out, fail);
+        error = wait_for(request->client, guest, ready, deadline_ns, &request->out, fail);
         request->deferred = !error;
     }
     return error;
@@ -169,14 +171,14 @@ static int serve_wait(struct request *request, struct fail *fail)
     if (!error)
         error = take_timeout(request, &deadline_ns, fail);
     if (!error)
-        error = client_wait(request->client, guest, ready, deadline_ns, &request->out, fail);
+        error = wait_for(request->client, guest, ready, deadline_ns, &request->out, fail);
     request->deferred = !error;
     return error;
 }
 
 static int destroy(struct host *host, struct guest *guest, struct fail *fail)
 {
-    client_guest_ended(guest, "destroyed by command");
+    wait_guest_ended(guest, "destroyed by command");
     life_count_destroyed();
     return guest_destroy(host, guest, false, fail);
 }
@@ -381,9 +383,10 @@ static const char *read_id(const struct json *json, char *id, size_t size)
     return id;
 }
 
-void command_serve(struct host *host, struct client *client, const char *line, size_t len)
+void command_serve(struct host *host, struct client *client, const char *line, size_t len,
+                   uint64_t since_ns)
 {
-    struct request request = {.host = host, .client = client};
+    struct request request = {.host = host, .client = client, .since_ns = since_ns};
     struct json *json = NULL;
     struct fail fail;
     char id_text[128];
@@ -397,6 +400,10 @@ void command_serve(struct host *host, struct client *client, const char *line, s
         request.json = json;
         begin(&request.out, id);
         error = serve(&request, &fail);
+        if (error == -EAGAIN && host_now_ns() - since_ns < LIFE_AGAIN_NS) {
+            error = wait_again(client, line, len, since_ns, &fail);
+            request.deferred = !error;
+        }
     }
     json_free(json);
     if (error) {

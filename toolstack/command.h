@@ -32,13 +32,19 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct client;
 struct host;
 struct json_out;
 
-/** Serve one request. Its answer is given to client_send(), now or later. */
-void command_serve(struct host *host, struct client *client, const char *line, size_t len);
+/**
+ * Serve one request. Its answer is given to client_send(), now or later.
+ *
+ * @param since_ns  when it came; it may be served again, see wait_again().
+ */
+void command_serve(struct host *host, struct client *client, const char *line, size_t len,
+                   uint64_t since_ns);
 
 /** Write an answer that refuses. @param id the request's "id" as JSON, or NULL. */
 void command_refuse(struct json_out *out, const char *id, const char *why);

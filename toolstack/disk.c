@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +19,6 @@
 #define BACKEND_DRIVER "/sys/bus/xen-backend/drivers/vbd"
 #define SECTOR_BYTES   512
 #define NO_SCRIPT      "/bin/true" /* what xl runs when it takes a disk of ours away */
-
-#define LEAVE_NS      5000000000ull /* for I/O that is under way as its domain ends */
-#define LEAVE_LOOK_MS 2             /* Xen tells nobody that a domain has gone altogether */
 
 /* What is behind a disk, whatever its name: a block device (inode 0), or a file. */
 struct backing {
@@ -136,22 +132,69 @@ static int refuse_use(const struct diskspec *spec, uint32_t domid, struct fail *
                     spec->vdev, spec->target, domid, domid ? "" : ", which is dom0");
 }
 
-/* Its domain was destroyed: what its backend has under way is done when it has gone. */
-static int await_end(struct host *host, uint32_t domid, const struct diskspec *spec,
-                     struct fail *fail)
+static int open_target(const struct diskspec *spec, int *fd, struct stat *stat, struct fail *fail)
 {
-    uint64_t deadline_ns = host_now_ns() + LEAVE_NS;
+    int flags = (spec->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK;
+    int error = 0;
+
+    *fd = open(spec->target, flags);
+    if (*fd < 0)
+        return fail_errno(fail, "disk %s: %s", spec->vdev, spec->target);
+    if (fstat(*fd, stat) < 0)
+        error = fail_errno(fail, "disk %s: %s", spec->vdev, spec->target);
+    else if (!S_ISBLK(stat->st_mode) && !S_ISREG(stat->st_mode))
+        error = fail_set(fail, EINVAL, "disk %s: %s is neither a block device nor a file",
+                         spec->vdev, spec->target);
+    else if (S_ISREG(stat->st_mode) && stat->st_size < SECTOR_BYTES)
+        error = fail_set(fail, EINVAL, "disk %s: %s has no sector of 512 bytes: make it longer",
+                         spec->vdev, spec->target);
+    if (error)
+        close(*fd);
+    return error;
+}
+
+static struct backing backing_of(const struct stat *stat)
+{
+    return S_ISREG(stat->st_mode) ? (struct backing){stat->st_dev, stat->st_ino}
+                                  : backing_of_device(stat->st_rdev);
+}
+
+/* What its backend has under way is done when the domain has gone. */
+static bool is_leaving(struct host *host, const struct disk *disk)
+{
     xc_domaininfo_t info;
 
-    while (hyper_domain_info(&host->hyper, domid, &info) == 0) {
-        if (host_now_ns() > deadline_ns)
-            return fail_set(fail, EBUSY,
+    return disk->leaves && hyper_domain_info(&host->hyper, disk->domid, &info) == 0;
+}
+
+static int check_left(struct host *host, const struct diskspec *spec, struct fail *fail)
+{
+    struct backing backing;
+    struct stat stat;
+    int fd;
+
+    if (open_target(spec, &fd, &stat, fail) < 0)
+        return 0; /* that is told when it is plugged */
+    close(fd);
+    backing = backing_of(&stat);
+    for (struct disk *disk = host->disks; disk; disk = disk->next)
+        if (is_same(&disk->backing, &backing) && is_leaving(host, disk) &&
+            !(disk->read_only && spec->read_only))
+            return fail_set(fail, EAGAIN,
                             "disk %s: %s is still being written for domain %" PRIu32
                             ", which was destroyed: try again when that has gone",
-                            spec->vdev, spec->target, domid);
-        poll(NULL, 0, LEAVE_LOOK_MS);
-    }
+                            spec->vdev, spec->target, disk->domid);
     return 0;
+}
+
+int disk_check_left(struct host *host, const struct diskspec *specs, unsigned n_specs,
+                    struct fail *fail)
+{
+    int error = 0;
+
+    for (unsigned i = 0; i < n_specs && !error; i++)
+        error = check_left(host, &specs[i], fail);
+    return error;
 }
 
 /* Those that this launcher has given away. One that another has taken back is forgotten. */
@@ -165,11 +208,9 @@ static int refuse_own(struct host *host, const struct diskspec *spec, const stru
             at = &disk->next;
             continue;
         }
-        if (disk->leaves) {
-            int error = await_end(host, disk->domid, spec, fail);
-            if (error)
-                return error;
-        } else if (read_node(host, disk->domid, disk->number, "frontend", &value) == 0) {
+        if (is_leaving(host, disk))
+            return refuse_use(spec, disk->domid, fail);
+        if (!disk->leaves && read_node(host, disk->domid, disk->number, "frontend", &value) == 0) {
             free(value);
             return refuse_use(spec, disk->domid, fail);
         }
@@ -257,27 +298,6 @@ static int refuse_shared(struct host *host, const struct diskspec *spec,
 
 /* ---- Giving it to a guest ---- */
 
-static int open_target(const struct diskspec *spec, int *fd, struct stat *stat, struct fail *fail)
-{
-    int flags = (spec->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK;
-    int error = 0;
-
-    *fd = open(spec->target, flags);
-    if (*fd < 0)
-        return fail_errno(fail, "disk %s: %s", spec->vdev, spec->target);
-    if (fstat(*fd, stat) < 0)
-        error = fail_errno(fail, "disk %s: %s", spec->vdev, spec->target);
-    else if (!S_ISBLK(stat->st_mode) && !S_ISREG(stat->st_mode))
-        error = fail_set(fail, EINVAL, "disk %s: %s is neither a block device nor a file",
-                         spec->vdev, spec->target);
-    else if (S_ISREG(stat->st_mode) && stat->st_size < SECTOR_BYTES)
-        error = fail_set(fail, EINVAL, "disk %s: %s has no sector of 512 bytes: make it longer",
-                         spec->vdev, spec->target);
-    if (error)
-        close(*fd);
-    return error;
-}
-
 /* One that is mounted, swap, or a part of another device cannot be opened alone. */
 static int refuse_held(const struct diskspec *spec, struct fail *fail)
 {
@@ -344,8 +364,7 @@ static int plug(struct host *host, uint32_t domid, bool introduced, const struct
     if (error)
         return error;
     bool is_file = S_ISREG(stat.st_mode);
-    struct backing backing =
-        is_file ? (struct backing){stat.st_dev, stat.st_ino} : backing_of_device(stat.st_rdev);
+    struct backing backing = backing_of(&stat);
     error = refuse_shared(host, spec, &backing, fail);
     if (!error && !is_file)
         error = refuse_held(spec, fail);

@@ -19,11 +19,20 @@
 struct host;
 
 /**
+ * Is one of these disks still that of a domain that was destroyed, and has not gone altogether?
+ * Xen tells nobody when it has.
+ *
+ * @return 0 or -EAGAIN.
+ */
+int disk_check_left(struct host *host, const struct diskspec *specs, unsigned n_specs,
+                    struct fail *fail);
+
+/**
  * Give a guest its disks, before it runs.
  *
  * @param introduced  xenstored serves the guest, and must let it at the nodes.
  * @return 0 or -errno: there is none; -EBUSY: it is in use, and one of the two would write.
- *         disk_unplug() undoes what was done. Waits up to 5 s for one whose domain is still going.
+ *         disk_unplug() undoes what was done.
  */
 int disk_plug(struct host *host, uint32_t domid, bool introduced, const struct diskspec *specs,
               unsigned n_specs, struct fail *fail);

@@ -13,11 +13,14 @@
 #include "json.h"
 #include "log.h"
 #include "pool.h"
+#include "wait.h"
 
 #define SOON_NS 10000000000ull /* a guest that ends so soon after its start is in a loop */
 #define DELAY_FIRST_NS                                                                             \
     100000000ull /* and is held back: so long at first, twice as long each time */
 #define DELAY_MAX_NS 30000000000ull
+
+#define AGAIN_NS 2000000ull /* before another try, when a disk is still being let go */
 
 #define SWEEP_NS 2000000000ull /* between two looks at all guests that xenstored does not know */
 
@@ -45,6 +48,7 @@ struct restart {
     unsigned n_restarts, n_tries; /* tries that failed, of this restart */
     char *trouble;                /* why the last one did, or NULL */
     uint64_t due_ns;
+    uint64_t held_ns; /* since then by a disk; 0: it is not */
 };
 
 static struct restart *restarts;
@@ -63,6 +67,9 @@ int life_create(struct host *host, const struct config *config, const char *text
     if (life_is_waiting(config->name))
         return fail_set(fail, EEXIST, "the guest %s waits to be restarted; destroy it first",
                         config->name);
+    error = disk_check_left(host, config->disks, config->n_disks, fail);
+    if (error)
+        return error;
     struct guest *guest = pool_take(host, config);
     if (pooled)
         *pooled = guest != NULL;
@@ -135,7 +142,7 @@ static void end(struct host *host, struct guest *guest, enum config_action actio
     struct fail fail;
 
     console_drain(&guest->console, &host->hyper);
-    client_guest_ended(guest, how);
+    wait_guest_ended(guest, how);
     if (guest->state == GUEST_SHELL)
         pool_lose(guest);
     if (action == ACTION_PRESERVE) {
@@ -237,6 +244,19 @@ static void restart_later(struct restart *restart, const char *trouble)
     restart_add(restart, host_now_ns() + delay_ns);
 }
 
+/* It is tried again soon, and nobody need be told. @return false: it was, for too long. */
+static bool wait_for_disk(struct restart *restart)
+{
+    uint64_t now_ns = host_now_ns();
+
+    if (!restart->held_ns)
+        restart->held_ns = now_ns;
+    if (now_ns - restart->held_ns >= LIFE_AGAIN_NS)
+        return false;
+    restart_add(restart, now_ns + AGAIN_NS);
+    return true;
+}
+
 static void restart_now(struct host *host, struct restart *restart)
 {
     static struct config config;
@@ -251,6 +271,8 @@ static void restart_now(struct host *host, struct restart *restart)
         error =
             life_create(host, &config, restart->text, restart->file, false, &guest, NULL, &fail);
     }
+    if (error == -EAGAIN && wait_for_disk(restart))
+        return;
     if (error && error != -EEXIST) {
         restart_later(restart, fail.text);
         return;

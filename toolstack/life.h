@@ -14,11 +14,14 @@ struct guest;
 struct host;
 struct json_out;
 
+#define LIFE_AGAIN_NS 5000000000ull /* for I/O that is under way as its domain ends */
+
 /**
  * Create a guest: from a pool if it has a shell, else from nothing.
  *
  * @param text, file  the configuration's, for restarts and messages
  * @param pooled      receives whether it was a shell; may be NULL
+ * @return 0 or -errno; -EAGAIN: a disk is still being let go, which may take LIFE_AGAIN_NS.
  */
 int life_create(struct host *host, const struct config *config, const char *text, const char *file,
                 bool paused, struct guest **guest, bool *pooled, struct fail *fail);

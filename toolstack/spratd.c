@@ -34,6 +34,7 @@
 #include "pool.h"
 #include "record.h"
 #include "store.h"
+#include "wait.h"
 
 #define SOCKET_DEFAULT "/run/sprat/spratd.socket"
 #define LOCK_DEFAULT   "/run/sprat/spratd.lock"
@@ -219,7 +220,7 @@ static void take_events(void)
         if (ports[i] != (evtchn_port_t)guest->console.port)
             continue;
         if (console_drain(&guest->console, &host.hyper))
-            client_guest_wrote(guest);
+            wait_guest_wrote(guest);
         console_type(&guest->console, &host.hyper); /* it may have made room */
     }
 }

@@ -1,140 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Tests of client.c, the daemon's socket: bad clients, too many of them, no descriptor left. */
-#include "check.h"
-
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
-
-#include "client.h"
-#include "command.h"
-#include "console.h"
-#include "guest.h"
-#include "host.h"
-
-#define PLACES 256 /* for clients */
-
-static struct host host;
-static struct fail fail;
-
-/* What client.c asks of the rest of the daemon. */
-
-int host_poll(struct host *at, int fd, enum host_source source, uint32_t number, uint32_t events,
-              struct fail *why)
-{
-    struct epoll_event event = {.events = events, .data.u64 = (uint64_t)source << 32 | number};
-
-    return epoll_ctl(at->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? fail_errno(why, "epoll") : 0;
-}
-
-static uint64_t now_ns = 5000000000;
-
-uint64_t host_now_ns(void)
-{
-    return now_ns;
-}
-
-bool console_has(const struct console *console, const char *text)
-{
-    (void)console;
-    (void)text;
-    return false;
-}
-
-static struct guest guest;
-static uint64_t deadline_ns = UINT64_MAX; /* of who waits */
-
-/* "wait" waits for a guest, "?" has a short answer, any other one that no socket's buffer holds. */
-void command_serve(struct host *at, struct client *client, const char *line, size_t len)
-{
-    static char large[1 << 20];
-    struct json_out out = {0};
-
-    (void)at;
-    memset(large, 'x', sizeof(large) - 1);
-    json_open(&out, NULL, '{');
-    if (len == 4 && memcmp(line, "wait", 4) == 0) {
-        assert_int_equal(client_wait(client, &guest, "up", deadline_ns, &out, &fail), 0);
-        return;
-    }
-    json_put_string(&out, "answer", len > 1 ? large : "short");
-    json_close(&out, '}');
-    client_send(client, &out);
-    free(out.text);
-}
-
-void command_refuse(struct json_out *out, const char *id, const char *why)
-{
-    (void)id;
-    json_open(out, NULL, '{');
-    json_put_string(out, "error", why);
-    json_close(out, '}');
-}
-
-static struct sockaddr_un listen_here(void)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-    snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/sprat-client-%d", (int)getpid());
-    host.epoll = epoll_create1(EPOLL_CLOEXEC);
-    assert_int_equal(client_listen(&host, address.sun_path, &fail), 0);
-    return address;
-}
-
-static void stop(void)
-{
-    client_close_all(&host);
-    close(host.epoll);
-}
-
-static int connect_to(const struct sockaddr_un *address)
-{
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-    assert_int_equal(connect(fd, (const struct sockaddr *)address, sizeof(*address)), 0);
-    return fd;
-}
-
-/* As the daemon does, until nothing is left to do. */
-static void serve(void)
-{
-    struct epoll_event event;
-    bool more = true;
-
-    for (int turns = 0; turns < 1000; turns++) {
-        client_deadlines(&host, now_ns);
-        more |= client_has_answers();
-        if (epoll_wait(host.epoll, &event, 1, 0) == 1) {
-            if (event.data.u64 >> 32 == SOURCE_LISTEN)
-                client_accept(&host);
-            else
-                client_ready(&host, (uint32_t)event.data.u64, event.events);
-        } else if (!more) {
-            return;
-        }
-        more = client_work(&host);
-    }
-    fail_msg("the daemon spins");
-}
-
-static void assert_served(const struct sockaddr_un *address)
-{
-    char answer[100] = "";
-    int fd = connect_to(address);
-
-    assert_int_equal(send(fd, "?\n", 2, MSG_NOSIGNAL), 2);
-    serve();
-    assert_true(recv(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT) > 0);
-    assert_has(answer, "short");
-    close(fd);
-    serve();
-}
+#include "served.h"
 
 static void half_a_request_hurts_nobody(void **state)
 {
@@ -167,23 +33,6 @@ static void who_leaves_amid_an_answer_hurts_nobody(void **state)
     stop();
 }
 
-/* Read until the daemon closes. @return how many bytes came; `answer` has the last ones. */
-static size_t read_all(int fd, char *answer, size_t size)
-{
-    size_t n_all = 0;
-
-    for (;;) {
-        ssize_t n = recv(fd, answer, size - 1, MSG_DONTWAIT);
-        if (n == 0)
-            return n_all;
-        if (n > 0) {
-            n_all += (size_t)n;
-            answer[n] = '\0';
-        }
-        serve();
-    }
-}
-
 static void who_says_no_more_gets_all_answers(void **state)
 {
     struct sockaddr_un address = listen_here();
@@ -199,28 +48,6 @@ static void who_says_no_more_gets_all_answers(void **state)
     assert_true(read_all(large, answer, sizeof(answer)) > 1 << 20);
     close(few);
     close(large);
-    stop();
-}
-
-static void who_says_no_more_and_waits_is_told_in_the_end(void **state)
-{
-    struct sockaddr_un address = listen_here();
-    char answer[200] = "";
-    int fd = connect_to(&address);
-
-    (void)state;
-    deadline_ns = now_ns + 1000;
-    assert_int_equal(send(fd, "wait\n", 5, MSG_NOSIGNAL), 5);
-    shutdown(fd, SHUT_WR);
-    serve();
-    assert_true(recv(fd, answer, sizeof(answer), MSG_DONTWAIT) < 0);
-    assert_true(client_deadlines(&host, now_ns) == deadline_ns);
-    now_ns = deadline_ns;
-    serve();
-    read_all(fd, answer, sizeof(answer));
-    assert_has(answer, "is not ready in time");
-    deadline_ns = UINT64_MAX;
-    close(fd);
     stop();
 }
 
@@ -259,23 +86,6 @@ static void a_line_without_end_is_refused(void **state)
     close(fd);
     assert_served(&address);
     stop();
-}
-
-/* All places are taken by clients that each have said `text`. */
-static void take_all_places(const struct sockaddr_un *address, int fds[PLACES], const char *text)
-{
-    for (int i = 0; i < PLACES; i++) {
-        fds[i] = connect_to(address);
-        assert_int_equal(send(fds[i], text, strlen(text), MSG_NOSIGNAL), strlen(text));
-        serve();
-    }
-}
-
-static void give_places_back(int fds[PLACES])
-{
-    for (int i = 0; i < PLACES; i++)
-        close(fds[i]);
-    serve();
 }
 
 static void assert_refused(const struct sockaddr_un *address, const char *why)
@@ -321,26 +131,6 @@ static void a_client_that_waits_keeps_its_place(void **state)
     assert_refused(&address, "too many clients");
     give_places_back(fds);
     assert_served(&address);
-    stop();
-}
-
-static void an_answer_that_comes_by_itself_is_sent_at_once(void **state)
-{
-    struct sockaddr_un address = listen_here();
-    char answer[200] = "";
-    int fd = connect_to(&address);
-
-    (void)state;
-    assert_int_equal(send(fd, "wait\n", 5, MSG_NOSIGNAL), 5);
-    serve();
-    assert_false(client_has_answers());
-    client_guest_ended(&guest, "poweroff"); /* nothing is to be read, and no deadline is due */
-    assert_true(client_has_answers());
-    serve();
-    assert_false(client_has_answers());
-    assert_true(recv(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT) > 0);
-    assert_has(answer, "ended before it was ready");
-    close(fd);
     stop();
 }
 
@@ -453,22 +243,60 @@ static void when_even_the_spare_descriptor_is_taken_connections_wait(void **stat
     stop();
 }
 
+static void who_there_is_no_memory_for_is_left(void **state)
+{
+    struct sockaddr_un address = listen_here();
+    char answer[100] = "";
+    int first = connect_to(&address);
+
+    (void)state;
+    serve();
+    int fd = connect_to(&address);
+    no_memory = true;
+    serve();
+    no_memory = false;
+    assert_int_equal(recv(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT), 0);
+    close(fd);
+    assert_int_equal(send(first, "?\n", 2, MSG_NOSIGNAL), 2);
+    no_memory = true; /* better no answer than half of one */
+    serve();
+    no_memory = false;
+    assert_int_equal(recv(first, answer, sizeof(answer), MSG_DONTWAIT), 0);
+    close(first);
+    assert_served(&address);
+    stop();
+}
+
+static void a_place_where_none_can_listen_is_told(void **state)
+{
+    (void)state;
+    int before = dup(0);
+    close(before);
+    assert_int_equal(client_listen(&host, "/nowhere/at/all", &fail), -ENOENT);
+    host.epoll = -1;
+    assert_int_equal(client_listen(&host, "/tmp/sprat-client-none", &fail), -EBADF);
+    unlink("/tmp/sprat-client-none");
+    int after = dup(0);
+    close(after);
+    assert_int_equal(after, before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(half_a_request_hurts_nobody),
         cmocka_unit_test(who_leaves_amid_an_answer_hurts_nobody),
         cmocka_unit_test(who_says_no_more_gets_all_answers),
-        cmocka_unit_test(who_says_no_more_and_waits_is_told_in_the_end),
         cmocka_unit_test(the_socket_is_its_owners_alone),
         cmocka_unit_test(a_line_without_end_is_refused),
         cmocka_unit_test(the_most_silent_client_gives_way),
         cmocka_unit_test(a_client_that_waits_keeps_its_place),
-        cmocka_unit_test(an_answer_that_comes_by_itself_is_sent_at_once),
         cmocka_unit_test(a_request_that_is_not_served_yet_keeps_its_client),
         cmocka_unit_test(what_epoll_says_of_a_former_client_is_not_for_the_next_one),
         cmocka_unit_test(a_client_without_a_descriptor_is_told_and_wakes_nobody),
         cmocka_unit_test(when_even_the_spare_descriptor_is_taken_connections_wait),
+        cmocka_unit_test(who_there_is_no_memory_for_is_left),
+        cmocka_unit_test(a_place_where_none_can_listen_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
