@@ -50,6 +50,20 @@ static void what_the_backend_offers_is_used(void **state)
     block_down(0);
 }
 
+static void physical_sectors_that_cant_be_are_those_of_the_disk(void **state)
+{
+    const char *const values[] = {"1000", "256", "0", "8589934592"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        fake_blkback_key("physical-sector-size", values[i]);
+        block_up_as(NULL);
+        assert_int_equal(blkfront_geometry(bf)->physical_bytes, 512);
+        block_down(0);
+        block_again();
+    }
+}
+
 static void what_it_does_not_offer_is_not(void **state)
 {
     const char *const keys[] = {"feature-persistent",
@@ -380,6 +394,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(what_the_backend_offers_is_used, block_setup),
+        cmocka_unit_test_setup(physical_sectors_that_cant_be_are_those_of_the_disk, block_setup),
         cmocka_unit_test_setup(what_it_does_not_offer_is_not, block_setup),
         cmocka_unit_test_setup(an_offer_is_taken_as_far_as_it_can_be_used, block_setup),
         cmocka_unit_test_setup(queues_and_rings_are_no_more_than_both_want, block_setup),

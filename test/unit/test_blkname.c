@@ -60,14 +60,32 @@ static void a_number_is_a_name_too(void **state)
 
 static void what_is_no_name_is_refused(void **state)
 {
-    const char *const names[] = {"",         "xvd",       "xvd1",
-                                 "xvdA",     "xvda256",   "xvda01",
-                                 "xvda0",    "xvda1x",    "xvda-1",
-                                 "xvda 1",   " xvda",     "sdq",
-                                 "sda16",    "hdu",       "hda64",
-                                 "vda",      "nvme0n1",   "4294967296",
-                                 "-1",       "0x10",      "xvdzzzzzzzzzzzz",
-                                 "xvdbgqcw", "/dev/xvda", "xvda18446744073709551617"};
+    const char *const names[] = {"",
+                                 "xvd",
+                                 "xvd1",
+                                 "xvdA",
+                                 "xvda256",
+                                 "xvda01",
+                                 "xvda0",
+                                 "xvda1x",
+                                 "xvda-1",
+                                 "xvda 1",
+                                 " xvda",
+                                 "sdq",
+                                 "sda16",
+                                 "hdu",
+                                 "hda64",
+                                 "vda",
+                                 "nvme0n1",
+                                 "4294967296",
+                                 "-1",
+                                 "0x10",
+                                 "xvdzzzzzzzzzzzz",
+                                 "xvdbgqcw",
+                                 "/dev/xvda",
+                                 "xvda18446744073709551617",
+                                 "xvdmwlqkww" /* xvda in 32 bits */,
+                                 "xvda4294967297"};
     unsigned number;
 
     (void)state;
