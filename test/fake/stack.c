@@ -27,7 +27,7 @@ struct file console_file; /* the first descriptors; nobody uses them */
 
 /* LeakSanitizer would read the kernel's pages, some of which are protected. */
 const char *__asan_default_options(void);
-__attribute__((weak)) const char *__asan_default_options(void)
+const char *__asan_default_options(void)
 {
     return "detect_leaks=0";
 }
