@@ -28,11 +28,13 @@
 #define BACKLOG     128
 #define CLIENTS_MAX 1024
 #define READ_BYTES  16384
+#define IN_FIRST    256
+#define IN_SOME     2048         /* for that much there is memory when there is not much */
 #define OUT_MAX     (256u << 10) /* bytes: who reads no answers is not asked what he wants */
 
 struct client {
     int fd;
-    char *in;
+    char *in; /* of what it sent, the rest that is not done: most have none, and no memory for it */
     size_t in_len, in_max;
     struct resp_out out;
     struct command_client told;
@@ -45,6 +47,7 @@ static struct pollfd fds[CLIENTS_MAX + 1]; /* the listener is the last one */
 static unsigned n_clients;
 static struct command_stats stats;
 static struct resp_request request;
+static char arrived[READ_BYTES]; /* from the client whose turn it is */
 
 static int64_t now_ms(void)
 {
@@ -99,29 +102,64 @@ static void free_client(struct client *client)
     free(client);
 }
 
-/* @return false when nothing came. */
-static bool receive(struct client *client)
+/* @return false when there is no memory for so much behind what is kept of it. */
+static bool make_room(struct client *client, size_t n_bytes)
 {
-    if (client->in_max - client->in_len < READ_BYTES) {
-        size_t max = client->in_max ? client->in_max * 2 : READ_BYTES;
-        char *in = reserve_realloc(client->in, max);
-        if (!in) {
-            client->gone = true;
-            return false;
-        }
-        client->in = in;
-        client->in_max = max;
-    }
-    ssize_t n = read(client->fd, client->in + client->in_len, client->in_max - client->in_len);
-    if (n > 0)
-        client->in_len += (size_t)n;
-    else if (n == 0 || errno != EAGAIN)
+    size_t max = client->in_max ? client->in_max : IN_FIRST;
+
+    while (max - client->in_len < n_bytes)
+        max *= 2;
+    if (max == client->in_max)
+        return true;
+    char *in = max <= IN_SOME ? realloc(client->in, max) : reserve_realloc(client->in, max);
+    if (!in) {
         client->gone = true;
-    return n > 0;
+        return false;
+    }
+    client->in = in;
+    client->in_max = max;
+    return true;
+}
+
+/* @param came  receives what it sent, behind what is kept of it. @return its length; 0: nothing. */
+static size_t receive(struct client *client, char **came)
+{
+    *came = arrived;
+    if (client->in_len) {
+        if (!make_room(client, READ_BYTES))
+            return 0;
+        *came = client->in;
+    }
+    ssize_t n = read(client->fd, *came + client->in_len, READ_BYTES);
+    if (n > 0)
+        return client->in_len + (size_t)n;
+    if (n == 0 || errno != EAGAIN)
+        client->gone = true;
+    return 0;
+}
+
+/*
+ * Of some bytes, which may be those that are kept, so many are done: keep the rest. Who sends large
+ * requests keeps the memory for it, or when there is little his next one might not be heard.
+ */
+static void keep(struct client *client, const char *bytes, size_t done, size_t len)
+{
+    bool is_kept = bytes == client->in;
+    size_t rest = len - done;
+
+    client->in_len = 0;
+    if (!rest && client->in_max <= READ_BYTES) {
+        free(client->in);
+        client->in = NULL;
+        client->in_max = 0;
+    } else if (is_kept || make_room(client, rest)) {
+        memmove(client->in, bytes + done, rest);
+        client->in_len = rest;
+    }
 }
 
 /* Do the requests that are here. */
-static void serve(struct store *store, struct client *client)
+static void serve(struct store *store, struct client *client, char *bytes, size_t len)
 {
     struct command_context context = {
         .store = store, .stats = &stats, .client = &client->told, .now_ms = now_ms()};
@@ -130,7 +168,7 @@ static void serve(struct store *store, struct client *client)
     int result = 1;
 
     while (!client->closing && client->out.len - client->out.sent < OUT_MAX &&
-           (result = resp_parse(client->in + at, client->in_len - at, &request, &used, &why)) > 0) {
+           (result = resp_parse(bytes + at, len - at, &request, &used, &why)) > 0) {
         int error = command_run(&context, &request, &client->out);
         if (error)
             fail("writing", error);
@@ -143,8 +181,7 @@ static void serve(struct store *store, struct client *client)
         resp_error(&client->out, text);
         client->closing = true;
     }
-    memmove(client->in, client->in + at, client->in_len - at);
-    client->in_len -= at;
+    keep(client, bytes, at, len);
 }
 
 static void send_answers(struct client *client)
@@ -162,7 +199,7 @@ static void send_answers(struct client *client)
         else
             out->sent += (size_t)n;
     }
-    out->len = out->sent = 0;
+    resp_free(out);
     if (client->closing)
         client->gone = true;
 }
@@ -202,11 +239,13 @@ static bool do_round(struct store *store, int listener, bool more)
         struct client *client = clients[i];
         if (fds[i].revents & POLLOUT)
             send_answers(client);
-        bool came = fds[i].revents & ~POLLOUT && receive(client);
+        char *bytes;
+        size_t len = fds[i].revents & ~POLLOUT ? receive(client, &bytes) : 0;
+        if (len)
+            serve(store, client, bytes, len);
         /* What was not done because nobody read the answers. */
-        bool left = fds[i].revents & POLLOUT && client->in_len && !client->out.len;
-        if (came || left)
-            serve(store, client);
+        else if (fds[i].revents & POLLOUT && client->in_len && !client->out.len)
+            serve(store, client, client->in, client->in_len);
     }
     int error = store_sync(store);
     if (error)

@@ -9,10 +9,11 @@
 
 static bool is_there(size_t len)
 {
-    void *more = malloc(len + LEFT_ALONE);
+    void *volatile more = malloc(len + LEFT_ALONE); /* or the compiler would leave it out */
+    bool enough = more;
 
     free(more);
-    return more;
+    return enough;
 }
 
 void *reserve_realloc(void *bytes, size_t len)

@@ -8,6 +8,7 @@
 
 #include "reserve.h"
 
+#define OUT_FIRST      512 /* bytes of answers, for which there is memory when there is not much */
 #define LINE_MAX_BYTES 65536
 #define DIGITS_MAX     20
 
@@ -217,10 +218,10 @@ void resp_free(struct resp_out *out)
 void resp_bytes(struct resp_out *out, const char *bytes, size_t len)
 {
     if (out->len + len > out->max) {
-        size_t max = out->max ? out->max : 512;
+        size_t max = out->max ? out->max : OUT_FIRST;
         while (max < out->len + len)
             max *= 2;
-        char *moved = reserve_realloc(out->bytes, max);
+        char *moved = max == OUT_FIRST ? malloc(max) : reserve_realloc(out->bytes, max);
         if (!moved) {
             out->failed = true;
             return;

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "keyspace.h"
 #include "pattern.h"
@@ -35,6 +36,18 @@ static void put_server(struct call *call, struct resp_out *text)
 static void put_clients(struct call *call, struct resp_out *text)
 {
     put(text, "# Clients\r\nconnected_clients:%u\r\n", call->context->stats->n_clients);
+}
+
+static void put_memory(struct call *call, struct resp_out *text)
+{
+    unsigned long long page = (unsigned long long)sysconf(_SC_PAGESIZE);
+    unsigned long long total = (unsigned long long)sysconf(_SC_PHYS_PAGES) * page;
+
+    (void)call;
+    put(text,
+        "# Memory\r\nused_memory:%llu\r\ntotal_system_memory:%llu\r\nmaxmemory:0\r\n"
+        "maxmemory_policy:noeviction\r\n",
+        total - (unsigned long long)sysconf(_SC_AVPHYS_PAGES) * page, total);
 }
 
 static void put_persistence(struct call *call, struct resp_out *text)
@@ -80,8 +93,10 @@ int server_info(struct call *call)
         const char *name;
         void (*put)(struct call *call, struct resp_out *text);
     } sections[] = {
-        {"SERVER", put_server}, {"CLIENTS", put_clients},         {"PERSISTENCE", put_persistence},
-        {"STATS", put_stats},   {"REPLICATION", put_replication}, {"KEYSPACE", put_keyspace},
+        {"SERVER", put_server},     {"CLIENTS", put_clients},
+        {"MEMORY", put_memory},     {"PERSISTENCE", put_persistence},
+        {"STATS", put_stats},       {"REPLICATION", put_replication},
+        {"KEYSPACE", put_keyspace},
     };
     struct resp_out text = {0};
 

@@ -357,6 +357,26 @@ class Protocol(Client):
         self.send(b"PING\r\n")  # of others nothing ends
         self.assert_answered(b"+PONG\r\n")
 
+    def used_memory(self):
+        return int(re.search(r"used_memory:(\d+)", Server.tool("redis-cli", "info", "memory"))[1])
+
+    def test_idle_clients_take_little_memory(self):
+        """Nothing is kept of what was done and answered."""
+        n_clients, before = 60, self.used_memory()
+        clients = []
+        try:
+            for _ in range(n_clients):
+                clients.append(socket.create_connection(("127.0.0.1", int(Server.port)), TIMEOUT_S))
+                clients[-1].sendall(b"PING\r\n" * 200)
+            for client in clients:
+                left = 7 * 200
+                while left:
+                    left -= len(client.recv(left))
+            self.assertLess((self.used_memory() - before) / n_clients, 8192)
+        finally:
+            for client in clients:
+                client.close()
+
     def test_large_values_wait_for_who_reads_slowly(self):
         value = os.urandom(MIB)
         self.send(b"*3\r\n$3\r\nSET\r\n$5\r\nlarge\r\n$%d\r\n%s\r\n" % (MIB, value))
