@@ -268,6 +268,9 @@ static void mistakes_have_their_errno(void)
     socklen_t len = sizeof(value);
 
     CHECK_FAILS(socket(99, SOCK_STREAM, 0), EAFNOSUPPORT);
+    CHECK_FAILS(socket(AF_UNIX, SOCK_STREAM, 0), EAFNOSUPPORT);
+    CHECK_FAILS(socketpair(AF_UNIX, SOCK_STREAM, 0, (int[2]){0}), EAFNOSUPPORT);
+    CHECK_FAILS(socketpair(AF_INET, SOCK_STREAM, 0, (int[2]){0}), EOPNOTSUPP);
     CHECK_FAILS(socket(AF_INET, 5, 0), EPROTOTYPE);
     CHECK_FAILS(socket(AF_INET, 99, 0), EINVAL);
     CHECK_FAILS(socket(AF_INET, SOCK_STREAM, IPPROTO_UDP), EPROTONOSUPPORT);

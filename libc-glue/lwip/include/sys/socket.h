@@ -11,9 +11,13 @@ typedef uint32_t socklen_t;
 typedef uint16_t sa_family_t;
 
 #define AF_UNSPEC 0
+#define AF_UNIX   1 /**< there are none: EAFNOSUPPORT */
+#define AF_LOCAL  AF_UNIX
 #define AF_INET   2
 #define AF_INET6  10
 #define PF_UNSPEC AF_UNSPEC
+#define PF_UNIX   AF_UNIX
+#define PF_LOCAL  AF_LOCAL
 #define PF_INET   AF_INET
 #define PF_INET6  AF_INET6
 
@@ -111,6 +115,7 @@ struct linger {
 #define SOMAXCONN 255
 
 int socket(int domain, int type, int protocol);
+int socketpair(int domain, int type, int protocol, int fds[2]);
 int bind(int fd, const struct sockaddr *address, socklen_t len);
 int listen(int fd, int backlog);
 int accept(int fd, struct sockaddr *address, socklen_t *len);
