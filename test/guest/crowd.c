@@ -4,8 +4,8 @@
  *
  *     crowd ADDRESS PORT CLIENTS ANSWERS
  *
- * Each fetches / so many times, on one connection as long as the server lets it. What is told in the
- * end: how many answers came, and how many connections ended before the answer to a request did.
+ * Each fetches / so many times, on one connection as long as the server lets it. It tells in the
+ * end how many answers came, and how many connections ended before the answer to a request.
  */
 #include <arpa/inet.h>
 #include <errno.h>
