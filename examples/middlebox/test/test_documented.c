@@ -241,6 +241,100 @@ static void a_call_that_comes_back_is_not_made_again(void **state)
     assert_string_equal(lab_read("f.active"), "false");
 }
 
+static void the_listeners_port_gets_all_frames(void **state)
+{
+    (void)state;
+    lab_load("s :: ListenEtherSwitch; FromDevice(eth0) -> s; FromDevice(eth1) -> [1] s;"
+             "s[0] -> Queue -> ToDevice(eth0); s[1] -> Queue -> ToDevice(eth1);"
+             "s[2] -> Queue -> ToDevice(eth2)");
+    lab_receive_hex(0, "020000000002 020000000001 0800");
+    lab_expect_hex(1, "020000000002 020000000001 0800");
+    lab_expect_hex(2, "020000000002 020000000001 0800");
+    lab_receive_hex(1, "020000000001 020000000002 0800");
+    lab_expect_hex(0, "020000000001 020000000002 0800");
+    lab_expect_hex(2, "020000000001 020000000002 0800");
+    lab_receive_hex(0, "020000000001 020000000001 0800"); /* for its own side */
+    lab_expect_silence(1);
+    lab_expect_hex(2, "020000000001 020000000001 0800");
+}
+
+static void the_first_timestamp_is_another_one(void **state)
+{
+    (void)state;
+    lab_load("FromDevice(eth0) -> SetTimestamp(3) -> SetTimestamp(5, FIRST true)"
+             " -> Print(T, 1, TIMESTAMP true, PRINTANNO true) -> Discard");
+    lab_receive(0, "x", 1);
+    assert_true(lab_logged("T: 3.000000:    1 | "));
+    lab_receive(0, "x", 1);
+    assert_true(lab_logged("00f2052a0100000")); /* 5e9 as it lies in memory */
+}
+
+static void what_is_delayed_comes_when_it_is_time(void **state)
+{
+    (void)state;
+    lab_load("FromDevice(eth0) -> SetTimestamp -> Queue -> DelayUnqueue(2) -> c :: Counter"
+             " -> Discard; FromDevice(eth1) -> Queue -> LinkUnqueue(1, 10Bps) -> l :: Counter"
+             " -> Discard");
+    lab_receive(0, "x", 1);
+    lab_receive(1, "0123456789", 10);
+    lab_receive(1, "0123456789", 10); /* enters the link a second later */
+    lab_pass(1900);
+    assert_int_equal(lab_number("c.count") + lab_number("l.count"), 0);
+    lab_pass(200);
+    assert_int_equal(lab_number("c.count"), 1);
+    assert_int_equal(lab_number("l.count"), 1);
+    lab_pass(1000);
+    assert_int_equal(lab_number("l.count"), 2);
+}
+
+static void many_timers_go_off_each_in_its_time(void **state)
+{
+    enum { N = 40 };
+    struct text t = {0};
+    unsigned interval[N], seed = 1;
+    char name[16], value[16];
+
+    (void)state;
+    for (unsigned i = 0; i < N; i++)
+        text_addf(&t, "s%u :: TimedSource(1) -> c%u :: Counter -> Discard;", i, i);
+    lab_load(t.s);
+    for (unsigned n = 0; n < 40 * N; n++) { /* a new time for each, again and again */
+        unsigned i = n % N;
+
+        seed = seed * 1664525u + 1013904223u;
+        interval[i] = 20 + (seed >> 8) % 500;
+        snprintf(name, sizeof(name), "s%u.interval", i);
+        snprintf(value, sizeof(value), "%ums", interval[i]);
+        lab_write(name, value);
+        if (n % 7 == 0)
+            lab_pass(3);
+    }
+    for (unsigned i = 0; i < N; i++) {
+        snprintf(name, sizeof(name), "c%u.reset", i);
+        lab_write(name, "");
+    }
+    lab_pass(10000);
+    for (unsigned i = 0; i < N; i++) {
+        snprintf(name, sizeof(name), "c%u.count", i);
+        assert_in_range(lab_number(name), 10000 / interval[i], 10000 / interval[i] + 1);
+    }
+    text_free(&t);
+}
+
+static void no_interval_is_nothing(void **state)
+{
+    (void)state;
+    lab_load("t :: TimedSource(1) -> c :: Counter -> Discard;"
+             "p :: ICMPPingSource(1.1.1.1, 2.2.2.2) -> q :: Counter -> Discard");
+    lab_write("t.interval", "0");
+    lab_write("p.interval", "0");
+    assert_string_equal(lab_read("t.interval"), "0.000001");
+    lab_write("q.reset", "");
+    lab_pass(10);
+    assert_in_range(lab_number("q.count"), 0, 11);
+    lab_write("t.interval", "1");
+}
+
 static void red_tells_its_average(void **state)
 {
     (void)state;
@@ -295,6 +389,11 @@ int main(void)
         LAB_TEST(routes_are_read_in_all_forms),
         LAB_TEST(a_source_keeps_to_a_bandwidth),
         LAB_TEST(a_call_that_comes_back_is_not_made_again),
+        LAB_TEST(the_listeners_port_gets_all_frames),
+        LAB_TEST(the_first_timestamp_is_another_one),
+        LAB_TEST(what_is_delayed_comes_when_it_is_time),
+        LAB_TEST(many_timers_go_off_each_in_its_time),
+        LAB_TEST(no_interval_is_nothing),
         LAB_TEST(red_tells_its_average),
         LAB_TEST(calls_of_counters_are_set_while_they_run),
         LAB_TEST(flows_of_pings_have_their_kind_for_a_port),
