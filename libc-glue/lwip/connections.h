@@ -16,9 +16,16 @@ struct connection {
     struct connection *chain; /**< the next in its chain of the table */
     struct tcp_pcb **back;    /**< what points to the block in lwIP's list; NULL: it is in none */
     uint16_t segment_bytes;   /**< as agreed with the peer; 0: pcb->mss is it. See tso.c */
+    uint16_t largest;         /**< bytes of a segment that was made */
     uint8_t challenged;       /**< the tick of the last challenge: segment.c */
-    bool recovering;          /**< several segments were lost: recovery.c, ... */
+    bool recovering;          /**< segments were lost: recovery.c, ... */
     uint32_t recover;         /**< ... which is over when this is acknowledged */
+    uint64_t due_ns;          /**< time-out: timeout.c. 0: nothing is in flight */
+    uint64_t timed_ns;        /**< when a segment was sent whose round trip is measured, ... */
+    uint32_t timed;           /**< ... which is over when this is acknowledged */
+    uint64_t trip_ns, varies_ns;
+    uint8_t backoff;  /**< the time-out is doubled so often */
+    uint32_t highest; /**< the peer has something up to here, maybe behind holes */
 };
 
 /** A block's connection: that of each for which a segment came. NULL: it never was in a list. */

@@ -46,9 +46,9 @@ uint32_t net_random(void)
     return (uint32_t)net.random;
 }
 
-void net_assert_failed(int line)
+void net_assert_failed(void)
 {
-    port_panic("lwip: assertion failed in line %d", line);
+    port_panic("lwip: assertion failed");
 }
 
 u32_t sys_now(void)

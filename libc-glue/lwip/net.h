@@ -103,13 +103,16 @@ struct tcp_hdr;
 err_t net_listener_segment(const struct tcp_pcb_listen *listener, struct tcp_hdr *header,
                            struct pbuf *p);
 
-/* recovery.c */
+/* timeout.c */
 
-/** A segment comes in: has lwIP begun to repair a loss? */
-void net_recovery_begins(struct tcp_pcb *pcb);
+/** When the first connection is due to send something again, or later. */
+uint64_t timeout_next_ns(void);
 
-/** Something new was acknowledged: repair the next loss. */
-void net_recovery_goes_on(struct tcp_pcb *pcb);
+/** Let those that are due do so. */
+void timeout_run(uint64_t now_ns);
+
+/** No connection has anything in flight. */
+void timeout_none(void);
 
 /* tcp_send.c */
 
@@ -124,8 +127,11 @@ bool inspect_frame(struct interface *interface, const struct pbuf *p);
 
 /* tso.c */
 
-/** Let the connection's segments grow as far as its windows allow: netback cuts them. */
-void tso_grow(struct tcp_pcb *pcb);
+/** Of n bytes that are written now, segments are as large as windows allow: netback cuts them. */
+void tso_begin(struct tcp_pcb *pcb, size_t n);
+
+/** Segments have the size agreed with the peer again: lwIP's window and timers count in it. */
+void tso_end(struct tcp_pcb *pcb);
 
 /** The segment size agreed with the peer. */
 uint16_t tso_real_size(const struct tcp_pcb *pcb);

@@ -54,11 +54,9 @@ static bool may_have_sent(const struct quoted *quoted)
 /* What was too big is lost: it is sent again, in smaller segments. */
 static void narrow(struct tcp_pcb *pcb, unsigned mtu)
 {
-    struct connection *connection = connection_of(pcb);
-
-    if (!connection || tso_real_size(pcb) <= mtu - HEADERS)
+    if (pcb->mss <= mtu - HEADERS)
         return;
-    connection->segment_bytes = (uint16_t)(mtu - HEADERS);
+    pcb->mss = (u16_t)(mtu - HEADERS);
     tcp_rexmit_rto(pcb);
 }
 

@@ -13,6 +13,7 @@
 #include "lwip/priv/tcp_priv.h"
 
 #include "connections.h"
+#include "window.h"
 
 /* Does it begin or end where something may still come? */
 static bool fits_window(const struct tcp_pcb *pcb, u32_t first, u32_t len)
@@ -57,8 +58,8 @@ err_t net_segment_in(struct tcp_pcb *pcb, struct tcp_hdr *header, struct pbuf *p
     connections_show();
     if (pcb->state == LISTEN)
         return net_listener_segment((const struct tcp_pcb_listen *)pcb, header, p);
+    window_segment_comes(pcb, header);
     if (pcb->state < ESTABLISHED || pcb->state == TIME_WAIT)
         return ERR_OK;
-    net_recovery_begins(pcb);
     return look_at(pcb, header, p);
 }

@@ -21,6 +21,7 @@
 
 #include "isn.h"
 #include "net_hooks.h"
+#include "options.h"
 
 #define PERIOD_SHIFT 36 /* of ns: 69 s. A cookie is good for the rest of one, and the next */
 #define GOOD_NS      (2ull << PERIOD_SHIFT)
@@ -34,8 +35,7 @@
 #define SCALE_MAX    14u /* RFC 7323 */
 #define SCALE_NONE   15u
 
-/* TCP's options: kinds, and lengths with these two bytes. */
-enum { OPTION_END, OPTION_PAD, OPTION_MSS, OPTION_SCALE, OPTION_SACK, OPTION_TIME = 8 };
+/* TCP's options' lengths, with these two bytes. */
 enum { MSS_LEN = 4, SCALE_LEN = 3, SACK_LEN = 2, TIME_LEN = 10 };
 
 /* Without the option it is the first; the others are those of IPv6's least MTU and of Ethernet. */
@@ -55,24 +55,12 @@ static struct {
     uint64_t needed_ns; /* until then, cookies may come */
 } cookie;
 
-/* @return an option's value, or NULL: it is not there, or not whole. */
+/* @return an option's value, or NULL: it is not there, or has another length. */
 static const u8_t *find_option(const struct tcp_hdr *header, u8_t kind, u8_t len)
 {
-    const u8_t *at = (const u8_t *)(header + 1);
-    const u8_t *end = (const u8_t *)header + TCPH_HDRLEN_BYTES(header);
+    const u8_t *at = options_find(header, kind);
 
-    while (at < end && *at != OPTION_END) {
-        if (*at == OPTION_PAD) {
-            at++;
-            continue;
-        }
-        if (end - at < 2 || at[1] < 2 || at[1] > end - at)
-            return NULL;
-        if (*at == kind)
-            return at[1] == len ? at + 2 : NULL;
-        at += at[1];
-    }
-    return NULL;
+    return at && at[1] == len ? at + 2 : NULL;
 }
 
 static u32_t abilities_of(const struct tcp_hdr *header)

@@ -8,15 +8,19 @@
 
 #include <sprat/compiler.h>
 
+#include "connections.h"
 #include "net.h"
+#include "net_hooks.h"
+#include "window.h"
 
 #define KEEP_MAX       32767 /* seconds */
 #define KEEP_COUNT_MAX 127
 #define MSS_UNKNOWN    536 /* RFC 1122: until a peer has named one */
+#define NS_PER_US      1000
 #define US_PER_TICK    (TCP_SLOW_INTERVAL * 1000u)
 
 /* A connection's block, not a listener's, which is a smaller struct. */
-static struct tcp_pcb *connection_of(const struct socket *socket)
+static struct tcp_pcb *block_of(const struct socket *socket)
 {
     return socket->tcp.state == TCP_LISTENING ? NULL : socket->tcp.pcb;
 }
@@ -24,7 +28,7 @@ static struct tcp_pcb *connection_of(const struct socket *socket)
 /* Where the value is, in a connection or a listener. NULL: the connection is gone. */
 static u32_t *keepalive_of(struct socket *socket, int name)
 {
-    struct tcp_pcb *pcb = connection_of(socket);
+    struct tcp_pcb *pcb = block_of(socket);
     struct tcp_keepalive *listeners = &socket->tcp.keepalive;
 
     if (!socket->tcp.pcb)
@@ -57,7 +61,7 @@ static int set_keepalive(struct socket *socket, int name, int number)
 
 int tcp_option_set(struct socket *socket, int name, const struct sockopt_new *value)
 {
-    struct tcp_pcb *pcb = connection_of(socket);
+    struct tcp_pcb *pcb = block_of(socket);
 
     if (value->len < sizeof(value->number))
         return -EINVAL;
@@ -76,7 +80,7 @@ int tcp_option_set(struct socket *socket, int name, const struct sockopt_new *va
         return -ENOPROTOOPT;
     }
     if (pcb && !socket->tcp.cork)
-        tcp_output(pcb); /* what waited goes now */
+        net_output(pcb); /* what waited goes now */
     return 0;
 }
 
@@ -101,13 +105,14 @@ static uint8_t options_of(const struct tcp_pcb *pcb)
 
 static void get_info(const struct socket *socket, struct sockopt_value *value)
 {
-    const struct tcp_pcb *pcb = connection_of(socket);
+    const struct tcp_pcb *pcb = block_of(socket);
 
     value->size = sizeof(value->tcp);
     value->tcp = (struct tcp_info){.tcpi_state = state_of(socket)};
     if (!pcb)
         return;
-    uint32_t mss = tso_real_size(pcb);
+    const struct connection *connection = connection_of(pcb);
+    uint32_t mss = pcb->mss;
     value->tcp = (struct tcp_info){
         .tcpi_state = value->tcp.tcpi_state,
         .tcpi_retransmits = pcb->nrtx,
@@ -120,9 +125,9 @@ static void get_info(const struct socket *socket, struct sockopt_value *value)
         .tcpi_snd_mss = mss,
         .tcpi_rcv_mss = TCP_MSS,
         .tcpi_advmss = TCP_MSS,
-        .tcpi_unacked = (pcb->snd_nxt - pcb->lastack + mss - 1) / mss,
-        .tcpi_rtt = (uint32_t)(pcb->sa >> 3) * US_PER_TICK,
-        .tcpi_rttvar = (uint32_t)(pcb->sv >> 2) * US_PER_TICK,
+        .tcpi_unacked = (window_in_flight(pcb) + mss - 1) / mss,
+        .tcpi_rtt = connection ? (uint32_t)(connection->trip_ns / NS_PER_US) : 0,
+        .tcpi_rttvar = connection ? (uint32_t)(connection->varies_ns / 4 / NS_PER_US) : 0,
         .tcpi_snd_ssthresh = pcb->ssthresh / mss,
         .tcpi_snd_cwnd = pcb->cwnd / mss,
         .tcpi_rcv_space = pcb->rcv_wnd,
@@ -131,7 +136,7 @@ static void get_info(const struct socket *socket, struct sockopt_value *value)
 
 int tcp_option_get(struct socket *socket, int name, struct sockopt_value *value)
 {
-    const struct tcp_pcb *pcb = connection_of(socket);
+    const struct tcp_pcb *pcb = block_of(socket);
     const u32_t *keepalive;
 
     switch (name) {
@@ -142,8 +147,7 @@ int tcp_option_get(struct socket *socket, int name, struct sockopt_value *value)
         value->number = socket->tcp.cork;
         return 0;
     case TCP_MAXSEG:
-        value->number =
-            pcb && socket->tcp.state == TCP_CONNECTED ? tso_real_size(pcb) : MSS_UNKNOWN;
+        value->number = pcb && socket->tcp.state == TCP_CONNECTED ? pcb->mss : MSS_UNKNOWN;
         return 0;
     case TCP_KEEPIDLE:
     case TCP_KEEPINTVL:

@@ -11,6 +11,8 @@
 
 #include "bulk.h"
 #include "net.h"
+#include "net_hooks.h"
+#include "window.h"
 
 #define OVERSIZE_FEW 255 /* bytes: room for a little more behind what is written */
 #define MEMORY_RETRY_NS                                                                            \
@@ -51,12 +53,8 @@ bool tcp_socket_has_room(const struct tcp_pcb *pcb)
 
 /* While much is being written, only segments go out that are as large as they get: that is lwIP's
  * Nagle. */
-static void fill_segments(const struct socket *socket, bool fill)
+static void fill_segments(struct tcp_pcb *pcb, bool fill)
 {
-    struct tcp_pcb *pcb = socket->tcp.pcb;
-
-    if (socket->tcp.state != TCP_CONNECTED || !pcb)
-        return;
     if (fill)
         tcp_nagle_enable(pcb);
     else
@@ -73,8 +71,7 @@ static bool may_hold(const struct socket *socket)
 {
     const struct tcp_pcb *pcb = socket->tcp.pcb;
 
-    return socket->tcp.state == TCP_CONNECTED && pcb && !socket->tcp.nodelay &&
-           pcb->snd_nxt - pcb->lastack >= HELD_FLIGHTS * (u32_t)pcb->mss;
+    return !socket->tcp.nodelay && window_in_flight(pcb) >= HELD_FLIGHTS * (u32_t)pcb->mss;
 }
 
 void tcp_socket_send_held(void)
@@ -83,7 +80,7 @@ void tcp_socket_send_held(void)
 
     held = NULL;
     if (socket && socket->tcp.state == TCP_CONNECTED && socket->tcp.pcb)
-        tcp_output(socket->tcp.pcb);
+        net_output(socket->tcp.pcb);
 }
 
 void tcp_socket_forget_held(const struct socket *socket)
@@ -107,14 +104,14 @@ static void hold(struct socket *socket)
 static void push(struct socket *socket, int flags)
 {
     struct tcp_pcb *pcb = socket->tcp.pcb;
-
-    if (socket->tcp.state != TCP_CONNECTED || !pcb || !pcb->unsent)
-        return;
     const struct tcp_seg *next = pcb->unsent;
+
+    if (!next)
+        return;
     bool full = next->next || next->len >= tso_real_size(pcb);
     bool hold = socket->tcp.cork || flags & MSG_MORE;
     if (full || (!hold && (socket->tcp.nodelay || !pcb->unacked)))
-        tcp_output(pcb);
+        net_output(pcb);
 }
 
 /* @return 0 when data can be written now, or why not. */
@@ -129,7 +126,7 @@ static int may_send(struct socket *socket, int flags, uint64_t *started_ns)
         if (socket->tcp.state == TCP_CONNECTED && room_of(socket->tcp.pcb))
             return 0;
         if (socket->tcp.state == TCP_CONNECTED)
-            tcp_output(socket->tcp.pcb);
+            net_output(socket->tcp.pcb);
         int error =
             socket_wait(socket, &socket->writers, socket->send_timeout_ns, flags, started_ns);
         if (error)
@@ -147,19 +144,15 @@ static int wait_for_memory(struct socket *socket, int flags)
         thread_yield();
         return -EAGAIN;
     }
-    tcp_output(socket->tcp.pcb);
+    net_output(socket->tcp.pcb);
     net_leave();
     thread_wait(&socket->writers, clock_monotonic() + MEMORY_RETRY_NS);
     return 0;
 }
 
 /* Copy up to n bytes to the end of what is to be sent. @return how many, or -errno. */
-static ssize_t write_some(struct socket *socket, const char *from, size_t n, bool bulk, bool last)
+static ssize_t copy_some(struct tcp_pcb *pcb, const char *from, size_t n, bool bulk, bool last)
 {
-    struct tcp_pcb *pcb = socket->tcp.pcb;
-    size_t room = room_of(pcb);
-
-    n = n < room ? n : room;
     if (bulk)
         return bulk_write(pcb, from, n);
     net_more_oversize = OVERSIZE_FEW;
@@ -167,6 +160,40 @@ static ssize_t write_some(struct socket *socket, const char *from, size_t n, boo
         tcp_write(pcb, from, (u16_t)n,
                   last ? TCP_WRITE_FLAG_COPY : TCP_WRITE_FLAG_COPY | TCP_WRITE_FLAG_MORE);
     return result == ERR_OK ? (ssize_t)n : socket_errno(result);
+}
+
+/* The same, as far as there is room; segments that are full go out. */
+static ssize_t write_some(struct socket *socket, const char *from, size_t n, bool bulk, bool last)
+{
+    struct tcp_pcb *pcb = socket->tcp.pcb;
+    size_t room = room_of(pcb);
+
+    fill_segments(pcb, bulk);
+    tso_begin(pcb, n);
+    ssize_t done = copy_some(pcb, from, n < room ? n : room, bulk, last);
+    if (done == (ssize_t)n && bulk && last)
+        bulk_end(pcb);
+    if (done > 0 && pcb->unsent && pcb->unsent->next)
+        net_output(pcb);
+    tso_end(pcb);
+    return done;
+}
+
+/* All is written, or no more can be. */
+static void end_writing(struct socket *socket, size_t n, bool bulk, int flags)
+{
+    struct tcp_pcb *pcb = socket->tcp.pcb;
+
+    if (socket->tcp.state != TCP_CONNECTED || !pcb)
+        return;
+    tso_begin(pcb, n);
+    bool holds = bulk && may_hold(socket);
+    fill_segments(pcb, holds);
+    push(socket, flags);
+    tso_end(pcb);
+    fill_segments(pcb, false);
+    if (holds)
+        hold(socket);
 }
 
 ssize_t tcp_socket_send(struct socket *socket, const struct msghdr *message, int flags,
@@ -187,8 +214,6 @@ ssize_t tcp_socket_send(struct socket *socket, const struct msghdr *message, int
             error = may_send(socket, flags, &started_ns);
             if (error)
                 break;
-            tso_grow(socket->tcp.pcb);
-            fill_segments(socket, bulk);
             size_t left = iov->iov_len - at;
             ssize_t n = write_some(socket, (const char *)iov->iov_base + at, left, bulk,
                                    done + left == total);
@@ -204,17 +229,8 @@ ssize_t tcp_socket_send(struct socket *socket, const struct msghdr *message, int
             }
             at += (size_t)n;
             done += (size_t)n;
-            if (bulk && done == total)
-                bulk_end(socket->tcp.pcb);
-            if (socket->tcp.pcb->unsent && socket->tcp.pcb->unsent->next)
-                tcp_output(socket->tcp.pcb);
         }
     }
-    bool holds = bulk && !error && may_hold(socket);
-    fill_segments(socket, holds);
-    push(socket, flags);
-    fill_segments(socket, false);
-    if (holds)
-        hold(socket);
+    end_writing(socket, total, bulk && !error, flags);
     return done ? (ssize_t)done : error;
 }

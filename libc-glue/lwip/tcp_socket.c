@@ -20,7 +20,6 @@
 static err_t sent(void *arg, struct tcp_pcb *pcb, u16_t len)
 {
     (void)len;
-    net_recovery_goes_on(pcb);
     if (tcp_socket_has_room(pcb))
         socket_wake_writers(arg);
     return ERR_OK;

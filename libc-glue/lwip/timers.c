@@ -68,6 +68,7 @@ static bool tcp_needed(void)
             pcb->refused_data || pcb->persist_backoff || ip_get_option(pcb, SOF_KEEPALIVE) ||
             pcb->flags & (TF_ACK_DELAY | TF_ACK_NOW | TF_NAGLEMEMERR | TF_CLOSEPEND))
             return true;
+    timeout_none();
     return false;
 }
 
@@ -235,6 +236,8 @@ void net_timers_run(void)
 
     if (now_ns >= dhcpv6_due_ns())
         dhcpv6_run();
+    if (now_ns >= timeout_next_ns())
+        timeout_run(now_ns);
     if (now_ns < cyclics.next_ns)
         return;
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
@@ -256,5 +259,6 @@ uint64_t net_timers_next(void)
 {
     uint64_t due_ns = dhcpv6_due_ns();
 
+    due_ns = due_ns < timeout_next_ns() ? due_ns : timeout_next_ns();
     return due_ns < cyclics.next_ns ? due_ns : cyclics.next_ns;
 }

@@ -2,16 +2,16 @@
 /*
  * Large segments: lwIP makes TCP segments of up to 64 KiB, and netback cuts them (GSO).
  *
- * lwIP cuts what a program writes into segments of pcb->mss. That field is raised here, step by
- * step, to a multiple of the size agreed with the peer, which is kept beside it (connections.h). It
- * never falls again: a segment that is larger than the congestion window could not be sent, and
- * pcb->mss is what that window falls to when a segment is lost. The size at which netback must cut
- * is handed to the interface when a segment goes out: lwIP calls net_segment_out() right before the
- * packet goes down through IP.
+ * lwIP cuts what a program writes into segments of pcb->mss. That field is raised here while it
+ * does, to a multiple of the size agreed with the peer, which is kept beside it (connections.h).
+ * The size at which netback must cut is handed to the interface when a segment goes out: lwIP calls
+ * net_segment_out() right before the packet goes down through IP.
  *
  * What lwIP takes for an interface's MTU then is no measure for IPv6's segments, so the size that
  * it offers to peers, which is right for IPv4, is put right here.
  */
+#include "lwip/priv/tcp_priv.h"
+
 #include "connections.h"
 #include "net.h"
 #include "net_hooks.h"
@@ -32,20 +32,50 @@ uint16_t tso_real_size(const struct tcp_pcb *pcb)
     return connection && connection->segment_bytes ? connection->segment_bytes : pcb->mss;
 }
 
-void tso_grow(struct tcp_pcb *pcb)
+/* As large as half of the window allows. */
+static unsigned size_for(const struct tcp_pcb *pcb)
 {
-    unsigned real = tso_real_size(pcb);
     unsigned window = pcb->cwnd < pcb->snd_wnd ? pcb->cwnd : pcb->snd_wnd;
     unsigned want = window / 2 < FRAME_MAX - HEADER_MAX ? window / 2 : FRAME_MAX - HEADER_MAX;
 
-    want -= want % real;
+    want -= want % pcb->mss;
     if (want <= pcb->mss || pcb->state != ESTABLISHED)
-        return;
+        return pcb->mss;
     const struct netif *netif = net_route((const struct ip_pcb *)pcb, &pcb->remote_ip);
-    if (!netif || !transmit_cuts(netif, IP_IS_V6_VAL(pcb->remote_ip)))
+    return netif && transmit_cuts(netif, IP_IS_V6_VAL(pcb->remote_ip)) ? want : pcb->mss;
+}
+
+/* What is written may go to the end of the last segment: lwIP must find no fault with its size. */
+static unsigned last_size(const struct tcp_pcb *pcb)
+{
+    const struct tcp_seg *last = pcb->unsent;
+
+    while (last && last->next)
+        last = last->next;
+    return last ? last->len + LWIP_TCP_OPT_LENGTH(last->flags) + pcb->unsent_oversize : 0;
+}
+
+void tso_begin(struct tcp_pcb *pcb, size_t n)
+{
+    struct connection *connection = connection_of(pcb);
+
+    if (n <= pcb->mss && !pcb->unsent)
         return;
-    connection_of(pcb)->segment_bytes = (uint16_t)real;
-    pcb->mss = (u16_t)want;
+    unsigned size = size_for(pcb);
+    if (size < connection->largest) {
+        unsigned last = last_size(pcb);
+        size = size > last ? size : last;
+    } else {
+        connection->largest = (uint16_t)size;
+    }
+    connection->segment_bytes = pcb->mss;
+    pcb->mss = (u16_t)size;
+}
+
+void tso_end(struct tcp_pcb *pcb)
+{
+    pcb->mss = tso_real_size(pcb);
+    connection_of(pcb)->segment_bytes = 0;
 }
 
 static void correct_mss(const struct tcp_hdr *header)

@@ -30,6 +30,7 @@ static struct peer {
     uint16_t guest_port;
     uint32_t first, next; /* sequence numbers: of the first byte, of the next to come */
     bool owes_ack, quiet; /* it acknowledges nothing more */
+    bool loses;           /* the ends of some packets, once each */
     unsigned n_packets;   /* with data */
     uint32_t written;     /* bytes, by the program */
     int fd;
@@ -100,6 +101,8 @@ static void take_data(struct peer *peer, const uint8_t *data, uint32_t sequence,
     peer->n_packets++;
     for (size_t i = 0; i < len; i++)
         assert_int_equal(data[i], byte_at(sequence + (uint32_t)i - peer->first));
+    if (peer->loses && rand() % 4 == 0)
+        len -= (size_t)rand() % len;
     if (sequence <= peer->next && sequence + len > peer->next)
         peer->next = sequence + (uint32_t)len;
     peer->owes_ack = true;
@@ -174,7 +177,7 @@ static void write_to(struct peer *peer, size_t len)
 
 static void wait_for(const struct peer *peer)
 {
-    for (int i = 0; i < 1000 && missing(peer); i++)
+    for (int i = 0; i < (peer->loses ? 100000 : 1000) && missing(peer); i++)
         thread_sleep_until(clock_monotonic() + 1000000);
     assert_int_equal(missing(peer), 0);
 }
@@ -196,6 +199,23 @@ static void write_all_sizes(struct peer *peer)
 static void all_sizes_body(void)
 {
     write_all_sizes(start());
+}
+
+static void lost_body(void)
+{
+    struct peer *peer = start();
+
+    peer->loses = true;
+    write_all_sizes(peer);
+}
+
+static void lost_few_bufs_body(void)
+{
+    struct peer *peer = start();
+
+    peer->loses = true;
+    fake_vif.bufs_max = fake_vif.n_bufs + FEW_BUFS;
+    write_all_sizes(peer);
 }
 
 static void few_bufs_body(void)
@@ -289,6 +309,18 @@ static void every_byte_arrives_whatever_is_written_at_once(void **state)
     assert_int_equal(fake_run_kernel(all_sizes_body), FAKE_RETURNED);
 }
 
+static void every_byte_arrives_when_some_are_lost(void **state)
+{
+    (void)state;
+    assert_int_equal(fake_run_kernel(lost_body), FAKE_RETURNED);
+}
+
+static void every_byte_arrives_when_some_are_lost_and_memory_is_short(void **state)
+{
+    (void)state;
+    assert_int_equal(fake_run_kernel(lost_few_bufs_body), FAKE_RETURNED);
+}
+
 static void every_byte_arrives_when_memory_is_short(void **state)
 {
     (void)state;
@@ -323,6 +355,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(every_byte_arrives_whatever_is_written_at_once, setup),
+        cmocka_unit_test_setup(every_byte_arrives_when_some_are_lost, setup_large),
+        cmocka_unit_test_setup(every_byte_arrives_when_some_are_lost_and_memory_is_short,
+                               setup_large),
         cmocka_unit_test_setup(every_byte_arrives_when_memory_is_short, setup),
         cmocka_unit_test_setup(every_byte_arrives_in_packets_of_an_ordinary_size, setup),
         cmocka_unit_test_setup(blocks_that_follow_one_another_fill_packets, setup_large),

@@ -82,6 +82,7 @@
 #define LWIP_UDPLITE                   0
 #define LWIP_MULTICAST_TX_OPTIONS      1
 #define PBUF_POOL_BUFSIZE              1536 /* nothing is taken from a pool */
+#define PBUF_POOL_FREE_OOSEQ           0    /* so it never is empty */
 #define LWIP_TCP                       1
 #define LWIP_CALLBACK_API              1
 #define TCP_LISTEN_BACKLOG             1

@@ -43,4 +43,23 @@ void net_tcp_input(struct pbuf *p, struct netif *netif);
 #define tcp_input net_tcp_input
 #endif
 
+/*
+ * What sends: the window is ours (window.c). tcp_out.c has what is meant, and alone of lwIP's TCP
+ * does not include nd6.h; tcp_in.c alone includes inet_chksum.h besides.
+ */
+err_t net_output(struct tcp_pcb *pcb);
+err_t net_answer(struct tcp_pcb *pcb);
+void net_rexmit_rto_commit(struct tcp_pcb *pcb);
+err_t net_split_unsent(struct tcp_pcb *pcb, u16_t first_bytes);
+#ifdef LWIP_HDR_ND6_H
+#ifdef LWIP_HDR_INET_CHKSUM_H
+#define tcp_output           net_answer
+#define tcp_rexmit_fast(pcb) ((void)0) /* recovery.c */
+#else
+#define tcp_output            net_output
+#define tcp_rexmit_rto_commit net_rexmit_rto_commit
+#define tcp_split_unsent_seg  net_split_unsent
+#endif
+#endif
+
 #endif

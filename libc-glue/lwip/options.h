@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/** Options of TCP's segments that come in. */
+#ifndef SPRAT_NET_OPTIONS_H
+#define SPRAT_NET_OPTIONS_H
+
+#include "lwip/prot/tcp.h"
+
+enum { OPTION_END, OPTION_PAD, OPTION_MSS, OPTION_SCALE, OPTION_SACK, OPTION_HAS, OPTION_TIME = 8 };
+
+/** @return an option's two bytes and its value, all of it in the header; NULL: it is not there. */
+const u8_t *options_find(const struct tcp_hdr *header, u8_t kind);
+
+#endif
