@@ -2,8 +2,7 @@
 /*
  * Throughput of TCP, with iperf (version 2) on the other side.
  *
- *     iperf                   serve: take what `iperf -c GUEST` sends, one connection after the
- * other
+ *     iperf                   serve: take what `iperf -c GUEST` sends, one after the other
  *     iperf HOST [SECONDS]    send to `iperf -s` on HOST
  */
 #include <netdb.h>

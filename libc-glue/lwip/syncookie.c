@@ -26,8 +26,14 @@
 #define PERIOD_SHIFT 36 /* of ns: 69 s. A cookie is good for the rest of one, and the next */
 #define GOOD_NS      (2ull << PERIOD_SHIFT)
 
-/* A cookie's low bits: which of sizes[], SACK, and the window's scale or that there is none. */
+/*
+ * A cookie's low bits: which of sizes[], SACK, and the window's scale or that there is none. Those
+ * above are a hash without the peer's first number, by which a segment is known that comes before
+ * the first one; those at the top are one of all.
+ */
 #define ABILITY_BITS 7
+#define ENDS_BITS    12
+#define ENDS         (((1u << ENDS_BITS) - 1) << ABILITY_BITS)
 #define ABILITIES    ((1u << ABILITY_BITS) - 1)
 #define SIZE_BITS    3u
 #define SACK_BIT     4u
@@ -79,14 +85,19 @@ static u32_t abilities_of(const struct tcp_hdr *header)
     return abilities | SCALE_NONE << SCALE_SHIFT;
 }
 
+static u32_t hash(const struct tcp_hdr *header, uint64_t more)
+{
+    return (u32_t)isn_hash(ip_current_dest_addr(), header->dest, ip_current_src_addr(), header->src,
+                           more);
+}
+
 /* @param first  the peer's first number. */
 static u32_t bake(const struct tcp_hdr *header, u32_t first, u32_t abilities, uint64_t period)
 {
-    uint64_t more = (uint64_t)first << 32 | (u32_t)period << ABILITY_BITS | abilities;
-    u32_t hash = (u32_t)isn_hash(ip_current_dest_addr(), header->dest, ip_current_src_addr(),
-                                 header->src, more);
+    uint64_t more = (u32_t)period << ABILITY_BITS | abilities;
+    u32_t ends = hash(header, ~more), all = hash(header, more | (uint64_t)first << 32);
 
-    return (hash & ~ABILITIES) | abilities;
+    return (all & ~(ENDS | ABILITIES)) | (ends & ENDS) | abilities;
 }
 
 static uint64_t this_period(void)
@@ -123,13 +134,14 @@ void syncookie_end(void)
     cookie.is_answering = false;
 }
 
-static bool is_cookie(const struct tcp_hdr *header)
+/* @param mask  which bits must fit. */
+static bool is_cookie(const struct tcp_hdr *header, u32_t mask)
 {
     u32_t number = header->ackno - 1, first = header->seqno - 1;
     uint64_t period = this_period();
 
-    return number == bake(header, first, number & ABILITIES, period) ||
-           number == bake(header, first, number & ABILITIES, period - 1);
+    return !((number ^ bake(header, first, number & ABILITIES, period)) & mask) ||
+           !((number ^ bake(header, first, number & ABILITIES, period - 1)) & mask);
 }
 
 /* The request that an acknowledgement is about. */
@@ -172,8 +184,10 @@ bool syncookie_revive(struct tcp_hdr *header, struct pbuf *p)
 {
     if (cookie.is_reviving)
         return true; /* no place became free: the peer's data will come again, and this with it */
-    if (clock_monotonic() >= cookie.needed_ns || !is_cookie(header))
+    if (clock_monotonic() >= cookie.needed_ns || !is_cookie(header, ENDS))
         return false;
+    if (!is_cookie(header, ~0u))
+        return true; /* what comes before this was lost, and will come again */
     struct pbuf *request = pbuf_alloc(PBUF_RAW, sizeof(struct request), PBUF_RAM);
     if (!request)
         return true;

@@ -216,9 +216,14 @@ static void forged_body(void)
     listen_with(PLACES);
     struct peer_tcp tcp = honest(FIRST_PORT), other = tcp;
     crowd(PLACES);
-    for (uint32_t bit = 1; bit; bit <<= 1)
-        acknowledge_in_vain(&tcp, tcp.next, tcp.guest_next ^ bit);
-    acknowledge_in_vain(&tcp, tcp.next + 1, tcp.guest_next);
+    for (uint32_t bit = 1; bit; bit <<= 1) {
+        uint32_t forged = ((tcp.guest_next - 1) ^ bit) + 1;
+        peer_segment(&tcp, PEER_ACK, tcp.next, forged, NULL, 0);
+        assert_nobody();
+    }
+    peer_segment(&tcp, PEER_ACK, tcp.next + 1, tcp.guest_next, NULL, 0);
+    assert_nobody();
+    acknowledge_in_vain(&tcp, tcp.next, tcp.guest_next ^ 0x7ffff);
     other.from_port++;
     acknowledge_in_vain(&other, tcp.next, tcp.guest_next);
     peer_segment(&tcp, PEER_RST | PEER_ACK, tcp.next, tcp.guest_next, NULL, 0);
@@ -266,6 +271,19 @@ static void full_body(void)
     assert_lives(fd, &first);
 }
 
+/* So are words before which others are missing: a peer with much to say says it all at once. */
+static void later_words_body(void)
+{
+    listen_with(PLACES);
+    struct peer_tcp tcp = honest(FIRST_PORT);
+    crowd(PLACES);
+    peer_segment(&tcp, PEER_ACK, tcp.next + 1000, tcp.guest_next, "later", 5);
+    assert_int_equal(peer_count(PEER_TCP), 0);
+    assert_nobody();
+    int fd = accept_with(&tcp);
+    assert_lives(fd, &tcp);
+}
+
 /* Options that do not fit into their header are none. */
 static void broken_options_body(void)
 {
@@ -293,6 +311,7 @@ IN_KERNEL(forged)
 IN_KERNEL(old)
 IN_KERNEL(unneeded)
 IN_KERNEL(full)
+IN_KERNEL(later_words)
 IN_KERNEL(broken_options)
 
 int main(void)
@@ -307,6 +326,7 @@ int main(void)
         {"a_number_is_good_for_a_minute_or_two", old, NULL, NULL, NULL},
         {"a_number_is_good_only_when_places_were_lost", unneeded, NULL, NULL, NULL},
         {"without_room_words_are_left_for_later", full, NULL, NULL, NULL},
+        {"so_are_words_before_which_others_are_missing", later_words, NULL, NULL, NULL},
         {"options_that_do_not_fit_are_none", broken_options, NULL, NULL, NULL},
     };
     return RUN_TESTS(tests);
