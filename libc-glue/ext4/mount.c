@@ -95,6 +95,21 @@ static bool has_partitions(const uint8_t *sector)
     return n;
 }
 
+static bool is_empty(const uint8_t *block)
+{
+    return block[0] == 0 && memcmp(block, block + 1, BLOCK_BYTES_MAX - 1) == 0;
+}
+
+/* What a disk has instead of a file system. */
+static const char *say_other(const uint8_t *block)
+{
+    if (has_partitions(block))
+        return "it has a partition table: give the guest the partition, as a disk of its own";
+    return is_empty(block) ? "there is no ext2, ext3 or ext4 file system: make one with mke2fs "
+                             "-t ext4"
+                           : "there is no ext2, ext3 or ext4 file system, but something else";
+}
+
 /* Read and check the superblock, before anybody else does. */
 static int read_super(struct disk *disk, bool read_only, struct ext2_super_block *super,
                       const char **why)
@@ -106,16 +121,12 @@ static int read_super(struct disk *disk, bool read_only, struct ext2_super_block
         return -ENOMEM;
     int error = disk_read(disk, 0, block, BLOCK_BYTES_MAX);
     memcpy(super, block + SUPERBLOCK_OFFSET, sizeof(*super));
-    bool partitioned = has_partitions(block);
+    const char *other = say_other(block);
     free(block);
     if (error)
         return error;
     if (super->s_magic != EXT2_SUPER_MAGIC)
-        return refuse(why, -EINVAL,
-                      partitioned ? "it has a partition table: give the guest the partition, as a "
-                                    "disk of its own"
-                                  : "there is no ext2, ext3 or ext4 file system: make one with "
-                                    "mke2fs -t ext4");
+        return refuse(why, -EINVAL, other);
     if (super->s_log_block_size > 2)
         return refuse(why, -EOPNOTSUPP, "its blocks are larger than 4096 bytes");
     const char *unknown = features_refuse(super, read_only);

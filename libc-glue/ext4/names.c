@@ -311,7 +311,8 @@ static int check_move(struct ext4 *fs, struct move *move)
             !ext2fs_has_feature_dir_nlink(fs->fs->super))
             return -EMLINK;
     }
-    return meta_has_room(fs, 1) ? 0 : -ENOSPC;
+    /* In the place of another one it needs no room. */
+    return move->replaced_ino || meta_has_room(fs, 1) ? 0 : -ENOSPC;
 }
 
 static int move_name(struct ext4 *fs, struct move *move)

@@ -194,6 +194,29 @@ static void a_change_that_ext2_has_no_room_for_is_not_begun(void **state)
     try_all("-t ext2 -b 1024");
 }
 
+/* As programs write a new version of a file: it is there already. */
+static void a_name_replaces_another_one_without_any_room(void **state)
+{
+    static const char *const options[] = {"-t ext4 -b 1024", "-t ext2 -b 1024"};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        make_full(options[i]);
+        leave(0);
+        uint32_t ino;
+        assert_int_equal(ext4_lookup(fs, full_dir, long_name(new, 'a'), LONG, &ino), 0);
+        assert_int_equal(move_file(), 0);
+        assert_int_equal(ext4_lookup(fs, full_dir, new, LONG, &ino), 0);
+        assert_int_equal(ino, file);
+        assert_int_equal(find(EXT4_ROOT, "file"), -ENOENT);
+        unmount();
+        assert_clean();
+        simdisk_free(&sim);
+        free(made);
+    }
+    memset(&sim, 0, sizeof(sim));
+}
+
 static void without_inodes_nothing_is_made_until_one_is_freed(void **state)
 {
     static const struct {
@@ -267,6 +290,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         EXT4_TEST(a_change_that_ext4_has_no_room_for_is_not_begun),
         EXT4_TEST(a_change_that_ext2_has_no_room_for_is_not_begun),
+        EXT4_TEST(a_name_replaces_another_one_without_any_room),
         EXT4_TEST(without_inodes_nothing_is_made_until_one_is_freed),
         EXT4_TEST(inodes_are_found_in_all_groups),
     };
