@@ -145,6 +145,20 @@ static void windows_body(void)
     assert_memory_equal(packet.bytes + packet.len - 4, "open", 4);
 }
 
+/* Who acknowledges what was never offered has an old connection: RFC 793 has it reset. */
+static void unopened_body(void)
+{
+    connect_peer();
+    struct peer_tcp other = peer;
+    other.from_port++;
+    peer_segment(&other, PEER_SYN, other.next, 0, NULL, 0);
+    peer_wait_ms(1);
+    assert_int_equal(peer_last(PEER_TCP).bytes[13], PEER_SYN | PEER_ACK);
+    peer_segment(&other, PEER_ACK, other.next + 1, other.guest_next + FAR, NULL, 0);
+    assert_true(peer_last(PEER_TCP).bytes[13] & PEER_RST);
+    assert_lives();
+}
+
 /* Two that are both behind would answer one another for ever. */
 static void storms_body(void)
 {
@@ -234,6 +248,7 @@ IN_KERNEL(syns)
 IN_KERNEL(data)
 IN_KERNEL(ends)
 IN_KERNEL(windows)
+IN_KERNEL(unopened)
 IN_KERNEL(storms)
 IN_KERNEL(repeated)
 IN_KERNEL(late_close)
@@ -248,6 +263,8 @@ int main(void)
         {"data_with_a_wrong_acknowledgement_is_not_taken", data, NULL, NULL, NULL},
         {"an_end_with_a_wrong_acknowledgement_is_none", ends, NULL, NULL, NULL},
         {"a_window_is_not_closed_from_outside", windows, NULL, NULL, NULL},
+        {"a_wrong_acknowledgement_of_an_offer_is_answered_with_a_reset", unopened, NULL, NULL,
+         NULL},
         {"challenges_are_few", storms, NULL, NULL, NULL},
         {"what_comes_twice_is_acknowledged_twice", repeated, NULL, NULL, NULL},
         {"a_connection_that_is_over_is_closed_late", late_close, NULL, NULL, NULL},

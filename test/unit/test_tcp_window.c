@@ -3,6 +3,7 @@
 #include "run.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -257,6 +258,16 @@ static void have(uint32_t hole, uint32_t from, uint32_t to)
     peer.options = NULL;
 }
 
+/* The guest's own idea of it, in segments. */
+static uint32_t window_now(void)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof(info);
+
+    assert_int_equal(getsockopt(server, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+    return info.tcpi_snd_cwnd;
+}
+
 static void selective_body(void)
 {
     start_selective();
@@ -268,6 +279,9 @@ static void selective_body(void)
     assert_int_equal(seen.from, lost);
     for (uint32_t to = 5 * SEGMENT; to < flight; to += SEGMENT)
         have(lost, lost + SEGMENT, lost + to);
+    uint32_t window = window_now();
+    acknowledge(lost); /* what it had, it still has */
+    assert_int_equal(window_now(), window);
     uint32_t more = seen.to - (lost + flight);
     assert_in_range(more, flight / 2 - 4 * SEGMENT, flight / 2); /* some wait: window.c */
 }
