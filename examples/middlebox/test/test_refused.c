@@ -149,6 +149,7 @@ static const struct wrong arguments[] = {
     {"Idle -> Queue -> StrideSched() -> Discard", "0 TICKETS for 1 inputs"},
     {"Idle -> Queue -> StrideSched(x) -> Discard", "TICKETS must be a number, not 'x'"},
     {"InfiniteSource(STOP true, END_CALL stop) -> Discard", "END_CALL and STOP exclude each other"},
+    {"FromDump(a, STOP true, END_CALL stop) -> Discard", "END_CALL and STOP exclude each other"},
     {"TimedSource(0) -> Discard", "INTERVAL must be at least a microsecond"},
     {"Idle -> StringMatcher() -> Discard", "a PATTERN is missing"},
     {"Idle -> StringMatcher(\"\") -> Discard", "empty"},
