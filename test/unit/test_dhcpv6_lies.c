@@ -412,6 +412,21 @@ static void told_body(void)
     assert_int_equal(n_said, 0);
 }
 
+/* Nor are its name servers others than it was told. */
+static void told_names_body(void)
+{
+    struct interface *interface;
+
+    start();
+    interface = netif_default->state;
+    interface->config.n_dns = 1;
+    offer(&usual);
+    say(REPLY, &usual);
+    peer_wait_ms(2000);
+    assert_true(has_address(usual.address));
+    assert_true(ip_addr_isany(dns_getserver(0)));
+}
+
 IN_KERNEL(offers)
 IN_KERNEL(replies)
 IN_KERNEL(taken_back)
@@ -421,6 +436,7 @@ IN_KERNEL(strangers)
 IN_KERNEL(short_lease)
 IN_KERNEL(routers)
 IN_KERNEL(told)
+IN_KERNEL(told_names)
 
 int main(void)
 {
@@ -434,6 +450,7 @@ int main(void)
         {"a_short_lease_is_no_storm", short_lease, NULL, NULL, NULL},
         {"routers_change_nothing_that_is_under_way", routers, NULL, NULL, NULL},
         {"routers_change_nothing_that_was_typed", told, NULL, NULL, NULL},
+        {"name_servers_that_were_typed_count", told_names, NULL, NULL, NULL},
     };
     return RUN_TESTS(tests);
 }
