@@ -108,6 +108,15 @@ def bridges_of(count, words):
     return bridges
 
 
+def warn_of_loops(bridges):
+    """Say which interfaces are at one bridge: it may be meant, of a router, say."""
+    for bridge in sorted(set(bridges)):
+        at = [f"eth{number}" for number, other in enumerate(bridges) if other == bridge]
+        if len(at) > 1:
+            print(f"sprat: {' and '.join(at)} are at one bridge, {bridge}: a configuration that"
+                  " passes on what comes in there makes a loop", file=sys.stderr)  # fmt: skip
+
+
 @dataclasses.dataclass(frozen=True)
 class Control:
     """Where ControlSocket is reached."""
@@ -134,6 +143,7 @@ def make(config, bridge_words, memory_mib=None, control=None):
     """Write the ramdisk and the cfg for a configuration; return the cfg's path."""
     data = read(config)
     bridges = bridges_of(interfaces_of(config, data), bridge_words)
+    warn_of_loops(bridges)
     # A folder for each that configurations come from: two that are called alike don't meet.
     source = hashlib.sha256(os.fsencode(config.resolve().parent)).hexdigest()[:8]
     folder = paths.build_folder() / "middlebox" / source

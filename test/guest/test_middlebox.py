@@ -172,6 +172,13 @@ class Start(unittest.TestCase):
             self.assertEqual(len(re.findall(r"bridge=xenbr", cfg)), last + 1)
             self.assertIn(f"\nmemory = {memory}\n", cfg)
 
+    def test_it_warns_of_interfaces_at_one_bridge(self):
+        path = self.folder / "loop.click"
+        path.write_text(self.WIRE)
+        done = sprat("middlebox", path, "--bridge", "eth1=xenbr0", "--only-cfg")
+        self.assertIn("eth0 and eth1 are at one bridge, xenbr0", done.stderr)
+        self.assertEqual(sprat("middlebox", path, "--only-cfg").stderr, "")
+
     def test_configurations_called_alike_in_two_folders_do_not_meet(self):
         cfgs = []
         for name in ("one", "two"):
