@@ -19,6 +19,7 @@
 #include <sprat/page.h>
 #include <sprat/port.h>
 
+#include "options.h"
 #include "syncookie.h"
 
 #define PAGES_SOME    64 /* that are free: below, those that are over are not remembered */
@@ -135,7 +136,7 @@ err_t net_listener_segment(const struct tcp_pcb_listen *listener, struct tcp_hdr
                            struct pbuf *p)
 {
     unsigned flags = TCPH_FLAGS(header) & (TCP_SYN | TCP_ACK | TCP_RST);
-    bool is_whole = (const u8_t *)header + TCPH_HDRLEN_BYTES(header) == p->payload;
+    bool is_whole = options_are_whole(header, p);
     struct tcp_pcb *oldest = NULL;
 
     if (flags == TCP_ACK && is_whole)

@@ -58,7 +58,7 @@ err_t net_segment_in(struct tcp_pcb *pcb, struct tcp_hdr *header, struct pbuf *p
     connections_show();
     if (pcb->state == LISTEN)
         return net_listener_segment((const struct tcp_pcb_listen *)pcb, header, p);
-    window_segment_comes(pcb, header);
+    window_segment_comes(pcb, header, p);
     if (pcb->state < ESTABLISHED || pcb->state == TIME_WAIT)
         return ERR_OK;
     return look_at(pcb, header, p);

@@ -7,8 +7,7 @@
  * about half of it or more was in use (RFC 7661).
  *
  * Segments are as large as the window allowed when they were made (tso.c). One that has become too
- * large for it is cut; while anything
- * is in flight, not for a small part of the window.
+ * large for it is cut; while anything is in flight, not for a small part of the window.
  */
 #include "window.h"
 
@@ -47,8 +46,11 @@ static u32_t find_highest(const struct tcp_hdr *header, u32_t highest)
     return highest;
 }
 
-void window_segment_comes(const struct tcp_pcb *pcb, const struct tcp_hdr *header)
+void window_segment_comes(const struct tcp_pcb *pcb, const struct tcp_hdr *header,
+                          const struct pbuf *p)
 {
+    bool selective = pcb->flags & TF_SACK && options_are_whole(header, p);
+
     before.pcb = pcb;
     before.window = pcb->cwnd;
     before.counted = pcb->bytes_acked;
@@ -56,7 +58,7 @@ void window_segment_comes(const struct tcp_pcb *pcb, const struct tcp_hdr *heade
     before.in_flight = window_in_flight(pcb);
     before.repeated = pcb->dupacks;
     before.established = pcb->state >= ESTABLISHED;
-    before.highest = pcb->flags & TF_SACK ? find_highest(header, pcb->lastack) : pcb->lastack;
+    before.highest = selective ? find_highest(header, pcb->lastack) : pcb->lastack;
 }
 
 static tcpwnd_size_t first_window(const struct tcp_pcb *pcb)

@@ -12,7 +12,8 @@ static inline u32_t window_in_flight(const struct tcp_pcb *pcb)
 }
 
 /** A segment of a connection comes in: lwIP is about to change the window in its own way. */
-void window_segment_comes(const struct tcp_pcb *pcb, const struct tcp_hdr *header);
+void window_segment_comes(const struct tcp_pcb *pcb, const struct tcp_hdr *header,
+                          const struct pbuf *p);
 
 /** Have a segment that is larger than the window cut, so that it can be sent. @return false: there
  * is no memory for that. */

@@ -336,6 +336,35 @@ static void lies_body(void)
     assert_false(seen.is_any);
 }
 
+/* Selective acknowledgements behind a fragment's end: what lies there in memory is something else. */
+static void split_options_body(void)
+{
+    uint8_t segment[32] = {0}, stale[24] = {0};
+
+    start_selective();
+    uint32_t acked = pass_window();
+    write_all();
+    /* Where the blocks would be, behind the headers and 24 bytes, this leaves another. */
+    wire_put(stale + 16, 4, first + acked + SEGMENT);
+    wire_put(stale + 20, 4, first + seen.to);
+    peer_send_udp(PEER_HONEST, 9, 9, stale, sizeof(stale));
+    peer_wait_ms(1);
+    forget();
+    wire_put(segment, 2, peer.from_port);
+    wire_put(segment + 2, 2, PORT);
+    wire_put(segment + 4, 4, peer.next);
+    wire_put(segment + 8, 4, first + acked);
+    wire_put(segment + 12, 2, 8 << 12 | PEER_ACK);
+    wire_put(segment + 14, 2, peer.window);
+    wire_put(segment + 20, 4, 0x0101050a);
+    wire_put(segment + 24, 4, first);
+    wire_put(segment + 28, 4, first + 1);
+    peer_send4(PEER_HONEST, PEER_TCP, 7, 0x2000, segment, 24);
+    peer_send4(PEER_HONEST, PEER_TCP, 7, 3, segment + 24, 8);
+    peer_wait_ms(1);
+    assert_int_equal(seen.n_bytes, 0);
+}
+
 IN_KERNEL(opening)
 IN_KERNEL(slow_start)
 IN_KERNEL(unused)
@@ -346,6 +375,7 @@ IN_KERNEL(selective)
 IN_KERNEL(two_holes)
 IN_KERNEL(end)
 IN_KERNEL(lies)
+IN_KERNEL(split_options)
 
 int main(void)
 {
@@ -360,6 +390,7 @@ int main(void)
         {"each_hole_is_filled_in_turn", two_holes, NULL, NULL, NULL},
         {"a_hole_before_the_end_is_filled_at_once", end, NULL, NULL, NULL},
         {"what_a_peer_can_not_have_does_not_count", lies, NULL, NULL, NULL},
+        {"options_end_where_their_piece_does", split_options, NULL, NULL, NULL},
     };
     return RUN_TESTS(tests);
 }
