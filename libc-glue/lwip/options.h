@@ -17,7 +17,8 @@ static inline bool options_are_whole(const struct tcp_hdr *header, const struct 
     return (const u8_t *)header + TCPH_HDRLEN_BYTES(header) == p->payload;
 }
 
-/** Of those that are whole. @return an option's two bytes and its value, all of it in the header; NULL: it is not there. */
+/** Of those that are whole. @return an option's two bytes and its value, all of it in the header;
+ * NULL: it is not there. */
 const u8_t *options_find(const struct tcp_hdr *header, u8_t kind);
 
 #endif

@@ -336,7 +336,7 @@ static void lies_body(void)
     assert_false(seen.is_any);
 }
 
-/* Selective acknowledgements behind a fragment's end: what lies there in memory is something else. */
+/* Selective acknowledgements behind a fragment's end: what lies there is something else. */
 static void split_options_body(void)
 {
     uint8_t segment[32] = {0}, stale[24] = {0};
