@@ -170,7 +170,7 @@ static bool is_leaving(struct host *host, const struct disk *disk)
 static int check_left(struct host *host, const struct diskspec *spec, struct fail *fail)
 {
     struct backing backing;
-    struct stat stat;
+    struct stat stat = {0};
     int fd;
 
     if (open_target(spec, &fd, &stat, fail) < 0)

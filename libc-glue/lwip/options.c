@@ -3,8 +3,6 @@
 
 #include <stddef.h>
 
-#include "lwip/def.h"
-
 const u8_t *options_find(const struct tcp_hdr *header, u8_t kind)
 {
     const u8_t *at = (const u8_t *)(header + 1);

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "lwip/def.h"
 #include "lwip/pbuf.h"
 #include "lwip/prot/tcp.h"
 

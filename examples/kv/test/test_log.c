@@ -405,14 +405,14 @@ static void segments_are_a_part_of_the_disk_and_not_too_large(void **state)
 static void records_have_what_belongs_to_them_and_no_more(void **state)
 {
     static const struct {
-        enum log_op op;
         const char *key, *value;
+        enum log_op op;
         bool is_one;
-    } records[] = {{LOG_SET, "k", "v", true},      {LOG_PART, "k", "v", true},
-                   {LOG_DELETE, "k", "", true},    {LOG_DELETE, "k", "v", false},
-                   {LOG_DROP, "", "", true},       {LOG_DROP, "k", "", false},
-                   {LOG_DROP, "", "v", false},     {(enum log_op)0, "", "", false},
-                   {(enum log_op)5, "", "", false}};
+    } records[] = {{"k", "v", LOG_SET, true},      {"k", "v", LOG_PART, true},
+                   {"k", "", LOG_DELETE, true},    {"k", "v", LOG_DELETE, false},
+                   {"", "", LOG_DROP, true},       {"k", "", LOG_DROP, false},
+                   {"", "v", LOG_DROP, false},     {"", "", (enum log_op)0, false},
+                   {"", "", (enum log_op)5, false}};
 
     (void)state;
     for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++) {
