@@ -98,6 +98,21 @@ static inline uint32_t get32(unsigned field)
     return value;
 }
 
+/* An inode of the first group, where blocks have 1 KiB and inodes 256 bytes. */
+static inline uint8_t *inode_of(uint32_t ino)
+{
+    uint32_t table;
+
+    assert_true(ino <= get32(0x28));                             /* s_inodes_per_group */
+    memcpy(&table, sim.bytes + SUPER + 1024 + 8, sizeof(table)); /* bg_inode_table */
+    return sim.bytes + (size_t)table * 1024 + (size_t)(ino - 1) * 256;
+}
+
+static inline void put32(uint8_t *at, uint32_t value)
+{
+    memcpy(at, &value, sizeof(value));
+}
+
 static inline uint32_t make_file(const char *name)
 {
     uint32_t ino;

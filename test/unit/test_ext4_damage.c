@@ -16,11 +16,8 @@ int __sanitizer_install_malloc_and_free_hooks(void (*allocated)(const volatile v
 #define I_EXTRA_ISIZE   0x80
 #define I_MTIME_EXTRA   0x88
 #define BG_INODE_BITMAP 0x04
-#define BG_TABLE        0x08
-#define S_INODES        0x28 /* in a group */
 #define S_LAST_ORPHAN   0xe8
 
-#define INODE_BYTES 256
 #define EH_DEPTH    6
 #define JOURNAL_INO 8
 #define REQUESTS    20000 /* many more than any of these needs */
@@ -38,20 +35,6 @@ static void allocated(const volatile void *memory, size_t size)
 static void freed(const volatile void *memory)
 {
     (void)memory;
-}
-
-static uint8_t *inode_of(uint32_t ino)
-{
-    uint32_t table;
-
-    assert_true(ino <= get32(S_INODES));
-    memcpy(&table, sim.bytes + SUPER + 1024 + BG_TABLE, sizeof(table));
-    return sim.bytes + (size_t)table * 1024 + (size_t)(ino - 1) * INODE_BYTES;
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-    memcpy(at, &value, sizeof(value));
 }
 
 static uint32_t make_with_file(const char *options, size_t len)

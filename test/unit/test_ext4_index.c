@@ -7,29 +7,12 @@
 #define I_SIZE       0x04 /* in an inode */
 #define I_FLAGS      0x20
 #define I_BLOCK      0x28
-#define BG_TABLE     0x08 /* in a group's descriptor */
-#define S_INODES     0x28 /* in the superblock */
 #define S_SEED       0xec
 #define S_DEF_HASH   0xfc
 #define S_FLAGS      0x160
 #define DX_INFO      24 /* in the first block of a directory with an index */
 #define INDEX_FLAG   0x1000
-#define INODE_BYTES  256
 #define EXTENT_BYTES 12
-
-static uint8_t *inode_of(uint32_t ino)
-{
-    uint32_t table;
-
-    assert_true(ino <= get32(S_INODES));
-    memcpy(&table, sim.bytes + SUPER + 1024 + BG_TABLE, sizeof(table));
-    return sim.bytes + (size_t)table * 1024 + (size_t)(ino - 1) * INODE_BYTES;
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-    memcpy(at, &value, sizeof(value));
-}
 
 static char *long_name(char first)
 {

@@ -5,29 +5,14 @@
 #define I_DTIME       0x14
 #define I_LINKS       0x1a
 #define I_BLOCK       0x28
-#define BG_TABLE      0x08
 #define S_LAST_ORPHAN 0xe8
-#define INODE_BYTES   256
 #define LINKS_MAX     65000
 #define BLOCK         1024
 #define MANY          5000
 
 #define DIR_OPTIONS "-t ext4 -b 1024 -I 256 -O ^metadata_csum,^dir_index"
 
-static uint8_t *inode_of(uint32_t ino)
-{
-    uint32_t table;
-
-    memcpy(&table, sim.bytes + SUPER + 1024 + BG_TABLE, sizeof(table));
-    return sim.bytes + (size_t)table * BLOCK + (size_t)(ino - 1) * INODE_BYTES;
-}
-
 static void put16(uint8_t *at, uint16_t value)
-{
-    memcpy(at, &value, sizeof(value));
-}
-
-static void put32(uint8_t *at, uint32_t value)
 {
     memcpy(at, &value, sizeof(value));
 }
