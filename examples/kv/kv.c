@@ -199,7 +199,7 @@ static void send_answers(struct client *client)
         else
             out->sent += (size_t)n;
     }
-    resp_free(out);
+    out->len = out->sent = 0;
     if (client->closing)
         client->gone = true;
 }
