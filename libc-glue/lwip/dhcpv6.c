@@ -18,6 +18,7 @@
 #include <sprat/clock.h>
 #include <sprat/port.h>
 
+#include "dhcpv6_lease.h"
 #include "dhcpv6_message.h"
 #include "interface.h"
 #include "net.h"
@@ -32,7 +33,6 @@
 #define LOOK_MS          250  /* until the link-local address may be used */
 #define CHECK_MS         1000 /* until the address given may be */
 #define CONFIRM_S        10
-#define RENEW_LEAST_S    10 /* however short a lease is: what the first try to renew it takes */
 #define REFRESH_LEAST_S  600
 #define REFRESH_S        86400
 #define PREFERENCE_FIRST 255 /* who says that is not compared with others */
@@ -76,32 +76,6 @@ static struct dhcpv6 *client_of(struct netif *netif)
     return interface && interface->dhcpv6.interface ? &interface->dhcpv6 : NULL;
 }
 
-/* Addresses. */
-
-/* Where the address is. @return -1: there is none, or it is no more. */
-static s8_t find_address(const struct dhcpv6 *client)
-{
-    if (ip6_addr_isany_val(client->lease.address))
-        return -1;
-    return netif_get_ip6_addr_match(netif_of(client), &client->lease.address);
-}
-
-static void remove_address(struct dhcpv6 *client)
-{
-    s8_t at = find_address(client);
-
-    if (at > 0)
-        netif_ip6_addr_set_state(netif_of(client), at, IP6_ADDR_INVALID);
-}
-
-static void tell(const struct dhcpv6 *client, const char *what, const char *more)
-{
-    char text[INET6_ADDRSTRLEN];
-
-    address_text(AF_INET6, client->lease.address.addr, text);
-    port_log("vif%u: %s%s%s", client->interface->number, what, text, more);
-}
-
 /* Exchanges. */
 
 static void begin(struct dhcpv6 *client, unsigned state, uint64_t delay_ms)
@@ -116,7 +90,7 @@ static void begin(struct dhcpv6 *client, unsigned state, uint64_t delay_ms)
 /* Look for servers, as at first. */
 static void solicit(struct dhcpv6 *client)
 {
-    remove_address(client);
+    dhcpv6_lease_end(client);
     memset(&client->lease, 0, sizeof(client->lease));
     begin(client, DHCPV6_SOLICITING, net_random() % DELAY_MS);
 }
@@ -215,12 +189,11 @@ static void go_on(struct dhcpv6 *client, uint64_t now_ns)
 /* Is it the guest's own? Then wait until it is to be renewed. */
 static void look_at_address(struct dhcpv6 *client, uint64_t now_ns)
 {
-    s8_t at = find_address(client);
-    u8_t state = at < 0 ? IP6_ADDR_INVALID : netif_ip6_addr_state(netif_of(client), at);
+    u8_t state = dhcpv6_lease_state(client);
 
     if (ip6_addr_isduplicated(state)) {
-        tell(client, "address ", " is somebody else's, too");
-        remove_address(client);
+        dhcpv6_lease_tell(client, "address ", " is somebody else's, too");
+        dhcpv6_lease_end(client);
         begin(client, DHCPV6_DECLINING, 0);
     } else if (ip6_addr_istentative(state)) {
         client->due_ns = from_now(CHECK_MS);
@@ -228,7 +201,7 @@ static void look_at_address(struct dhcpv6 *client, uint64_t now_ns)
         solicit(client);
     } else if (now_ns < client->renew_ns) {
         if (!client->told)
-            tell(client, "address ", "");
+            dhcpv6_lease_tell(client, "address ", "");
         client->told = true;
         client->due_ns = client->renew_ns;
     } else {
@@ -274,49 +247,14 @@ static void take_names(struct dhcpv6 *client, const struct dhcpv6_answer *answer
     }
 }
 
-/* RFC 8415, 14.2: what the server leaves to the client, or would have it do too late. For ever is
- * as long as 32 bits of seconds. */
-static void choose_times(struct dhcpv6 *client, const struct dhcpv6_answer *answer)
-{
-    uint64_t now_ns = clock_monotonic();
-    uint32_t of_s = answer->preferred_s ? answer->preferred_s : answer->valid_s;
-    uint32_t rebind_s = answer->rebind_s, renew_s = answer->renew_s;
-
-    if (!rebind_s || rebind_s > of_s)
-        rebind_s = of_s / 10 * 8;
-    if (!renew_s || renew_s > rebind_s)
-        renew_s = of_s / 2;
-    if (renew_s < RENEW_LEAST_S)
-        renew_s = RENEW_LEAST_S;
-    client->renew_ns = now_ns + renew_s * NS_PER_S;
-    client->rebind_ns = now_ns + rebind_s * NS_PER_S;
-    client->expire_ns = now_ns + answer->valid_s * NS_PER_S;
-}
-
 /* There is an address, for a time. */
 static void take_lease(struct dhcpv6 *client, const struct dhcpv6_answer *answer)
 {
-    struct netif *netif = netif_of(client);
-    s8_t at;
+    bool is_there = dhcpv6_lease_take(client, answer);
 
-    if (!ip6_addr_cmp_zoneless(&client->lease.address, &answer->lease.address)) {
-        remove_address(client);
-        client->told = false;
-    }
-    client->lease = answer->lease;
-    choose_times(client, answer);
-    if (netif_add_ip6_address(netif, &client->lease.address, &at) == ERR_OK) {
-        netif_ip6_addr_set_valid_life(netif, at, answer->valid_s);
-        netif_ip6_addr_set_pref_life(netif, at, answer->preferred_s);
-        if (ip6_addr_isvalid(netif_ip6_addr_state(netif, at)))
-            netif_ip6_addr_set_state(
-                netif, at, answer->preferred_s ? IP6_ADDR_PREFERRED : IP6_ADDR_DEPRECATED);
-        use_address(client);
-        return;
-    }
-    tell(client, "no room for address ", ": routers' prefixes have taken it");
-    client->state = DHCPV6_BOUND;
-    client->due_ns = client->renew_ns; /* there may be some then */
+    use_address(client);
+    if (!is_there)
+        client->due_ns = client->renew_ns; /* there may be room then */
 }
 
 static bool is_from_our_server(const struct dhcpv6 *client, const struct dhcpv6_answer *answer)

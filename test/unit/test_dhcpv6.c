@@ -158,6 +158,7 @@ static void rapid_body(void)
     terms.rapid = true;
     terms.status = NO_BINDING;
     say(REPLY, &terms);
+    peer_wait_ms(5);
     expect(SOLICIT);
     terms.status = 0;
     say(REPLY, &terms);
@@ -402,6 +403,25 @@ static void no_server_body(void)
     assert_in_range(n_said - before, 9, 13);
 }
 
+/* So it is with names alone. */
+static void no_names_body(void)
+{
+    struct terms refused = usual;
+
+    peer_sees = hear;
+    peer_start();
+    advertise(OTHER);
+    await(INFORM);
+    refused.no_ia = true;
+    refused.status = 1;
+    refused.inf_max = 60;
+    say(REPLY, &refused);
+    peer_wait_ms(1000000);
+    unsigned before = n_said;
+    peer_wait_ms(660000);
+    assert_in_range(n_said - before, 9, 13);
+}
+
 /* A guest without a link that is up does nothing. */
 static void no_link_body(void)
 {
@@ -448,6 +468,7 @@ IN_KERNEL(taken)
 IN_KERNEL(moved)
 IN_KERNEL(silent_server)
 IN_KERNEL(no_server)
+IN_KERNEL(no_names)
 IN_KERNEL(no_link)
 IN_KERNEL(no_room)
 
@@ -472,6 +493,7 @@ int main(void)
         {"an_address_is_confirmed_on_another_link", moved, NULL, NULL, NULL},
         {"a_server_that_falls_silent_is_left", silent_server, NULL, NULL, NULL},
         {"without_a_server_it_is_asked_ever_more_seldom", no_server, NULL, NULL, NULL},
+        {"names_are_asked_for_as_seldom_as_servers_want", no_names, NULL, NULL, NULL},
         {"without_a_link_nothing_is_asked", no_link, NULL, NULL, NULL},
         {"without_room_an_address_is_not_used", no_room, NULL, NULL, NULL},
     };
