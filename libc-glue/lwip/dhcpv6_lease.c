@@ -7,7 +7,7 @@
 #include <sprat/port.h>
 
 #include "interface.h"
-#include "net.h"
+#include "socket.h"
 
 #define NS_PER_S      1000000000ull
 #define RENEW_LEAST_S 10 /* however short a lease is: what the first try to renew it takes */
