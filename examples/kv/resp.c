@@ -217,6 +217,8 @@ void resp_free(struct resp_out *out)
 
 void resp_bytes(struct resp_out *out, const char *bytes, size_t len)
 {
+    if (out->failed) /* what is missing would be in the middle */
+        return;
     if (out->len + len > out->max) {
         size_t max = out->max ? out->max : OUT_FIRST;
         while (max < out->len + len)

@@ -196,120 +196,10 @@ class Protocol(Client):
         self.send(b"SET line 1\r\n\r\n  GET\tline \nPING\n")
         self.assert_answered(b"+OK\r\n$1\r\n1\r\n+PONG\r\n")
 
-    def test_a_request_may_come_byte_by_byte(self):
-        for byte in (b"*3\r\n$3\r\nSET\r\n$2\r\nbb\r\n$4\r\n\r\n\0\xff\r\n"
-                     b"*2\r\n$3\r\nGET\r\n$2\r\nbb\r\n"):  # fmt: skip
-            self.send(bytes([byte]))
-        self.assert_answered(b"+OK\r\n$4\r\n\r\n\0\xff\r\n")
-
     def test_many_requests_may_come_at_once(self):
         self.send(b"".join(b"SET n%d %d\r\nGET n%d\r\n" % (i, i, i) for i in range(500)))
         for i in range(500):
             self.assert_answered(b"+OK\r\n$%d\r\n%d\r\n" % (len(str(i)), i))
-
-    def assert_exchanges(self, exchanges):
-        """Requests, words on a line, are answered like that, each."""
-        for request, answer in exchanges.items():
-            with self.subTest(request=request):
-                self.send(request.encode() + b"\r\n")
-                self.assert_answered(answer.encode() + b"\r\n")
-
-    def test_words_in_quotes_hold_what_they_like(self):
-        self.send(b'SET q "two words\\n\\x41\\q\\""\r\nGET \'q\'\r\n')
-        self.send(b"SET q 'it\\'s\\n'\r\nGET \"q\"\r\n")
-        self.assert_answered(b'+OK\r\n$13\r\ntwo words\nAq"\r\n+OK\r\n$6\r\nit\'s\\n\r\n')
-        self.send(b'SET q ""\r\nSTRLEN q\r\n')
-        self.assert_answered(b"+OK\r\n:0\r\n")
-
-    def test_set_has_the_options_of_redis(self):
-        integer, syntax = "-ERR value is not an integer or out of range", "-ERR syntax error"
-        expiry = "-ERR invalid expire time in 'set' command"
-        self.assert_exchanges({
-            "DEL o": ":0", "SET o 1 XX": "$-1", "SET o 1 NX GET": "$-1",
-            "SET o 2 NX GET": "$1\r\n1",
-            "SET o 2 nx": "$-1", "SET o 3 GET": "$1\r\n1", "SET o 4 EX 100": "+OK", "TTL o": ":100",
-            "SET o 5 KEEPTTL": "+OK", "TTL o ": ":100", "SET o 6": "+OK", "TTL  o": ":-1",
-            "SET o 7 PXAT 99999999999999": "+OK", "PEXPIRETIME o": ":99999999999999",
-            "SET o 8 EXAT 99999999999": "+OK", "EXPIRETIME o": ":99999999999",
-            "SET o 9 PXAT 1": "+OK", "GET o": "$-1", "SET o 1 EX 0": expiry,
-            "SET o 1 EX -1": expiry,
-            "SET o 1 EX 9223372036854775807": expiry, "SET o 1 EX x": integer, "SET o 1 EX": syntax,
-            "SET o 1 EX 5 PX 5": syntax, "SET o 1 EX 5 KEEPTTL": syntax, "SET o 1 NX XX": syntax,
-            "SET o 1 KEEPTTL EX 5": syntax, "SET o 1 FROG": syntax, "EXISTS o": ":0",
-        })  # fmt: skip
-
-    def test_one_answer_when_a_set_with_get_is_refused(self):
-        key = b"k" * 65536
-        self.send(b"*4\r\n$3\r\nSET\r\n$65536\r\n%s\r\n$1\r\n1\r\n$3\r\nGET\r\nPING\r\n" % key)
-        self.assert_answered(b"-ERR a key has at most 65535 bytes\r\n+PONG\r\n")
-
-    def test_keys_expire_on_redis_conditions(self):
-        self.assert_exchanges({
-            "DEL e": ":0", "EXPIRE e 10": ":0", "SET e 1": "+OK", "EXPIRE e 10 XX": ":0",
-            "EXPIRE e 10 GT": ":0", "EXPIRE e 100 NX": ":1", "EXPIRE e 200 NX": ":0",
-            "EXPIRE e 50 GT": ":0", "EXPIRE e 200 GT": ":1", "EXPIRE e 300 LT": ":0",
-            "EXPIRE e 150 XX LT": ":1", "TTL e": ":150", "PERSIST e": ":1", "PERSIST  e": ":0",
-            "EXPIRE e 10 LT": ":1", "EXPIRE e 10 GT LT":
-            "-ERR GT and LT options at the same time are not compatible",
-            "EXPIRE e 10 NX XX":
-            "-ERR NX and XX, GT or LT options at the same time are not compatible",
-            "EXPIRE e 10 ZZ": "-ERR Unsupported option ZZ",
-            "EXPIRE e x": "-ERR value is not an integer or out of range",
-            "EXPIRE e 9223372036854775807": "-ERR invalid expire time in 'expire' command",
-            "PEXPIREAT e 9223372036854775807": ":1", "EXPIRETIME e": ":9223372036854776",
-            "PEXPIRE e -1": ":1", "EXISTS e": ":0", "TTL  e": ":-2", "SETEX e 0 v":
-            "-ERR invalid expire time in 'setex' command", "PSETEX e 99999 v": "+OK",
-            "EXPIREAT e 1": ":1", "GET e": "$-1",
-        })  # fmt: skip
-
-    def test_numbers_are_written_in_one_way(self):
-        integer = "-ERR value is not an integer or out of range"
-        self.assert_exchanges({
-            "SET i 007": "+OK", "INCR i": integer, "SET i +1": "+OK", "INCR  i": integer,
-            "SET i -0": "+OK", "INCR   i": integer, "SET i 0": "+OK", "DECRBY i -5": ":5",
-            "DECRBY i -9223372036854775808": "-ERR decrement would overflow",
-            "INCRBY i 9223372036854775807": "-ERR increment or decrement would overflow",
-            "INCRBY i 01": integer, "SET i 1 EX 100": "+OK", "INCR i ": ":2", "TTL i": ":100",
-            "GETSET i 3": "$1\r\n2", "TTL i ": ":-1", "GETDEL i": "$1\r\n3", "GETDEL i ": "$-1",
-        })  # fmt: skip
-
-    def test_what_clients_ask_for_before_they_begin(self):
-        name = "$2\r\nme"
-        self.assert_exchanges({
-            "CLIENT GETNAME": "$-1", "CLIENT SETNAME me": "+OK", "CLIENT GETNAME ": name,
-            "CLIENT SETINFO LIB-NAME x": "+OK", "CLIENT REPLY OFF":
-            "-ERR unknown subcommand 'REPLY' of 'client', or it has too few or too many arguments",
-            'CLIENT SETNAME "a b"': "-ERR Client names cannot contain spaces, newlines or special "
-            "characters.", "HELLO 3": "-NOPROTO unsupported protocol version", "HELLO 2 SETNAME":
-            "-ERR syntax error", "HELLO x":
-            "-ERR Protocol version is not an integer or out of range",
-            "AUTH secret": "-ERR AUTH <password> called without any password configured for the "
-            "default user. Are you sure your configuration is correct?", "SELECT 0": "+OK",
-            "SELECT 1": "-ERR DB index is out of range",
-            "SELECT x": "-ERR value is not an integer or out of range",
-            "CONFIG GET save": "*2\r\n$4\r\nsave\r\n$0\r\n", "CONFIG GET nothing": "*0",
-            "CONFIG GET app*": "*4\r\n$10\r\nappendonly\r\n$3\r\nyes\r\n$11\r\nappendfsync\r\n"
-            "$6\r\nalways", "CONFIG SET save x":
-            "-ERR unknown subcommand 'SET' of 'config', or it has too few or too many arguments",
-            "COMMAND DOCS get": "*0", "COMMAND INFO no": "*1\r\n*-1", "COMMAND INFO mset":
-            "*1\r\n*6\r\n$4\r\nmset\r\n:-3\r\n*1\r\n+write\r\n:1\r\n:-1\r\n:2",
-        })  # fmt: skip
-        self.send(b"HELLO 2 SETNAME you\r\nCLIENT GETNAME\r\n")
-        said = self.file.read(len(b"*14\r\n$6\r\nserver\r\n$5\r\nredis\r\n"))
-        self.assertEqual(said, b"*14\r\n$6\r\nserver\r\n$5\r\nredis\r\n")
-        while (line := self.file.readline()) != b"*0\r\n":
-            self.assertTrue(line)
-        self.assert_answered(b"$3\r\nyou\r\n")
-
-    def test_info_tells_the_sections_that_are_asked_for(self):
-        self.send(b"FLUSHALL\r\nMSET a 1 b 2\r\nEXPIRE a 100\r\nINFO keyspace\r\n")
-        self.assert_answered(b"+OK\r\n+OK\r\n:1\r\n")
-        self.assert_answered(b"$44\r\n# Keyspace\r\ndb0:keys=2,expires=1,avg_ttl=0\r\n\r\n")
-        self.assert_exchanges({"FLUSHALL NOW": "-ERR syntax error", "MSET a 3 b 4 a 5": "+OK",
-                               "GET a": "$1\r\n5", "MSET a 3 b":
-                               "-ERR wrong number of arguments for 'mset' command",
-                               "FLUSHDB ASYNC": "+OK",
-                               "DBSIZE": ":0", "INFO nothing": "$0\r\n"})  # fmt: skip
 
     def test_memory_that_is_full_is_told_and_the_rest_is_there(self):
         request = b"*3\r\n$3\r\nSET\r\n$65000\r\n%065000d\r\n$1\r\n1\r\n"
@@ -326,34 +216,12 @@ class Protocol(Client):
         self.send(b"EXISTS %065000d\r\nDBSIZE\r\nFLUSHALL\r\nSET after it\r\n" % 0)
         self.assert_answered(b":1\r\n:%d\r\n+OK\r\n+OK\r\n" % n)
 
-    def test_empty_requests_are_none(self):
-        self.send(b"*0\r\n*-1\r\n*-5\r\n\r\nPING\r\n")
-        self.assert_answered(b"+PONG\r\n")
-
     def test_what_cant_be_a_request_ends_the_connection(self):
-        refused = {
-            b"*1\r\n$-1\r\n": b"invalid bulk length",
-            b"*1\r\n$-9223372036854775808\r\n": b"invalid bulk length",
-            b"*1\r\n$1048577\r\n": b"invalid bulk length",
-            b"*1\r\n$99999999999999999999\r\n": b"invalid bulk length",
-            b"*1\r\n$x\r\n": b"invalid bulk length",
-            b"*1\r\n$\r\n": b"invalid bulk length",
-            b"*1\r\n:1\r\n": b"invalid bulk length",
-            b"*1025\r\n": b"invalid multibulk length",
-            b"*9223372036854775807\r\n": b"invalid multibulk length",
-            b"*x\r\n": b"invalid multibulk length",
-            b"*1\r\n$4\r\nPINGPONG\r\n": b"longer than it said",
-            b"x" * 70000: b"too big",
-            b'GET "a\r\n': b"unbalanced quotes",
-            b"GET 'a\\'\r\n": b"unbalanced quotes",
-            b'GET "a"b\r\n': b"unbalanced quotes",
-        }  # fmt: skip
-        for request, why in refused.items():
+        for request in (b"*1\r\n$1048577\r\n", b"x" * 70000):
             with socket.create_connection(("127.0.0.1", int(Server.port)), TIMEOUT_S) as one:
                 one.sendall(b"PING\r\n" + request)
                 said = b"".join(iter(lambda one=one: one.recv(4096), b""))
                 self.assertTrue(said.startswith(b"+PONG\r\n-ERR Protocol error"), said)
-                self.assertIn(why, said)
         self.send(b"PING\r\n")  # of others nothing ends
         self.assert_answered(b"+PONG\r\n")
 
@@ -377,15 +245,16 @@ class Protocol(Client):
             for client in clients:
                 client.close()
 
-    def test_large_values_wait_for_who_reads_slowly(self):
-        value = os.urandom(MIB)
-        self.send(b"*3\r\n$3\r\nSET\r\n$5\r\nlarge\r\n$%d\r\n%s\r\n" % (MIB, value))
-        self.assert_answered(b"+OK\r\n")
-        # More answers than the server has memory for: it takes requests as they are read.
-        self.send(b"GET large\r\n" * 20 + b"DEL large\r\n")
-        for _ in range(20):
-            self.assert_answered(b"$%d\r\n" % MIB + value + b"\r\n")
-        self.assert_answered(b":1\r\n")
+    def test_answers_that_are_asked_for_at_once_all_come(self):
+        """More than the server has memory for; and as many as a socket takes at once."""
+        for size, n in ((MIB, 20), (4096, 120)):
+            value = os.urandom(size)
+            self.send(b"*3\r\n$3\r\nSET\r\n$5\r\nlarge\r\n$%d\r\n%s\r\n" % (size, value))
+            self.assert_answered(b"+OK\r\n")
+            self.send(b"GET large\r\n" * n + b"DEL large\r\n")
+            for _ in range(n):
+                self.assert_answered(b"$%d\r\n" % size + value + b"\r\n")
+            self.assert_answered(b":1\r\n")
 
 
 if __name__ == "__main__":
