@@ -38,6 +38,7 @@ struct client {
     size_t in_len, in_max;
     struct resp_out out;
     struct command_client told;
+    bool more;    /* what is kept may hold whole requests: nobody read the answers to others */
     bool closing; /* when the answers are sent */
     bool gone;
 };
@@ -175,6 +176,7 @@ static void serve(struct store *store, struct client *client, char *bytes, size_
         at += used;
         client->closing = context.quit;
     }
+    client->more = result > 0 && !client->closing;
     if (result < 0) {
         char text[128];
         snprintf(text, sizeof(text), "ERR %s", why);
@@ -223,7 +225,9 @@ static void wait_for_some(int listener, bool more)
     for (unsigned i = 0; i < n_clients; i++) {
         const struct resp_out *out = &clients[i]->out;
         bool waits = out->sent < out->len;
-        fds[i] = (struct pollfd){.fd = clients[i]->fd, .events = waits ? POLLOUT : POLLIN};
+        short events = waits ? POLLOUT : clients[i]->more ? 0 : POLLIN;
+        fds[i] = (struct pollfd){.fd = clients[i]->fd, .events = events};
+        more |= clients[i]->more && !waits;
     }
     fds[n_clients] =
         (struct pollfd){.fd = n_clients < CLIENTS_MAX ? listener : -1, .events = POLLIN};
@@ -243,8 +247,7 @@ static bool do_round(struct store *store, int listener, bool more)
         size_t len = fds[i].revents & ~POLLOUT ? receive(client, &bytes) : 0;
         if (len)
             serve(store, client, bytes, len);
-        /* What was not done because nobody read the answers. */
-        else if (fds[i].revents & POLLOUT && client->in_len && !client->out.len)
+        else if (client->more && !client->out.len)
             serve(store, client, client->in, client->in_len);
     }
     int error = store_sync(store);
