@@ -215,9 +215,8 @@ static unsigned pages_wanted(const struct blkfront *bf, size_t left)
     unsigned needed = (unsigned)wanted + (wanted > BLKIF_MAX_SEGMENTS_PER_REQUEST);
     if (needed <= room)
         return (unsigned)wanted;
-    if (bf->n_parts && room < WORTH_SENDING)
-        return 0;
-    return room - 1; /* with nothing under way, there are more than a few */
+    /* Others are under way: of all pages none needs more than there are. */
+    return room < WORTH_SENDING ? 0 : room - 1;
 }
 
 static bool send_data(struct blkfront_queue *queue, struct blkfront_request *request)

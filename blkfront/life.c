@@ -90,8 +90,8 @@ static void offered(struct front *front)
 }
 
 /*
- * What is under way is waited for while the backend can still answer: it lets go of all pages only
- * when it has nothing to do.
+ * What is under way is waited for while the backend closes, too: it lets go of all pages only when
+ * it has nothing to do.
  */
 static void disconnect(struct front *front)
 {
@@ -99,9 +99,7 @@ static void disconnect(struct front *front)
     uint64_t deadline_ns = clock_monotonic() + FRONT_LET_GO_NS;
 
     bf->up = false;
-    while (bf->n_parts && bf->attached &&
-           (front->backend_state == XenbusStateConnected ||
-            front->backend_state == XenbusStateClosing))
+    while (bf->n_parts && bf->attached && front->backend_state == XenbusStateClosing)
         if (port_wait(&bf->waiting, deadline_ns))
             break;
     bf->attached = false;
@@ -184,10 +182,6 @@ static int take_config(struct blkfront_config *own, const struct blkfront_config
 {
     if (config)
         *own = *config;
-    if (!own->queues_max)
-        own->queues_max = 1;
-    if (!own->ring_pages)
-        own->ring_pages = 1;
     if (!own->pages_max)
         own->pages_max = PAGES_DEFAULT;
     return own->queues_max <= BLKFRONT_QUEUES_MAX && own->ring_pages <= BLKFRONT_RING_PAGES_MAX &&

@@ -46,11 +46,12 @@ static size_t parse_letters(const char *text, unsigned *disk)
 
 static int number_of(const struct kind *kind, unsigned disk, unsigned part, unsigned *number)
 {
-    if (disk >= kind->first && disk - kind->first < kind->n_disks && part < 1u << kind->part_bits) {
+    /* One before the first is far behind the last. */
+    if (disk - kind->first < kind->n_disks && part < 1u << kind->part_bits) {
         *number = (unsigned)kind->major << 8 | (disk - kind->first) << kind->part_bits | part;
         return 0;
     }
-    if (kind == &kinds[0] && disk < EXTENDED_DISKS && part < EXTENDED_PARTS) {
+    if (kind == &kinds[0] && part < EXTENDED_PARTS) {
         *number = EXTENDED | disk << 8 | part;
         return 0;
     }

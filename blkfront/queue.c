@@ -48,8 +48,7 @@ bool blkfront_queue_revoke(struct blkfront_queue *queue)
 
     for (unsigned id = 0; id < queue->ids.n && queue->parts; id++) {
         const struct blkfront_part *part = &queue->parts[id];
-        if (queue->ids.slots[id].item &&
-            (blkfront_pages_mapped(part->pages) || blkfront_pages_mapped(part->list)))
+        if (blkfront_pages_mapped(part->pages) || blkfront_pages_mapped(part->list))
             all = false;
     }
     return all;

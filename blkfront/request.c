@@ -210,12 +210,12 @@ static bool advance(struct blkfront *bf)
     if (request->phase == PHASE_NEW) {
         request->error = check(bf, request);
         request->phase = request->op == BLKFRONT_FLUSH ? PHASE_FLUSH : PHASE_DATA;
-        if (request->phase == PHASE_FLUSH && !has_flush(bf))
+        if (!has_flush(bf))
             request->phase = PHASE_DATA; /* of no length */
     }
-    if (!request->error && request->phase == PHASE_FLUSH && !blkfront_send(bf, request))
+    if (request->phase == PHASE_FLUSH && !blkfront_send(bf, request))
         return false;
-    while (!request->error && request->phase == PHASE_DATA && request->issued < request->length) {
+    while (!request->error && request->issued < request->length) {
         if (blkfront_send(bf, request))
             continue;
         if (!request->issued)
@@ -313,9 +313,6 @@ void blkfront_fail_all(struct blkfront *bf, int error)
     bf->busy = true;
     while (bf->first) {
         struct blkfront_request *request = bf->first;
-        if (request->phase == PHASE_HELD)
-            bf->n_held--;
-        request->phase = PHASE_NEW;
         complete(bf, request, error);
     }
     bf->ready_first = bf->ready_last = NULL;

@@ -216,6 +216,20 @@ static void what_is_read_is_looked_at_once(void **state)
     block_down(0);
 }
 
+/* A page that is kept mapped may be written to, whatever it is used for. */
+static void what_is_written_is_not_what_the_backend_makes_of_it(void **state)
+{
+    (void)state;
+    uint8_t *page = fake_blkback_page(block.segments[0].gref, true);
+    memset(page, 0xff, PAGE_BYTES);
+    fake_blkback_put(0, block.id, block.operation, BLKIF_RSP_OKAY);
+    fake_blkback_push(0);
+    settle();
+    assert_int_equal(one.n_done, 1);
+    assert_pattern(memory, 0, 4096);
+    block_down(0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +246,7 @@ int main(void)
         cmocka_unit_test_setup(pages_that_are_kept_mapped_in_the_end_are_lost_and_counted, taken),
         cmocka_unit_test_setup(an_event_storm_finds_nothing_to_do, taken),
         cmocka_unit_test_setup(what_is_read_is_looked_at_once, taken),
+        cmocka_unit_test_setup(what_is_written_is_not_what_the_backend_makes_of_it, taken),
     };
     return RUN_TESTS(tests);
 }

@@ -220,6 +220,107 @@ static void discards_go_to_the_backend(void **state)
     block_down(0);
 }
 
+static void a_discard_is_a_write_to_flushes_and_read_only_disks(void **state)
+{
+    static const enum blkfront_op ops[] = {BLKFRONT_DISCARD, BLKFRONT_SECURE_DISCARD};
+    struct one discard, flush;
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        one_submit(&discard, ops[i], 0, NULL, 512);
+        one_submit(&flush, BLKFRONT_FLUSH, 0, NULL, 0);
+        assert_true(fake_blkback_take(0, &block));
+        assert_int_equal(block.operation, BLKIF_OP_DISCARD);
+        struct fake_block second;
+        assert_false(fake_blkback_take(0, &second));
+        fake_blkback_answer(0, &block);
+        settle();
+        fake_blkback_serve();
+        settle();
+        assert_int_equal(discard.n_done + flush.n_done, 2);
+    }
+    block_down(0);
+    block_again();
+    fake_blkback_key("info", "4");
+    block_up_as(NULL);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(do_one(ops[i], 0, NULL, 512), -EROFS);
+    block_down(0);
+}
+
+/* What is a flush's or a write's own says nothing in the other. */
+static void requests_may_be_made_of_old_ones(void **state)
+{
+    struct one flush, write;
+
+    (void)state;
+    one_submit(&write, BLKFRONT_WRITE, 0, memory, 512);
+    struct blkfront_request *request = one_init(&flush, BLKFRONT_FLUSH, 0, NULL, 0);
+    request->length = 4096;
+    blkfront_submit(bf, &request, 1);
+    fake_blkback_serve();
+    settle();
+    fake_blkback_serve();
+    settle();
+    assert_int_equal(write.n_done + flush.n_done, 2);
+    assert_int_equal(fake_blkback.n_writes, 1);
+    /* It waited for one write; now it is a read, and waits for none. */
+    struct one read;
+    one_submit(&write, BLKFRONT_WRITE, 0, memory, 512);
+    request = one_init(&read, BLKFRONT_READ, 0, memory + 512, 512);
+    request->n_before = 1;
+    blkfront_submit(bf, &request, 1);
+    one_submit(&flush, BLKFRONT_FLUSH, 0, NULL, 0);
+    fake_blkback_serve();
+    settle();
+    fake_blkback_serve();
+    settle();
+    assert_int_equal(write.n_done, 1);
+    assert_int_equal(read.n_done, 1);
+    assert_int_equal(flush.n_done, 1);
+    assert_int_equal(fake_blkback.n_reads, 1);
+    block_down(0);
+    /* Nor where there is nothing to flush. */
+    block_again();
+    fake_blkback_key("feature-flush-cache", "0");
+    fake_blkback_key("feature-barrier", "0");
+    block_up_as(NULL);
+    request = one_init(&flush, BLKFRONT_FLUSH, 0, NULL, 0);
+    request->length = 4096;
+    assert_int_equal(blkfront_do(bf, request), 0);
+    assert_int_equal(blkfront_stats(bf)->sent, 0);
+    block_down(0);
+}
+
+static struct one behind;
+
+static void submit_behind(struct blkfront_request *request)
+{
+    one_done(request);
+    one_submit(&behind, BLKFRONT_READ, 4096, memory + 4096, 512);
+}
+
+/* Its flush is all that is to be sent, until a callback has more. */
+static void behind_a_write_with_fua_nothing_is_lost(void **state)
+{
+    struct one fua, other;
+
+    (void)state;
+    struct blkfront_request *request = one_init(&fua, BLKFRONT_WRITE, 0, memory, 512);
+    request->fua = true;
+    blkfront_submit(bf, &request, 1);
+    one_submit(&other, BLKFRONT_READ, 8192, memory + 8192, 512)->done = submit_behind;
+    fake_blkback_serve(); /* both, before the guest looks */
+    settle();
+    fake_blkback_serve();
+    settle();
+    assert_int_equal(fua.n_done, 1);
+    assert_int_equal(other.n_done, 1);
+    assert_int_equal(behind.n_done, 1);
+    assert_int_equal(fake_blkback.n_flushes, 1);
+    block_down(0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +334,9 @@ int main(void)
         cmocka_unit_test_setup(a_flush_that_is_refused_is_an_error_without_a_barrier, idle_up),
         cmocka_unit_test_setup(without_a_cache_there_is_nothing_to_flush, idle_up),
         cmocka_unit_test_setup(discards_go_to_the_backend, idle_up),
+        cmocka_unit_test_setup(a_discard_is_a_write_to_flushes_and_read_only_disks, idle_up),
+        cmocka_unit_test_setup(requests_may_be_made_of_old_ones, idle_up),
+        cmocka_unit_test_setup(behind_a_write_with_fua_nothing_is_lost, idle_up),
     };
     return RUN_TESTS(tests);
 }

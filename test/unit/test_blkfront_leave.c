@@ -139,6 +139,38 @@ static void a_persistent_page_that_one_who_left_has_is_waited_for(void **state)
     assert_waits_for(second.segments[0].gref);
 }
 
+static void a_list_of_segments_that_one_who_left_has_is_waited_for(void **state)
+{
+    (void)state;
+    fake_blkback_answer(0, &block);
+    settle();
+    fill(memory, 0, 1 << 18);
+    one_submit(&one, BLKFRONT_WRITE, 0, memory, 1 << 18);
+    assert_true(fake_blkback_take(0, &block));
+    assert_true(block.indirect);
+    assert_waits_for(block.list_ref);
+}
+
+/* So quickly that nothing was seen of it: it shows Connected, and has none of the rings. */
+static void a_backend_that_starts_anew_at_once_is_offered_them_anew(void **state)
+{
+    (void)state;
+    uint64_t start = clock_monotonic();
+    fake_blkback_key("online", "1");
+    fake_blkback_detach();
+    fake_blkback.idle = false;
+    fake_blkback_state(XenbusStateConnected);
+    settle();
+    assert_has(fake_log_text(), "connected to what was offered before");
+    assert_true(clock_monotonic() - start < 1000000000ull);
+    assert_int_equal(blkfront_link(bf), BLKFRONT_UP);
+    assert_int_equal(blkfront_stats(bf)->connections, 2);
+    assert_int_equal(blkfront_stats(bf)->resent, 1);
+    assert_int_equal(one.n_done, 1);
+    assert_pattern(fake_blkback.disk, 0, 4096);
+    block_down(0);
+}
+
 static void a_backend_that_closes_is_waited_for_while_it_answers(void **state)
 {
     (void)state;
@@ -269,6 +301,8 @@ int main(void)
         cmocka_unit_test_setup(a_request_is_not_sent_again_while_one_who_left_is_at_it, taken),
         cmocka_unit_test_setup(a_ring_that_one_who_left_has_is_waited_for, taken),
         cmocka_unit_test_setup(a_persistent_page_that_one_who_left_has_is_waited_for, taken),
+        cmocka_unit_test_setup(a_list_of_segments_that_one_who_left_has_is_waited_for, taken),
+        cmocka_unit_test_setup(a_backend_that_starts_anew_at_once_is_offered_them_anew, taken),
         cmocka_unit_test_setup(a_backend_that_closes_is_waited_for_while_it_answers, taken),
         cmocka_unit_test_setup(a_backend_that_closes_and_answers_no_more_is_left, taken),
         cmocka_unit_test_setup(a_backend_that_lies_while_it_is_waited_for_is_left_at_once, taken),

@@ -278,6 +278,8 @@ static void each_step_that_fails_leaves_nothing(void **state)
         (void)allocs;
         if (blkfront_open(FAKE_VBD_NUMBER, NULL, NULL, NULL, &bf) == 0) {
             settle();
+            if (blkfront_link(bf) == BLKFRONT_UP)
+                assert_int_equal(do_one(BLKFRONT_WRITE, 0, memory, 4096), 0);
             block_down(0);
         }
         fake_alloc_fails(UINT_MAX / 2);
@@ -348,6 +350,40 @@ static void closing_ends_requests_that_nobody_answers(void **state)
     assert_in_range(clock_monotonic() - start, 1, 30000000000ull);
 }
 
+static void without_pages_for_requests_there_is_no_link(void **state)
+{
+    (void)state;
+    fake_pages_left(6); /* one is the ring's, and it wants eight */
+    block_open_as(NULL);
+    assert_int_equal(blkfront_link(bf), BLKFRONT_DOWN);
+    assert_has(fake_log_text(), "can't work with the backend: error 12");
+    fake_pages_left(UINT_MAX);
+    block_down(0);
+}
+
+static void closing_takes_no_time_when_there_is_nothing_to_wait_for(void **state)
+{
+    struct one one;
+
+    (void)state;
+    block_up_as(NULL);
+    assert_int_equal(do_one(BLKFRONT_WRITE, 0, memory, 512), 0);
+    uint64_t start = clock_monotonic();
+    block_down(0);
+    assert_true(clock_monotonic() - start < 1000000000ull);
+    /* Nor while there is no link. */
+    block_again();
+    fake_blkback.by_hand = true;
+    block_open_as(NULL);
+    one_submit(&one, BLKFRONT_WRITE, 0, memory, 512);
+    fake_blkback_state(XenbusStateClosed);
+    settle();
+    start = clock_monotonic();
+    block_down(0);
+    assert_int_equal(one.request.status, -ENODEV);
+    assert_true(clock_monotonic() - start < 1000000000ull);
+}
+
 static struct one again;
 
 static void submit_once_more(struct blkfront_request *request)
@@ -410,6 +446,9 @@ int main(void)
         cmocka_unit_test_setup(each_step_that_fails_leaves_nothing, block_setup),
         cmocka_unit_test_setup(closing_waits_for_what_is_under_way, block_setup),
         cmocka_unit_test_setup(closing_ends_requests_that_nobody_answers, block_setup),
+        cmocka_unit_test_setup(without_pages_for_requests_there_is_no_link, block_setup),
+        cmocka_unit_test_setup(closing_takes_no_time_when_there_is_nothing_to_wait_for,
+                               block_setup),
         cmocka_unit_test_setup(a_disk_that_is_gone_ends_all_requests, block_setup),
         cmocka_unit_test_setup(disks_are_listed, block_setup),
     };

@@ -135,6 +135,26 @@ static void a_new_size_that_is_not_told_is_none(void **state)
     block_down(0);
 }
 
+/* What can't be read for want of memory is read the next time. */
+static void a_new_size_that_cant_be_read_is_left(void **state)
+{
+    (void)state;
+    block_up_as(NULL);
+    for (unsigned fail = 0; fail < 4; fail++) {
+        fake_alloc_fails(fail);
+        resize("1024");
+        fake_alloc_fails(UINT_MAX / 2);
+        assert_int_equal(blkfront_link(bf), BLKFRONT_UP);
+        assert_true(blkfront_geometry(bf)->bytes == 1 << 19 ||
+                    blkfront_geometry(bf)->bytes == 1 << 20);
+        resize("2048");
+        assert_int_equal(blkfront_geometry(bf)->bytes, 1 << 20);
+    }
+    assert_has(fake_log_text(), "its new size can't be read: error 12");
+    assert_int_equal(blkfront_stats(bf)->faults, 0);
+    block_down(0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +165,7 @@ int main(void)
         cmocka_unit_test_setup(a_new_size_that_cant_be_is_a_fault, block_setup),
         cmocka_unit_test_setup(a_new_size_is_nothing_to_a_disk_that_is_left, block_setup),
         cmocka_unit_test_setup(a_new_size_that_is_not_told_is_none, block_setup),
+        cmocka_unit_test_setup(a_new_size_that_cant_be_read_is_left, block_setup),
     };
     return RUN_TESTS(tests);
 }

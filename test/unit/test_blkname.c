@@ -45,7 +45,8 @@ static void a_name_has_a_number_and_the_other_way_round(void **state)
 
 static void a_number_is_a_name_too(void **state)
 {
-    const unsigned others[] = {0, 51, 5 << 8, 202 << 16, 1u << 29, 2u << 28 | 5, UINT32_MAX};
+    const unsigned others[] = {0,         51,       5 << 8,       3 << 8 | 128,
+                               202 << 16, 1u << 29, 2u << 28 | 5, UINT32_MAX};
     char name[BLKFRONT_NAME_MAX];
     unsigned number;
 
