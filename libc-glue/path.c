@@ -16,7 +16,7 @@
 #include "archive.h"
 
 #define LINKS_MAX 40   /* followed in one path: as Linux */
-#define DEPTH_MAX 64   /* directories in one path */
+#define DEPTH_FEW 16   /* directories in one path, for which there is room at once */
 #define REST_MAX  4096 /* bytes of what is left of a path behind a symbolic link */
 
 struct mount {
@@ -116,12 +116,29 @@ static int descend(const struct fs_node *dir, const char *name, size_t len, stru
 
 /* A path that is being followed. */
 struct walk {
-    struct fs_node at[DEPTH_MAX]; /* from where it began: what ".." leads back to */
-    unsigned depth;
+    struct fs_node *at; /* from where it began: what ".." leads back to */
+    unsigned depth, depth_max;
     unsigned n_links;
     const char *path; /* what is left */
     char *rest;       /* where it is, behind a symbolic link */
+    struct fs_node few[DEPTH_FEW];
 };
+
+/* Room for one more. */
+static int make_room(struct walk *walk)
+{
+    if (walk->depth < walk->depth_max)
+        return 0;
+    struct fs_node *kept = walk->at == walk->few ? NULL : walk->at;
+    struct fs_node *at = realloc(kept, 2 * walk->depth_max * sizeof(*at));
+    if (!at)
+        return -ENOMEM;
+    if (!kept)
+        memcpy(at, walk->few, sizeof(walk->few));
+    walk->at = at;
+    walk->depth_max *= 2;
+    return 0;
+}
 
 /* The walk stands at a symbolic link: what it says comes before what is left. */
 static int follow(struct walk *walk, const struct fs_node *link)
@@ -189,8 +206,11 @@ static int go_up(struct fs_node *node)
 /* Go to `name`, which is not the place that is looked for. */
 static int go(struct walk *walk, const char *name, ssize_t len, bool follow_it)
 {
-    struct fs_node *here = &walk->at[walk->depth - 1];
+    int error = make_room(walk);
 
+    if (error)
+        return error;
+    struct fs_node *here = &walk->at[walk->depth - 1];
     if (!S_ISDIR(here->mode))
         return -ENOTDIR;
     if (is_dots(name, len)) {
@@ -199,9 +219,7 @@ static int go(struct walk *walk, const char *name, ssize_t len, bool follow_it)
         walk->depth -= len == 2;
         return 0;
     }
-    if (walk->depth == DEPTH_MAX)
-        return -ENAMETOOLONG;
-    int error = descend(here, name, (size_t)len, here + 1);
+    error = descend(here, name, (size_t)len, here + 1);
     if (error)
         return error;
     if (S_ISLNK(here[1].mode) && follow_it)
@@ -212,8 +230,11 @@ static int go(struct walk *walk, const char *name, ssize_t len, bool follow_it)
 
 static void end_walk(struct walk *walk)
 {
-    if (walk)
-        free(walk->rest);
+    if (!walk)
+        return;
+    if (walk->at != walk->few)
+        free(walk->at);
+    free(walk->rest);
     free(walk);
 }
 
@@ -237,12 +258,14 @@ static struct walk *begin_walk(int dir, const char *path, int *error)
 {
     struct walk *walk = malloc(sizeof(*walk)); /* too large for small stacks */
 
-    *error = walk ? start_node(dir, path, &walk->at[0]) : -ENOMEM;
+    *error = walk ? start_node(dir, path, &walk->few[0]) : -ENOMEM;
     if (*error) {
         free(walk);
         return NULL;
     }
+    walk->at = walk->few;
     walk->depth = 1;
+    walk->depth_max = DEPTH_FEW;
     walk->n_links = 0;
     walk->rest = NULL;
     walk->path = path;
@@ -275,11 +298,12 @@ int fs_resolve(int dir, const char *path, bool follow_last, struct fs_node *node
 /* When this name is a symbolic link the walk goes on with what it says. @return 1, 0, -errno. */
 static int follow_name(struct walk *walk, const char *name, size_t len)
 {
-    struct fs_node *here = &walk->at[walk->depth - 1];
+    int error = make_room(walk);
 
-    if (walk->depth == DEPTH_MAX)
-        return -ENAMETOOLONG;
-    int error = descend(here, name, len, here + 1);
+    if (error)
+        return error;
+    struct fs_node *here = &walk->at[walk->depth - 1];
+    error = descend(here, name, len, here + 1);
     if (!error && S_ISLNK(here[1].mode))
         error = follow(walk, here + 1);
     else

@@ -115,6 +115,32 @@ static void names_are_made_moved_and_removed(void)
     CHECK_FAILS(open("/data/file/x", O_CREAT | O_WRONLY, 0644), ENOTDIR);
 }
 
+static void a_path_is_as_deep_as_it_likes(void)
+{
+    enum { DEPTH = 300 };
+    static char path[8 * DEPTH] = "/data";
+    struct stat st, top;
+    size_t len = strlen(path);
+
+    for (unsigned i = 0; i < DEPTH; i++) {
+        strcat(path, "/d");
+        CHECK(mkdir(path, 0755) == 0);
+    }
+    strcat(path, "/file");
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
+    CHECK(fd >= 0 && close(fd) == 0);
+    CHECK(stat(path, &st) == 0 && S_ISREG(st.st_mode));
+    CHECK(unlink(path) == 0);
+    path[len + (size_t)2 * DEPTH] = '\0';
+    for (unsigned i = 0; i < DEPTH; i++)
+        strcat(path, "/..");
+    CHECK(stat("/data", &top) == 0 && stat(path, &st) == 0 && st.st_ino == top.st_ino);
+    for (unsigned i = DEPTH; i > 0; i--) {
+        path[len + (size_t)2 * i] = '\0';
+        CHECK(rmdir(path) == 0);
+    }
+}
+
 static void a_removed_file_lives_while_it_is_open(void)
 {
     int fd = open("/data/gone", O_RDWR | O_CREAT, 0600);
@@ -282,6 +308,7 @@ int main(int argc, char **argv)
         RUN(a_file_is_made_written_and_read);
         RUN(appending_and_truncating_keep_the_rest);
         RUN(names_are_made_moved_and_removed);
+        RUN(a_path_is_as_deep_as_it_likes);
         RUN(a_removed_file_lives_while_it_is_open);
         RUN(a_directory_lists_what_is_in_it);
         RUN(locks_maps_and_space_are_as_posix_has_them);
