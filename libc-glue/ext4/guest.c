@@ -395,7 +395,8 @@ static void take_option(const char *option)
     mount_disk(text, path, read_only);
 }
 
-/* Before main(): whoever links this layer wants its disks. Of one disk the last word counts. */
+/* Before main(): whoever links this layer wants its disks. Of one disk the last
+ * word counts, as of other options: it is the user's, and the first one the cfg's. */
 __attribute__((constructor)) static void mount_disks(void)
 {
     const char *options[DISKS_MAX], *option;
@@ -408,6 +409,9 @@ __attribute__((constructor)) static void mount_disks(void)
             i++;
         if (i == DISKS_MAX)
             refuse_line(option, "there are too many disks");
+        if (i < n)
+            port_log("command line: 'sprat.disk.%.*s' counts no more: it is given again",
+                     SHOWN_BYTES, options[i]);
         options[i] = option;
         n += i == n;
     }

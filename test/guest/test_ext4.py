@@ -54,9 +54,10 @@ class Posix(Disk):
     """test/guest/ext4.c: calls of POSIX on /data."""
 
     def run_test(self, *words):
-        """Run the guest; all its checks pass."""
+        """Run the guest; all its checks pass. Return what it says."""
         output = self.run_guest(BUILD / "test/guest/test-ext4.cfg", *words)
         self.assertIn("all passed", output)
+        return output
 
     def test_ext4(self):
         """Files, names and directories; what is left at the end; another guest on the disk."""
@@ -65,7 +66,8 @@ class Posix(Disk):
         self.run_test("leave")
         found = tool("debugfs", "-R", "cat /unflushed", self.image).stdout
         self.assertEqual(found, "said at the end")
-        self.run_test("sprat.disk.xvda=/data,ro", "ro")
+        output = self.run_test("sprat.disk.xvda=/data,ro", "ro")
+        self.assertIn("'sprat.disk.xvda=/data' counts no more: it is given again", output)
 
     def test_ext2_full(self):
         """Without a journal; and a disk that is full."""
