@@ -226,6 +226,43 @@ int dir_check_empty(struct ext4 *fs, uint32_t dir)
     return result;
 }
 
+static int has_room_in_blocks(struct ext4 *fs, uint32_t dir, union inode *inode, size_t len)
+{
+    uint64_t place;
+    int result = 0;
+
+    for (uint64_t block = 0; block < dir_n_blocks(fs, inode) && !result; block++) {
+        result = dir_read(fs, dir, inode, block, fs->names.leaf, &place);
+        if (result)
+            return result;
+        struct leaf leaf = dir_leaf(fs, fs->names.leaf);
+        result = leaf_has_room(&leaf, len);
+    }
+    return result;
+}
+
+int dir_has_room(struct ext4 *fs, uint32_t dir, const char *name, size_t len)
+{
+    struct index_path path;
+    union inode inode;
+    uint32_t hash, minor;
+
+    int error = dir_read_inode(fs, dir, &inode);
+    if (error)
+        return error;
+    if (!dir_has_index(fs, &inode))
+        return has_room_in_blocks(fs, dir, &inode, len);
+    error = index_open(&path, fs, dir, &inode);
+    if (!error)
+        error = index_hash(&path, name, len, &hash, &minor);
+    if (!error)
+        error = index_go(&path, hash);
+    if (error)
+        return error;
+    struct leaf leaf = dir_leaf(fs, path.leaf);
+    return leaf_has_room(&leaf, len);
+}
+
 /* A new block of a directory without an index, with one name. */
 static int add_in_new_block(struct ext4 *fs, uint32_t dir, union inode *inode, const char *name,
                             size_t len, uint32_t ino, uint8_t type)

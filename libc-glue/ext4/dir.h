@@ -13,6 +13,8 @@
 
 /** @return 0, -ENOENT, -ENOTDIR, -EIO. */
 int dir_find(struct ext4 *fs, uint32_t dir, const char *name, size_t len, uint32_t *ino);
+/** Can a name be added without a new block? @return 1, 0, -errno. */
+int dir_has_room(struct ext4 *fs, uint32_t dir, const char *name, size_t len);
 /** Add a name that is not there. @return 0, -ENOSPC, -EIO; then nothing has changed. */
 int dir_add(struct ext4 *fs, uint32_t dir, const char *name, size_t len, uint32_t ino, mode_t mode);
 /** Take a name away that is there. */

@@ -48,17 +48,35 @@ void leaf_clear(const struct leaf *leaf)
     ((struct leaf_entry *)leaf->bytes)->len = (uint16_t)leaf->len;
 }
 
+/* The first entry that a name fits in or behind. @param used  bytes of the entry that is there. */
+static int find_room(const struct leaf *leaf, size_t name_len, struct leaf_entry **entry,
+                     unsigned *used)
+{
+    unsigned at = 0;
+    int found;
+
+    while ((found = leaf_next(leaf, &at, entry)) > 0) {
+        *used = (*entry)->ino ? needed((*entry)->name_len) : 0;
+        if ((*entry)->len - *used >= needed(name_len))
+            break;
+    }
+    return found;
+}
+
+int leaf_has_room(const struct leaf *leaf, size_t name_len)
+{
+    struct leaf_entry *entry;
+    unsigned used;
+
+    return find_room(leaf, name_len, &entry, &used);
+}
+
 int leaf_add(const struct leaf *leaf, const char *name, size_t name_len, uint32_t ino, uint8_t type)
 {
     struct leaf_entry *entry;
-    unsigned at = 0, used = 0;
-    int found;
+    unsigned used;
 
-    while ((found = leaf_next(leaf, &at, &entry)) > 0) {
-        used = entry->ino ? needed(entry->name_len) : 0;
-        if (entry->len - used >= needed(name_len))
-            break;
-    }
+    int found = find_room(leaf, name_len, &entry, &used);
     if (found <= 0)
         return found;
     unsigned len = entry->len - used;

@@ -38,6 +38,9 @@ int leaf_find(const struct leaf *leaf, const char *name, size_t name_len, struct
 /** Make it one without names. */
 void leaf_clear(const struct leaf *leaf);
 
+/** Is there room for a name? @return 1, 0, -EIO. */
+int leaf_has_room(const struct leaf *leaf, size_t name_len);
+
 /** Add a name that is not there. @return 1, 0: there is no room, -EIO. */
 int leaf_add(const struct leaf *leaf, const char *name, size_t name_len, uint32_t ino,
              uint8_t type);

@@ -80,6 +80,12 @@ static int fill_block(struct ext4 *fs, uint32_t ino, union inode *inode, uint32_
     return code ? tx_failed(fs, "writing a directory", code) : 0;
 }
 
+/* The target is in the inode itself. */
+static bool is_fast_link(const char *target)
+{
+    return strlen(target) < sizeof(((struct ext2_inode *)0)->i_block);
+}
+
 static int make_inode(struct ext4 *fs, uint32_t dir, uint32_t ino, mode_t mode, const char *target)
 {
     bool is_dir = S_ISDIR(mode);
@@ -93,7 +99,7 @@ static int make_inode(struct ext4 *fs, uint32_t dir, uint32_t ino, mode_t mode, 
         inode_set_size(&inode, fs->fs->blocksize);
     if (target)
         inode_set_size(&inode, len);
-    bool is_fast = target && len < sizeof(inode.small.i_block);
+    bool is_fast = target && is_fast_link(target);
     if (is_fast)
         memcpy(inode.small.i_block, target, len);
     else if (target && ext2fs_has_feature_extents(fs->fs->super))
@@ -108,6 +114,14 @@ static int make_inode(struct ext4 *fs, uint32_t dir, uint32_t ino, mode_t mode, 
     if (!error && (is_dir || (target && !is_fast)))
         error = fill_block(fs, ino, &inode, dir, is_dir ? NULL : target);
     return error;
+}
+
+/* On a full disk there may be room for a name still. */
+static int check_room(struct ext4 *fs, uint32_t dir, const char *name)
+{
+    int result = meta_has_room(fs, 1) ? 1 : dir_has_room(fs, dir, name, strlen(name));
+
+    return result < 0 ? result : result ? 0 : -ENOSPC;
 }
 
 static int create(struct ext4 *fs, uint32_t dir, const char *name, mode_t mode, const char *target,
@@ -130,9 +144,12 @@ static int create(struct ext4 *fs, uint32_t dir, const char *name, mode_t mode, 
         !ext2fs_has_feature_dir_nlink(fs->fs->super))
         return -EMLINK;
     /* Nothing may be missing for its block when the directory has taken what it needs. */
-    if (!meta_has_room(fs, DIR_BLOCKS + 1))
-        return -ENOSPC;
-    error = inode_allocate(fs, dir, ino);
+    if (S_ISDIR(mode) || (target && !is_fast_link(target)))
+        error = meta_has_room(fs, DIR_BLOCKS + 1) ? 0 : -ENOSPC;
+    else
+        error = check_room(fs, dir, name);
+    if (!error)
+        error = inode_allocate(fs, dir, ino);
     if (error)
         return error;
     error = dir_add(fs, dir, name, strlen(name), *ino, mode);
@@ -173,9 +190,9 @@ static int link_inode(struct ext4 *fs, uint32_t dir, const char *name, uint32_t 
         return -ENOENT;
     if (inode.small.i_links_count >= LINKS_MAX)
         return -EMLINK;
-    if (!meta_has_room(fs, 1))
-        return -ENOSPC;
-    error = dir_add(fs, dir, name, strlen(name), ino, inode.small.i_mode);
+    error = check_room(fs, dir, name);
+    if (!error)
+        error = dir_add(fs, dir, name, strlen(name), ino, inode.small.i_mode);
     if (!error)
         error = count_link(fs, ino, &inode, 1);
     return error ? error : touch_dir(fs, dir, 0);
@@ -312,7 +329,7 @@ static int check_move(struct ext4 *fs, struct move *move)
             return -EMLINK;
     }
     /* In the place of another one it needs no room. */
-    return move->replaced_ino || meta_has_room(fs, 1) ? 0 : -ENOSPC;
+    return move->replaced_ino ? 0 : check_room(fs, move->to_dir, move->to_name);
 }
 
 static int move_name(struct ext4 *fs, struct move *move)

@@ -217,6 +217,68 @@ static void a_name_replaces_another_one_without_any_room(void **state)
     memset(&sim, 0, sizeof(sim));
 }
 
+/* Where a directory's block has room, a name needs no other: as Linux. */
+static void a_name_that_needs_no_block_is_made_on_a_full_disk(void **state)
+{
+    static const char *const options[] = {"-t ext4 -b 1024", "-t ext2 -b 1024"};
+    char name[LONG + 1];
+    uint32_t ino, many = 0;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        make_full(options[i]);
+        leave(0);
+        long_name(new, 'n');
+        assert_int_equal(ext4_rename(fs, EXT4_ROOT, "file", 4, EXT4_ROOT, "other", 5), 0);
+        assert_int_equal(ext4_rename(fs, EXT4_ROOT, "dir", 3, EXT4_ROOT, "moved", 5), 0);
+        assert_int_equal(ext4_link(fs, EXT4_ROOT, "linked", 6, file), 0);
+        assert_int_equal(ext4_create(fs, EXT4_ROOT, "new", 3, S_IFREG | 0644, NULL, &ino), 0);
+        assert_int_equal(ext4_create(fs, EXT4_ROOT, "to", 2, S_IFLNK | 0777, "new", &ino), 0);
+        assert_int_equal(ext4_create(fs, EXT4_ROOT, "far", 3, S_IFLNK | 0777, TARGET, &ino),
+                         -ENOSPC);
+        assert_int_equal(ext4_create(fs, EXT4_ROOT, "sub", 3, S_IFDIR | 0755, NULL, &ino), -ENOSPC);
+        assert_int_equal(make_in_full(), -ENOSPC);
+        assert_int_equal(link_file(), -ENOSPC);
+        assert_int_equal(ext4_rename(fs, EXT4_ROOT, "other", 5, full_dir, new, LONG), -ENOSPC);
+        unmount();
+        assert_clean();
+        assert_mounted();
+        assert_int_equal(find(EXT4_ROOT, "other") | find(EXT4_ROOT, "moved") |
+                             find(EXT4_ROOT, "linked") | find(EXT4_ROOT, "new") |
+                             find(EXT4_ROOT, "to"),
+                         0);
+        assert_int_equal(find(EXT4_ROOT, "far"), -ENOENT);
+        unmount();
+        simdisk_free(&sim);
+        free(made);
+    }
+    /* In a directory with an index, in the leaf of its hash. */
+    make("-t ext4 -b 1024");
+    assert_mounted();
+    assert_int_equal(ext4_create(fs, EXT4_ROOT, "many", 4, S_IFDIR | 0755, NULL, &many), 0);
+    for (char n = 0; n < 60; n++)
+        assert_int_equal(ext4_create(fs, many, long_name(name, (char)('A' + n)), LONG,
+                                     S_IFREG | 0644, NULL, &ino),
+                         0);
+    uint64_t offset = 0;
+    ballast = make_file("ballast");
+    while (ext4_write(fs, ballast, bytes, sizeof(bytes), &offset, true) > 0)
+        ;
+    unsigned n_done = 0, n_refused = 0;
+    for (unsigned n = 0; n < 100; n++) {
+        snprintf(name, sizeof(name), "%0200u", n);
+        int error = ext4_create(fs, many, name, 200, S_IFREG | 0644, NULL, &ino);
+        assert_true(!error || error == -ENOSPC);
+        assert_int_equal(find(many, name), error ? -ENOENT : 0);
+        n_done += !error;
+        n_refused += error == -ENOSPC;
+    }
+    assert_true(n_done > 5 && n_refused > 5);
+    assert_int_equal(ext4_sync(fs), 0);
+    unmount();
+    assert_clean();
+}
+
 static void without_inodes_nothing_is_made_until_one_is_freed(void **state)
 {
     static const struct {
@@ -291,6 +353,7 @@ int main(void)
         EXT4_TEST(a_change_that_ext4_has_no_room_for_is_not_begun),
         EXT4_TEST(a_change_that_ext2_has_no_room_for_is_not_begun),
         EXT4_TEST(a_name_replaces_another_one_without_any_room),
+        EXT4_TEST(a_name_that_needs_no_block_is_made_on_a_full_disk),
         EXT4_TEST(without_inodes_nothing_is_made_until_one_is_freed),
         EXT4_TEST(inodes_are_found_in_all_groups),
     };
