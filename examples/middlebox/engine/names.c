@@ -7,8 +7,8 @@
 enum { NAME_IP = 1, NAME_PREFIX = 2, NAME_ETHER = 4, NAME_IP6 = 8 };
 
 struct name_info {
-    struct name_info *next;
-    struct str name; /* with the compound's prefix in front */
+    struct name_info *next; /* of those with the same place */
+    struct str name;        /* with the compound's prefix in front */
     uint8_t has;
     uint32_t ip;
     struct prefix prefix;
@@ -16,23 +16,96 @@ struct name_info {
     uint8_t ip6[16];
 };
 
+/** All of them, by their names' hash: a configuration may have 80,000. */
+struct names {
+    struct name_info **places;
+    unsigned n, n_places; /* n_places: a power of two, and not less than n */
+};
+
+#define HASH_START 2166136261u /* FNV-1a */
+#define HASH_PRIME 16777619u
+
+static uint32_t hash(uint32_t h, struct str s)
+{
+    for (uint32_t i = 0; i < s.len; i++)
+        h = (h ^ (uint8_t)s.s[i]) * HASH_PRIME;
+    return h;
+}
+
+static struct name_info **place_of(const struct names *names, uint32_t h)
+{
+    return &names->places[h & (names->n_places - 1)];
+}
+
+static void put(struct names *names, struct name_info *n)
+{
+    struct name_info **place = place_of(names, hash(HASH_START, n->name));
+
+    n->next = *place;
+    *place = n;
+}
+
+/* Make room for one more. @return false without memory. */
+static bool grow(struct names *names)
+{
+    struct names more = {.n = names->n, .n_places = names->n_places ? 2 * names->n_places : 16};
+
+    if (names->n < names->n_places)
+        return true;
+    more.places = calloc(more.n_places, sizeof(*more.places));
+    if (!more.places)
+        return false;
+    for (unsigned i = 0; i < names->n_places; i++) {
+        while (names->places[i]) {
+            struct name_info *n = names->places[i];
+
+            names->places[i] = n->next;
+            put(&more, n);
+        }
+    }
+    free(names->places);
+    *names = more;
+    return true;
+}
+
+static struct name_info *add(struct names *names, struct str name)
+{
+    struct name_info *n = grow(names) ? calloc(1, sizeof(*n)) : NULL;
+
+    if (!n || !(n->name.s = str_dup(name))) {
+        free(n);
+        return NULL;
+    }
+    n->name.len = name.len;
+    put(names, n);
+    names->n++;
+    return n;
+}
+
+/* The name that `prefix` and `s` together are. */
+static struct name_info *find(const struct names *names, struct str prefix, struct str s)
+{
+    struct name_info *n = NULL;
+
+    if (names && names->n_places)
+        n = *place_of(names, hash(hash(HASH_START, prefix), s));
+    while (n &&
+           (n->name.len != prefix.len + s.len || memcmp(n->name.s, prefix.s, prefix.len) != 0 ||
+            memcmp(n->name.s + prefix.len, s.s, s.len) != 0))
+        n = n->next;
+    return n;
+}
+
 int name_add(struct router *r, struct str name, struct str value, struct errs *errs, uint32_t pos)
 {
     struct name_info *n;
     struct prefix prefix;
 
-    for (n = r->names; n && !str_eq(n->name, name); n = n->next)
-        ;
-    if (!n) {
-        n = calloc(1, sizeof(*n));
-        if (!n || !(n->name.s = str_dup(name))) {
-            free(n);
-            return errs_at(errs, pos, "out of memory");
-        }
-        n->name.len = name.len;
-        n->next = r->names;
-        r->names = n;
-    }
+    if (!r->names)
+        r->names = calloc(1, sizeof(*r->names));
+    n = find(r->names, STR(""), name);
+    if (!n && (!r->names || !(n = add(r->names, name))))
+        return errs_at(errs, pos, "out of memory");
     if (value_ip(value, &n->ip)) {
         n->has |= NAME_IP;
     } else if (value_prefix(value, false, &prefix)) {
@@ -55,13 +128,18 @@ int name_add(struct router *r, struct str name, struct str value, struct errs *e
 
 void name_free(struct router *r)
 {
-    while (r->names) {
-        struct name_info *n = r->names;
+    for (unsigned i = 0; r->names && i < r->names->n_places; i++) {
+        while (r->names->places[i]) {
+            struct name_info *n = r->names->places[i];
 
-        r->names = n->next;
-        free((char *)n->name.s);
-        free(n);
+            r->names->places[i] = n->next;
+            free((char *)n->name.s);
+            free(n);
+        }
     }
+    if (r->names)
+        free(r->names->places);
+    free(r->names);
 }
 
 /* Cut what follows a name's last colon, and return it; empty if there is none. */
@@ -96,12 +174,9 @@ static const struct name_info *lookup(const struct conf *c, struct str s, unsign
     for (;;) {
         while (prefix.len && prefix.s[prefix.len - 1] != '/')
             prefix.len--;
-        for (const struct name_info *n = c->router->names; n; n = n->next) {
-            if ((n->has & has) && n->name.len == prefix.len + s.len &&
-                memcmp(n->name.s, prefix.s, prefix.len) == 0 &&
-                memcmp(n->name.s + prefix.len, s.s, s.len) == 0)
-                return n;
-        }
+        const struct name_info *n = find(c->router->names, prefix, s);
+        if (n && (n->has & has))
+            return n;
         if (!prefix.len)
             return NULL;
         prefix.len--;

@@ -15,7 +15,7 @@
 
 #include "element.h"
 
-struct name_info;
+struct names;
 
 struct router {
     struct flow flow; /* must be first, see flow_of() */
@@ -26,8 +26,8 @@ struct router {
     uint64_t pass;
     struct timer **heap; /* [1..n_timers] */
     unsigned n_timers, cap_timers;
-    struct name_info *names;
-    char *source; /* the configuration as it was given */
+    struct names *names; /* of addresses; NULL: none */
+    char *source;        /* the configuration as it was given */
     char *requirements;
     bool stopped;
     bool started;

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Values in configurations and handlers: what is one, and what it means. */
+#include <time.h>
+
 #include "lab.h"
+
+#define NAMES_SECONDS_MAX 2 /* of CPU time */
 
 static void numbers_have_signs_and_bases_and_an_end(void **state)
 {
@@ -318,6 +322,24 @@ static void names_stand_for_addresses_of_their_kind_only(void **state)
     assert_string_equal(lab_read("e.dst"), "02-00-00-00-00-01");
 }
 
+/* Each is looked for among those before it: one by one, that would take ten times as long. */
+static void many_names_are_read_as_quickly_as_few(void **state)
+{
+    struct text conf = {0};
+    clock_t began;
+
+    (void)state;
+    text_addf(&conf, "AddressInfo(");
+    for (unsigned i = 0; i < 60000; i++)
+        text_addf(&conf, "%x 1.1.1.1,", i);
+    text_addf(&conf, "last 2.2.2.2); Idle -> s :: SetIPAddress(last) -> Discard");
+    began = clock();
+    lab_load(conf.s);
+    assert_true(clock() - began < NAMES_SECONDS_MAX * CLOCKS_PER_SEC);
+    assert_string_equal(lab_read("s.addr"), "2.2.2.2");
+    text_free(&conf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +352,7 @@ int main(void)
         LAB_TEST(a_handler_s_pattern_is_read_to_its_end),
         LAB_TEST(patterns_mean_the_same_however_they_are_written),
         LAB_TEST(names_stand_for_addresses_of_their_kind_only),
+        LAB_TEST(many_names_are_read_as_quickly_as_few),
     };
 
     return cmocka_run_group_tests_name("values", tests, NULL, NULL);
