@@ -43,12 +43,17 @@ int xenstore_read_u64(xenstore_tx_t tx, const char *path, uint64_t *value)
     return strlen(text) == (size_t)n && decimal_parse(text, value) ? 0 : -EINVAL;
 }
 
-int xenstore_write(xenstore_tx_t tx, const char *path, const char *value)
+int xenstore_write_bytes(xenstore_tx_t tx, const char *path, const void *bytes, size_t len)
 {
     struct xswire_request request = about(XS_WRITE, tx, path);
-    request.part[1].bytes = value;
-    request.part[1].len = strlen(value);
+    request.part[1].bytes = bytes;
+    request.part[1].len = len;
     return xswire_ask(&request);
+}
+
+int xenstore_write(xenstore_tx_t tx, const char *path, const char *value)
+{
+    return xenstore_write_bytes(tx, path, value, strlen(value));
 }
 
 int xenstore_write_u64(xenstore_tx_t tx, const char *path, uint64_t value)

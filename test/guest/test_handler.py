@@ -119,6 +119,13 @@ class Calls(unittest.TestCase):
         self.assertIn("c199 :: Counter\n", call("list").stdout)
         self.assertEqual(self.swap(CONFIG), (0, ""))
 
+    def test_an_answer_may_have_any_bytes(self):
+        self.assertEqual(self.swap(f"{CONFIG} s :: InfiniteSource(ACTIVE false) -> Discard"),
+                         (0, ""))  # fmt: skip
+        self.assertEqual(call("write", "s.data", "\\<61 00 62 00>").returncode, 0)
+        self.assertEqual(self.read("s.data"), "a\0b\0\n")
+        self.assertEqual(self.swap(CONFIG), (0, ""))
+
     def test_an_answer_longer_than_xenstore_takes_is_told_so(self):
         create("middlebox", "long-answers", f"-e \\'{NO_DEVICE}\\'", memory=24)
         self.addCleanup(dom0, "xl destroy long-answers")

@@ -113,6 +113,16 @@ static void what_is_written_is_there_until_removed(void **state)
     assert_int_equal(xenstore_remove(XENSTORE_NO_TX, "data"), -ENOENT);
 }
 
+static void bytes_are_written_to_their_end(void **state)
+{
+    char value[8];
+
+    (void)state;
+    assert_int_equal(xenstore_write_bytes(XENSTORE_NO_TX, "a", "x\0y", 3), 0);
+    assert_int_equal(xenstore_read(XENSTORE_NO_TX, "a", value, sizeof(value)), 3);
+    assert_memory_equal(value, "x\0y", 3);
+}
+
 static void a_list_is_walked(void **state)
 {
     char names[64];
@@ -411,6 +421,7 @@ int main(void)
         cmocka_unit_test_setup(numbers_are_read_and_written, setup),
         cmocka_unit_test_setup(text_that_is_no_number_is_refused, setup),
         cmocka_unit_test_setup(what_is_written_is_there_until_removed, setup),
+        cmocka_unit_test_setup(bytes_are_written_to_their_end, setup),
         cmocka_unit_test_setup(a_list_is_walked, setup),
         cmocka_unit_test_setup(an_empty_list_has_no_name, setup),
         cmocka_unit_test_setup(the_largest_request_and_answer_pass_through_the_small_ring, setup),

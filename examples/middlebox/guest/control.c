@@ -47,12 +47,9 @@ static int write_pieces(const char *s, size_t left, unsigned *n)
     int error = 0;
 
     for (*n = 0; left && !error; ++*n) {
-        char piece[PIECE_BYTES + 1];
         struct text path = piece_path("reply", *n);
         size_t len = left < PIECE_BYTES ? left : PIECE_BYTES;
-        memcpy(piece, s, len);
-        piece[len] = '\0';
-        error = path.cut ? -ENOMEM : xenstore_write(XENSTORE_NO_TX, path.s, piece);
+        error = path.cut ? -ENOMEM : xenstore_write_bytes(XENSTORE_NO_TX, path.s, s, len);
         text_free(&path);
         s += len;
         left -= len;

@@ -71,6 +71,10 @@ SPRAT_API int xenstore_write_items(xenstore_tx_t tx, struct xenstore_item *items
 /** Write a value, making the path. */
 SPRAT_API int xenstore_write(xenstore_tx_t tx, const char *path, const char *value);
 
+/** The same for any bytes, NULs too. */
+SPRAT_API int xenstore_write_bytes(xenstore_tx_t tx, const char *path, const void *bytes,
+                                   size_t len);
+
 /** Write a number in decimal. */
 SPRAT_API int xenstore_write_u64(xenstore_tx_t tx, const char *path, uint64_t value);
 
