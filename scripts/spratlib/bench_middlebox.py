@@ -84,7 +84,7 @@ def add_arguments(parser):
                         help="packets for each figure (default: %(default)s)")
     parser.add_argument("--window", type=lab_cli.positive, default=128, metavar="N",
                         help="packets on their way at once (default: %(default)s)")
-    parser.add_argument("--memory", type=lab_cli.positive, default=2, metavar="MIB",
+    parser.add_argument("--memory", type=lab_cli.guest_mib, default=2, metavar="MIB",
                         help="of a middlebox (default: %(default)s)")
     parser.add_argument("--no-engine", action="store_true",
                         help="leave out the engine on this computer")

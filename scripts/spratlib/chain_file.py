@@ -24,11 +24,10 @@ import dataclasses
 import pathlib
 import re
 
-from spratlib import middlebox
+from spratlib import lab_cli, middlebox
 from spratlib.errors import SpratError
 
 SUFFIX = ".chain"
-MEMORY_MAX_MIB = 1 << 20
 CHAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,19}")
 GUEST_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,30}")
 BRIDGE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}")  # Linux, IFNAMSIZ
@@ -213,6 +212,7 @@ def memory_of(word):
     key, _, value = word.text.partition("=")
     if key != "memory":
         raise Wrong(word, f"'{key}' can't be set: only memory=MIB")
-    if not re.fullmatch(r"[0-9]{1,7}", value) or not 2 <= int(value) <= MEMORY_MAX_MIB:
-        raise Wrong(word, f"'{value}' is no memory: a number of MiB, from 2")
+    most = lab_cli.GUEST_MOST_MIB
+    if not re.fullmatch(r"[0-9]{1,5}", value) or not 2 <= int(value) <= most:
+        raise Wrong(word, f"'{value}' is no memory: a number of MiB, from 2 to {most}")
     return int(value)

@@ -20,7 +20,7 @@ def add_arguments(parser):
     start = actions.add_parser("start", help="start a guest and leave it running")
     lab_cli.add_lab_argument(start)
     start.add_argument("guest", metavar="GUEST", help="a cfg file, or the name of one")
-    start.add_argument("--memory", type=lab_cli.positive, metavar="MIB",
+    start.add_argument("--memory", type=lab_cli.guest_mib, metavar="MIB",
                        help="the guest's memory, instead of what the cfg says")
     start.add_argument("--ready", metavar="TEXT", help="wait until its console says TEXT")
     start.add_argument("--timeout", type=lab_cli.positive, default=READY_TIMEOUT_S, metavar="S",

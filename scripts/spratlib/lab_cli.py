@@ -5,7 +5,9 @@ A lab started by `lab up` lives until `lab down`. The build folder is visible in
 path. Several labs may run side by side; --lab NAME tells them apart.
 """
 
+import argparse
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from spratlib import agent, lab, paths, qemu
 from spratlib.errors import SpratError, UsageError
 
 EXIT_NOT_RUNNING = 3  # as systemctl status
+GUEST_MOST_MIB = 32768  # what kernel/page.c counts
 
 
 def add_arguments(parser):
@@ -67,6 +70,13 @@ def positive(text):
     if value < 1:
         raise ValueError(text)
     return value
+
+
+def guest_mib(text):
+    """An argument that is a guest's memory."""
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= GUEST_MOST_MIB:
+        raise argparse.ArgumentTypeError(f"{text}: write MiB, from 1 to {GUEST_MOST_MIB}")
+    return int(text)
 
 
 def add_lab_argument(parser):

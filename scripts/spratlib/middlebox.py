@@ -52,7 +52,7 @@ def add_arguments(parser):
                         help="the lab to run it in (default: $SPRAT_LAB)")  # fmt: skip
     parser.add_argument("--control", metavar="ADDRESS/LENGTH[@BRIDGE]", type=control_of,
                         help="serve ControlSocket at this address (bridge: xenbr0)")  # fmt: skip
-    parser.add_argument("--memory", type=lab_cli.positive, metavar="MIB",
+    parser.add_argument("--memory", type=lab_cli.guest_mib, metavar="MIB",
                         help="the guest's memory (default: 2, or 6 with --control, and 1 more"
                         " for each 6 interfaces beyond 6, and for each 8 KiB of"
                         " configuration beyond 4)")  # fmt: skip

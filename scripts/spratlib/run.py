@@ -29,7 +29,7 @@ def add_arguments(parser):
     parser.add_argument("guest", metavar="GUEST", help="a cfg file, or the name of one")
     parser.add_argument("--lab", metavar="NAME", default=os.environ.get("SPRAT_LAB") or None,
                         help="the lab to run it in (default: $SPRAT_LAB)")
-    parser.add_argument("--memory", type=lab_cli.positive, metavar="MIB",
+    parser.add_argument("--memory", type=lab_cli.guest_mib, metavar="MIB",
                         help="the guest's memory, instead of what the cfg says")
     parser.add_argument("--timeout", type=lab_cli.positive, metavar="S",
                         help="end the guest after S seconds")

@@ -75,8 +75,10 @@ class Descriptions(Folder):
             (f"{self.ENDS}guest g wrong.click a b", "wrong.click:1:9: 'Fnord' is neither"),
             (f"{self.ENDS}guest g wire.click a b memory=1", "row:3:24: '1' is no memory"),
             (f"{self.ENDS}guest g wire.click a b memory=x", "row:3:24: 'x' is no memory"),
+            (f"{self.ENDS}guest g wire.click a b memory=32769", "row:3:24: '32769' is no memory"),
             (f"{self.ENDS}guest g wire.click a b cpus=2", "row:3:24: 'cpus' can't be set"),
             ('guest g "wire.click a b', "row:1:9: this quote is not closed"),
+            ("#" * (1 << 20) + "\n", "row: a description is 1 MiB long at most"),
         ):  # fmt: skip
             with self.subTest(text):
                 code, said = self.check(text)

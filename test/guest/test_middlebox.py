@@ -219,6 +219,13 @@ class Start(unittest.TestCase):
         self.assertRegex(self.refused(long, "--memory", 4),
                          r"1 interfaces and 1000\d+ bytes of configuration needs 5 MiB")
 
+    def test_memory_that_no_guest_can_have_is_refused(self):
+        for program in (["middlebox"], ["run"], ["guest", "start"], ["bench", "middlebox"]):
+            for words in ("99999999999", "32769", "0", "-1", "2M"):
+                done = sprat(*program, "any.click", "--memory", words)
+                self.assertEqual(done.returncode, 2)
+                self.assertIn(f"{words}: write MiB, from 1 to 32768", done.stderr)
+
     def test_a_configuration_comes_from_xenstore(self):
         create("middlebox", "stored", "", memory=2, paused=True)
         self.addCleanup(dom0, "xl destroy stored")
