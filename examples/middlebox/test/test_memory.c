@@ -167,11 +167,104 @@ static void data_that_memory_is_too_small_for_is_refused_as_a_whole(void **state
     text_free(&request);
 }
 
+#define ETHER_IP "020000000001 020000000002 0800 "
+#define TIMES_8(x)                                                                                 \
+    x " -> " x " -> " x " -> " x " -> " x " -> " x " -> " x " -> " x /* the headroom is used up */
+#define IP_IN  "FromDevice(eth0) -> Strip(14) -> CheckIPHeader -> "
+#define IP_OUT " -> EtherEncap(0x800, 2:0:0:0:0:1, 2:0:0:0:0:2) -> Queue -> ToDevice(eth1); "
+
+static void receive_later(const char *hex)
+{
+    uint8_t bytes[256];
+
+    host_receive(lab.eth[0], bytes, (uint32_t)lab_hex(hex, bytes, sizeof(bytes)));
+}
+
+/* What comes in, and what it needs memory for on its way. */
+static const struct {
+    const char *config;
+    const char *packets[4];
+} traffic[] = {
+    {"FromDevice(eth0) -> " TIMES_8("EtherEncap(0x800, 1:1:1:1:1:1, 2:2:2:2:2:2)") " -> Discard",
+     {""}},
+    {IP_IN TIMES_8("UDPIPEncap(1.1.1.1, 5, 2.2.2.2, 6)") IP_OUT, {""}},
+    {IP_IN TIMES_8("IPEncap(4, 1.1.1.1, 2.2.2.2)") IP_OUT, {""}},
+    {IP_IN TIMES_8("GREEncap(1.1.1.1, 2.2.2.2, KEY 5)") IP_OUT, {""}},
+    {IP_IN TIMES_8("VXLANEncap(1.1.1.1, 2.2.2.2, 5)") IP_OUT, {""}},
+    {IP_IN TIMES_8("Unstrip(20)") IP_OUT, {""}},
+    {IP_IN "Pad(2000) -> Discard", {""}},
+    {IP_IN "t :: Tee(3); t[0], t[1], t[2] -> Discard", {""}},
+    {IP_IN "Queue -> t :: PullTee -> Unqueue -> Discard; t[1] -> Discard", {""}},
+    {IP_IN "ICMPError(1.1.1.1, timeexceeded)" IP_OUT, {""}},
+    {IP_IN "Pad(300) -> SetIPChecksum -> IPFragmenter(40, HONOR_DF false)" IP_OUT, {""}},
+    {IP_IN "[0] q :: ARPQuerier(9.9.9.9, 2:0:0:0:0:9) -> Queue -> ToDevice(eth1);"
+           " FromDevice(eth1) -> [1] q",
+     {"", ""}},
+    {IP_IN "r :: IPRewriter(pattern 9.9.9.9 1000-2000 - - 0 0)" IP_OUT, {"", ""}},
+    {"m :: PortBlockMapper(192.0.2.1, 0, 0); " IP_IN "r :: IPRewriter(m)" IP_OUT, {"", ""}},
+    {IP_IN "f :: FlowMeter -> Discard; f[1] -> Discard", {"", ""}},
+    {"RatedSource(\\<45000014 00000000 40fd2cd7 01020304 05060708>, RATE 20) -> MarkIPHeader"
+     " -> IPRateMonitor(PACKETS, 1, 1, MEMORY 200) -> Discard",
+     {NULL}},
+    {IP_IN "IPReassembler" IP_OUT,
+     {ETHER_IP "4500001c 00012000 40114abd 01020304 05060708 0000000000000000",
+      ETHER_IP "4500001c 00010001 40116abc 01020304 05060708 0000000000000000"}},
+    {"s :: EtherSwitch; FromDevice(eth0) -> s -> Discard; Idle -> [1] s [1] -> Discard", {"", ""}},
+    {IP_IN "[0] p :: SYNProxy" IP_OUT " Idle -> [1] p; p[1] -> Discard",
+     {ETHER_IP
+      "45000028 00010000 40066abc 01020304 05060708 00100050 00000001 00000000 5002ffff 00000000"}},
+    {"ICMPPingSource(1.1.1.1, 2.2.2.2)" IP_OUT, {NULL}},
+    {"InfiniteSource(LIMIT 3) -> Discard; RatedSource(LIMIT 3) -> Discard;"
+     " TimedSource(LIMIT 3) -> Discard",
+     {NULL}},
+    {"m :: RoundRobinIPMapper(- - 5.6.7.8 80 0 0); r :: IPRewriter(m) -> Discard; Idle -> r;"
+     " Idle -> h :: HealthCheck(m, 1.1.1.1)" IP_OUT,
+     {NULL}},
+    {"FromDump(in.pcap) -> Discard", {NULL}},
+};
+
+/* A packet that memory is too small for is lost, and what comes later passes. */
+static void packets_that_memory_is_too_small_for_are_lost(void **state)
+{
+    static const char any[] =
+        ETHER_IP "45000030 00010000 40116aa9 01020304 05060708"
+                 "0007 0009 001c 0000 0000000000000000000000000000000000000000";
+    static const char file[] =
+        "d4c3b2a1 0200 0400 00000000 00000000 ffff0000 01000000"
+        "00000000 00000000 10000000 10000000 00000000000000000000000000000000";
+    uint8_t pcap[64];
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(traffic) / sizeof(*traffic); i++) {
+        unsigned long n = 0;
+
+        host_file_set("in.pcap", pcap, lab_hex(file, pcap, sizeof(pcap)));
+        do {
+            lab_load("Idle -> Discard"); /* no state is carried over */
+            engine_load(lab.eng, traffic[i].config, strlen(traffic[i].config), &lab.out);
+            if (lab.out.len)
+                fail_msg("%s: %s", traffic[i].config, lab.out.s);
+            for (unsigned k = 0; k < 4 && traffic[i].packets[k]; k++)
+                receive_later(*traffic[i].packets[k] ? traffic[i].packets[k] : any);
+            countdown = ++n;
+            failed = false;
+            lab_run();
+            lab_pass(1500);
+            countdown = 0;
+            for (struct packet *p; (p = host_sent(lab.eth[1]));)
+                packet_kill(p);
+        } while (failed);
+        if (n < 2 || n > 2000)
+            fail_msg("%s: %lu allocations", traffic[i].config, n - 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         LAB_TEST(a_configuration_without_memory_is_refused),
         LAB_TEST(a_handler_without_memory_fails_and_nothing_is_lost),
+        LAB_TEST(packets_that_memory_is_too_small_for_are_lost),
         LAB_TEST(data_that_memory_is_too_small_for_is_refused_as_a_whole),
     };
 
