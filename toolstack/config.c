@@ -107,6 +107,11 @@ bool config_parse_uuid(const char *text, uint8_t uuid[16])
     return text[36] == '\0';
 }
 
+void config_format_mac(const uint8_t mac[6], char *text)
+{
+    sprintf(text, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+}
+
 void config_format_uuid(const uint8_t uuid[16], char *text)
 {
     for (int i = 0; i < 16; i++) {

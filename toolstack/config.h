@@ -66,6 +66,9 @@ int config_check_name(const char *name, struct fail *fail);
 /** Read a UUID as "01234567-89ab-cdef-0123-456789abcdef". */
 bool config_parse_uuid(const char *text, uint8_t uuid[16]);
 
+/** Write a MAC address as "00:16:3e:01:02:03", with a NUL: 18 bytes. */
+void config_format_mac(const uint8_t mac[6], char *text);
+
 /** Write a UUID that way, with a NUL: 37 bytes. */
 void config_format_uuid(const uint8_t uuid[16], char *text);
 

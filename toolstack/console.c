@@ -17,11 +17,22 @@ int console_open(struct console *console, struct hyper *hyper, uint32_t domid, v
                  uint32_t port, struct fail *fail)
 {
     *console = (struct console)CONSOLE_CLOSED;
-    console->port = xenevtchn_bind_interdomain(hyper->events, domid, port);
-    if (console->port < 0)
-        return fail_errno(fail, "cannot bind the console's event channel");
     console->ring = page;
-    return 0;
+    return console_bind(console, hyper, domid, port, fail);
+}
+
+int console_bind(struct console *console, struct hyper *hyper, uint32_t domid, uint32_t port,
+                 struct fail *fail)
+{
+    console->port = xenevtchn_bind_interdomain(hyper->events, domid, port);
+    return console->port < 0 ? fail_errno(fail, "cannot bind the console's event channel") : 0;
+}
+
+void console_unbind(struct console *console, struct hyper *hyper)
+{
+    if (console->port >= 0)
+        xenevtchn_unbind(hyper->events, (evtchn_port_t)console->port);
+    console->port = -1;
 }
 
 int console_make_terminal(struct console *console, struct fail *fail)
@@ -63,8 +74,7 @@ void console_close(struct console *console, struct hyper *hyper)
 {
     if (console->terminal >= 0)
         close(console->terminal);
-    if (console->port >= 0)
-        xenevtchn_unbind(hyper->events, (evtchn_port_t)console->port);
+    console_unbind(console, hyper);
     free(console->log);
     *console = (struct console)CONSOLE_CLOSED;
 }

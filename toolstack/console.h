@@ -54,6 +54,11 @@ int console_terminal_name(const struct console *console, char *name, size_t size
  */
 bool console_recall(struct console *console);
 
+/** Take and give back the guest's event channel alone: one that is suspended needs none. */
+int console_bind(struct console *console, struct hyper *hyper, uint32_t domid, uint32_t port,
+                 struct fail *fail);
+void console_unbind(struct console *console, struct hyper *hyper);
+
 /** Stop serving. */
 void console_close(struct console *console, struct hyper *hyper);
 

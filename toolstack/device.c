@@ -10,7 +10,8 @@
 #include "host.h"
 #include "store.h"
 
-#define INITIALISING "1" /* XenbusStateInitialising */
+#define NOTES        "/libxl/%" PRIu32 /* of a domain */
+#define INITIALISING "1"               /* XenbusStateInitialising */
 
 void device_front(const struct device *device, char path[DEVICE_PATH_MAX])
 {
@@ -51,6 +52,8 @@ void device_begin(struct host *host, const struct device *device, bool introduce
     store_write(host->store, front, "%s/frontend", back);
     store_write(host->store, number, "%s/frontend-id", back);
     store_write(host->store, "1", "%s/online", back);
+    device_note(host, device, "frontend", front);
+    device_note(host, device, "backend", back);
 }
 
 void device_say_front(struct host *host, const struct device *device, const char *key,
@@ -69,6 +72,12 @@ void device_say_back(struct host *host, const struct device *device, const char 
 
     device_back(device, back);
     store_write(host->store, value, "%s/%s", back, key);
+}
+
+void device_note(struct host *host, const struct device *device, const char *key, const char *value)
+{
+    store_write(host->store, value, NOTES "/device/%s/%" PRIu32 "/%s", device->domid, device->kind,
+                device->number, key);
 }
 
 void device_offer(struct host *host, const struct device *device)
@@ -96,6 +105,11 @@ void device_unwatch(struct host *host, const struct device *device)
 void device_remove_all(struct host *host, const char *kind, uint32_t domid)
 {
     store_remove(host->store, DEVICE_BACKENDS "/%s/%" PRIu32, kind, domid);
+}
+
+void device_remove_notes(struct host *host, uint32_t domid)
+{
+    store_remove(host->store, NOTES, domid);
 }
 
 int device_list(struct host *host, const char *kind, uint32_t domid, uint32_t **numbers,

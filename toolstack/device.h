@@ -39,6 +39,10 @@ void device_say_front(struct host *host, const struct device *device, const char
 void device_say_back(struct host *host, const struct device *device, const char *key,
                      const char *value);
 
+/** Write a node of what libxl keeps about a domain's devices, which xl looks into. */
+void device_note(struct host *host, const struct device *device, const char *key,
+                 const char *value);
+
 /** Let backend and guest begin: all that they read is written. */
 void device_offer(struct host *host, const struct device *device);
 
@@ -48,6 +52,9 @@ void device_unwatch(struct host *host, const struct device *device);
 
 /** Remove the backends of a domain's devices of one kind; what is not there is no failure. */
 void device_remove_all(struct host *host, const char *kind, uint32_t domid);
+
+/** Remove what libxl keeps about a domain's devices, of all kinds. */
+void device_remove_notes(struct host *host, uint32_t domid);
 
 /**
  * The numbers of a domain's devices, by what xenstored says.

@@ -317,7 +317,7 @@ static int refuse_held(const struct diskspec *spec, struct fail *fail)
 static void write_nodes(struct host *host, const struct device *device, bool introduced,
                         const struct diskspec *spec, dev_t physical)
 {
-    char number[12], physical_text[24], front[DEVICE_PATH_MAX], back[DEVICE_PATH_MAX];
+    char number[12], physical_text[24];
     const struct {
         const char *key, *value;
     } nodes[] = {
@@ -330,21 +330,14 @@ static void write_nodes(struct host *host, const struct device *device, bool int
         {"mode", spec->read_only ? "r" : "w"},
     };
 
-    device_front(device, front);
-    device_back(device, back);
     snprintf(number, sizeof(number), "%" PRIu32, spec->number);
     snprintf(physical_text, sizeof(physical_text), "%x:%x", major(physical), minor(physical));
     device_begin(host, device, introduced);
     device_say_front(host, device, "virtual-device", number);
     device_say_front(host, device, "device-type", "disk");
-    store_write(host->store, front, "/libxl/%" PRIu32 "/device/vbd/%s/frontend", device->domid,
-                number);
-    store_write(host->store, back, "/libxl/%" PRIu32 "/device/vbd/%s/backend", device->domid,
-                number);
     for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes); i++) {
         device_say_back(host, device, nodes[i].key, nodes[i].value);
-        store_write(host->store, nodes[i].value, "/libxl/%" PRIu32 "/device/vbd/%s/%s",
-                    device->domid, number, nodes[i].key);
+        device_note(host, device, nodes[i].key, nodes[i].value);
     }
     if (spec->no_discard || spec->read_only)
         device_say_back(host, device, "discard-enable", "0");
@@ -414,7 +407,6 @@ void disk_unplug(struct host *host, uint32_t domid)
         }
     }
     device_remove_all(host, "vbd", domid);
-    store_remove(host->store, "/libxl/%" PRIu32, domid);
 }
 
 int disk_adopt(struct host *host, uint32_t domid, unsigned *n_disks, struct fail *fail)

@@ -12,20 +12,12 @@
 
 #include "crc32.h"
 #include "disk.h"
+#include "domain.h"
 #include "host.h"
 #include "record.h"
 #include "store.h"
 #include "vif.h"
-
-/* What libxl's maxmem has beyond the guest's memory: a balloon driver may overshoot by it. */
-#define MAXMEM_SLACK_KIB 1024
-
-static void mark(uint8_t handle[16])
-{
-    memcpy(handle, GUEST_MARK, GUEST_MARK_BYTES);
-    if (getrandom(handle + GUEST_MARK_BYTES, 16 - GUEST_MARK_BYTES, GRND_NONBLOCK) < 0)
-        memset(handle + GUEST_MARK_BYTES, 0, 16 - GUEST_MARK_BYTES);
-}
+#include "xlconfig.h"
 
 /* RFC 4122, version 4 */
 static int make_uuid(uint8_t uuid[16], struct fail *fail)
@@ -35,103 +27,6 @@ static int make_uuid(uint8_t uuid[16], struct fail *fail)
     uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x40);
     uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
     return 0;
-}
-
-/* The number of a pool, by its name in xenstore, where xl keeps it. */
-static int find_pool(struct host *host, const char *name, uint32_t *pool, struct fail *fail)
-{
-    char **ids;
-
-    *pool = 0;
-    if (!*name || strcmp(name, "Pool-0") == 0)
-        return 0;
-    int error = store_list(host->store, "/local/pool", &ids, fail);
-    if (error)
-        return error;
-    bool found = false;
-    for (char **id = ids; *id && !found; id++) {
-        char path[64], *pool_name;
-        snprintf(path, sizeof(path), "/local/pool/%.10s/name", *id);
-        if (store_read(host->store, path, &pool_name, fail) == 0) {
-            found = strcmp(pool_name, name) == 0;
-            if (found)
-                *pool = (uint32_t)strtoul(*id, NULL, 10);
-            free(pool_name);
-        }
-    }
-    free(ids);
-    return found ? 0 : fail_set(fail, ENOENT, "there is no cpu pool %s", name);
-}
-
-static int set_affinity(struct host *host, uint32_t domid, const struct config *config,
-                        struct fail *fail)
-{
-    int n_bytes = xc_get_cpumap_size(host->hyper.control);
-    xc_cpumap_t map = n_bytes > 0 ? xc_cpumap_alloc(host->hyper.control) : NULL;
-
-    if (!map)
-        return fail_errno(fail, "cannot tell how many CPUs there are");
-    for (int i = 0; i < n_bytes && i < CONFIG_CPUS_MAX / 8; i++)
-        map[i] = config->cpus[i];
-    int error = 0;
-    if (xc_vcpu_setaffinity(host->hyper.control, domid, 0, map, NULL, XEN_VCPUAFFINITY_HARD) < 0)
-        error = fail_errno(fail, "Xen refuses cpus: is one of them here, and in the pool?");
-    free(map);
-    return error;
-}
-
-/* An empty domain with a CPU and its event channels. @return with guest->domid set only on
- * success. */
-static int make_domain(struct host *host, struct guest *guest, const struct config *config,
-                       struct fail *fail)
-{
-    xc_interface *control = host->hyper.control;
-    struct xen_domctl_createdomain create = {
-        .max_vcpus = 1,
-        .max_evtchn_port = config->max_event_channels,
-        .max_grant_frames = config->max_grant_frames,
-        .max_maptrack_frames = config->max_maptrack_frames,
-        .grant_opts = XEN_DOMCTL_GRANT_version(1),
-    };
-    uint32_t domid = 0;
-    int store_port, console_port;
-
-    mark(create.handle);
-    int error = find_pool(host, config->pool, &create.cpupool_id, fail);
-    if (error)
-        return error;
-    if (xc_domain_create(control, &domid, &create) < 0)
-        return errno == ENOMEM ? fail_set(fail, ENOMEM, "Xen is out of memory: it makes no domain")
-                               : fail_errno(fail, "Xen makes no domain");
-    uint64_t max_kib = (uint64_t)config->memory_mib * 1024 + MAXMEM_SLACK_KIB;
-    if (xc_domain_max_vcpus(control, domid, 1) < 0 ||
-        xc_domain_setmaxmem(control, domid, max_kib) < 0 ||
-        xc_domain_set_tsc_info(control, domid, config->tsc_mode, 0, 0, 0) < 0) {
-        error = fail_errno(fail, "Xen makes an incomplete domain");
-        goto err;
-    }
-    if (config->cpus_given) {
-        error = set_affinity(host, domid, config, fail);
-        if (error)
-            goto err;
-    }
-    store_port = xc_evtchn_alloc_unbound(control, domid, 0);
-    if (store_port < 0 || (guest->image->one_channel && !guest->introduced))
-        console_port = store_port;
-    else
-        console_port = xc_evtchn_alloc_unbound(control, domid, 0);
-    if (console_port < 0) {
-        error = fail_errno(fail, "Xen makes no event channel");
-        goto err;
-    }
-    guest->store_port = (uint32_t)store_port;
-    guest->console_port = (uint32_t)console_port;
-    guest->domid = domid;
-    return 0;
-
-err:
-    xc_domain_destroy(control, domid);
-    return error;
 }
 
 static int build(struct host *host, struct guest *guest, const struct config *config,
@@ -170,10 +65,26 @@ static int map_rings(struct host *host, struct guest *guest, struct fail *fail)
     return guest->rings ? 0 : fail_errno(fail, "cannot map the guest's rings");
 }
 
-static void close_rings(struct host *host, struct guest *guest)
+/* Of the two event channels, which may be one, xenstore's; the console has its own. */
+static int bind_proxy(struct host *host, struct guest *guest, struct fail *fail)
+{
+    guest->proxy.port =
+        guest->store_port == guest->console_port
+            ? guest->console.port
+            : xenevtchn_bind_interdomain(host->hyper.events, guest->domid, guest->store_port);
+    return guest->proxy.port < 0 ? fail_errno(fail, "cannot bind xenstore's event channel") : 0;
+}
+
+static void unbind_proxy(struct host *host, struct guest *guest)
 {
     if (guest->proxy.port >= 0 && guest->proxy.port != guest->console.port)
         xenevtchn_unbind(host->hyper.events, (evtchn_port_t)guest->proxy.port);
+    guest->proxy.port = -1;
+}
+
+static void close_rings(struct host *host, struct guest *guest)
+{
+    unbind_proxy(host, guest);
     proxy_free(&guest->proxy, host);
     console_close(&guest->console, &host->hyper);
     /* A domain cannot go while a page of it is mapped here. */
@@ -194,12 +105,7 @@ static int open_rings(struct host *host, struct guest *guest, struct fail *fail)
     if (!error && !guest->introduced) {
         guest->proxy.ring = guest->rings;
         guest->proxy.domid = guest->domid;
-        guest->proxy.port =
-            guest->store_port == guest->console_port
-                ? guest->console.port
-                : xenevtchn_bind_interdomain(host->hyper.events, guest->domid, guest->store_port);
-        if (guest->proxy.port < 0)
-            error = fail_errno(fail, "cannot bind xenstore's event channel");
+        error = bind_proxy(host, guest, fail);
     }
     if (!error && host->make_terminals) {
         error = console_make_terminal(&guest->console, fail);
@@ -251,7 +157,7 @@ static void write_shell_nodes(struct host *host, struct guest *guest)
 
 static void write_identity_nodes(struct host *host, struct guest *guest)
 {
-    store_write(host->store, guest->name, "/local/domain/%" PRIu32 "/name", guest->domid);
+    host_write_name(host, guest);
     record_write(host, guest);
 }
 
@@ -303,7 +209,7 @@ int guest_build(struct host *host, const struct config *config, const char *cmdl
         error = get_ramdisk(config->ramdisk, &guest->ramdisk, fail);
     if (error)
         goto err_domain;
-    error = make_domain(host, guest, config, fail);
+    error = domain_make(host, guest, config, fail);
     if (error)
         goto err_domain;
     guest->times.domain_ns = lap(&clock_ns);
@@ -389,6 +295,7 @@ int guest_launch(struct host *host, struct guest *guest, const struct config *co
         error = fail_errno(fail, "Xen refuses the UUID");
         goto err;
     }
+    xlconfig_write(guest, config);
     if (!paused && xc_domain_unpause(host->hyper.control, guest->domid) < 0) {
         error = fail_errno(fail, "cannot unpause the guest");
         goto err;
@@ -408,12 +315,15 @@ int guest_destroy(struct host *host, struct guest *guest, bool announce, struct 
 {
     uint8_t handle[16];
     struct fail store_fail;
+    bool introduced = guest->introduced;
 
+    /* xl may have attached something unheard. */
+    bool has_devices = guest->n_vifs || guest->n_disks || guest->given_devices || introduced;
+    xlconfig_remove(host, guest);
     /* From here on, whoever finds the domain knows that it is to go. */
-    mark(handle);
+    domain_mark(handle);
     xc_domain_sethandle(host->hyper.control, guest->domid, handle);
     host_leave(host, guest);
-    bool introduced = guest->introduced;
     close_rings(host, guest);
     /* xenstored tells about the end of those it knows: it gets to know this one for a moment. */
     if (announce && !introduced) {
@@ -422,10 +332,11 @@ int guest_destroy(struct host *host, struct guest *guest, bool announce, struct 
         introduced = true;
     }
     store_remove(host->store, "/local/domain/%" PRIu32, guest->domid);
-    if (guest->n_vifs)
+    if (has_devices) {
         vif_unplug(host, guest->domid);
-    if (guest->n_disks)
         disk_unplug(host, guest->domid);
+        device_remove_notes(host, guest->domid);
+    }
     if (introduced)
         store_release(host->store, guest->domid);
     int store_error = store_flush(host->store, &store_fail);
@@ -451,6 +362,7 @@ int guest_adopt(struct host *host, struct guest *guest, struct fail *fail)
         guest->on_reboot = config.on_reboot;
         guest->on_crash = config.on_crash;
     } else {
+        config = (struct config){0};
         guest->on_poweroff = guest->on_reboot = guest->on_crash = ACTION_DESTROY;
     }
     int error = vif_count(host, guest->domid, &guest->n_vifs, fail);
@@ -469,7 +381,30 @@ int guest_adopt(struct host *host, struct guest *guest, struct fail *fail)
     guest->ready = !console_recall(&guest->console);
     host_name(host, guest);
     host_hear(host, guest);
+    xlconfig_write(guest, &config);
     return 0;
+}
+
+/* xenstored takes the guest's channel for itself meanwhile. */
+int guest_tell_suspended(struct host *host, struct guest *guest, struct fail *fail)
+{
+    struct console *console = &guest->console;
+
+    if (guest->introduced)
+        return 0;
+    host_leave_ports(host, guest);
+    unbind_proxy(host, guest);
+    console_unbind(console, &host->hyper);
+    store_introduce(host->store, guest->domid, guest->store_mfn, guest->store_port);
+    host->n_introduced++;
+    store_release(host->store, guest->domid);
+    int error = store_flush(host->store, fail);
+    int bound = console_bind(console, &host->hyper, guest->domid, guest->console_port, fail);
+    if (!bound)
+        bound = bind_proxy(host, guest, fail);
+    if (!bound)
+        bound = host_enter_ports(host, guest, fail);
+    return error ? error : bound;
 }
 
 int guest_request(struct host *host, struct guest *guest, bool reboot, struct fail *fail)

@@ -72,8 +72,12 @@ struct guest {
     uint32_t store_port, console_port; /* the guest's ends; they may be one: image->one_channel */
     bool introduced;                   /* known to xenstored; else its xenstore is served here */
     enum guest_heard heard;
+    uint64_t named_turn; /* the host's turn in which it was named, of which xenstored tells too */
     unsigned n_vifs, n_disks;
-    void *rings; /* console's page; before it xenstore's, unless introduced */
+    bool is_suspended;
+    bool given_devices; /* xl has attached some */
+    bool known_to_xl;   /* see xlconfig.h */
+    void *rings;        /* console's page; before it xenstore's, unless introduced */
     struct console console;
     struct proxy proxy;
     struct guest_times times;
@@ -116,6 +120,14 @@ int guest_destroy(struct host *host, struct guest *guest, bool announce, struct 
  * @return 0 or -errno; then `guest` is freed and its domain left alone.
  */
 int guest_adopt(struct host *host, struct guest *guest, struct fail *fail);
+
+/**
+ * A guest has suspended itself, as who saves it had asked, and waits for xenstored to tell, which
+ * does not know the guest.
+ *
+ * @return 0 or -errno; then the guest's console and xenstore may be served no more.
+ */
+int guest_tell_suspended(struct host *host, struct guest *guest, struct fail *fail);
 
 /** Ask a guest to end, or to reboot. @return 0 or -errno. */
 int guest_request(struct host *host, struct guest *guest, bool reboot, struct fail *fail);

@@ -144,24 +144,37 @@ static void leave_port(struct host *host, int port)
         host->by_port[port] = NULL;
 }
 
-int host_enter(struct host *host, struct guest *guest, struct fail *fail)
+int host_enter_ports(struct host *host, struct guest *guest, struct fail *fail)
 {
     int error = enter_port(host, guest->console.port, guest, fail);
 
     if (!error)
         error = enter_port(host, guest->proxy.port, guest, fail);
-    if (error) {
+    if (error)
         leave_port(host, guest->console.port);
+    return error;
+}
+
+void host_leave_ports(struct host *host, struct guest *guest)
+{
+    leave_port(host, guest->console.port);
+    leave_port(host, guest->proxy.port);
+}
+
+int host_enter(struct host *host, struct guest *guest, struct fail *fail)
+{
+    int error = host_enter_ports(host, guest, fail);
+
+    if (error)
         return error;
-    }
     host->by_domid[guest->domid] = guest;
     host->n_guests++;
     return 0;
 }
 
-static void shutdown_path(const struct guest *guest, char path[64])
+static void node_path(const struct guest *guest, const char *node, char path[64])
 {
-    snprintf(path, 64, DOMAINS_PATH "/%u/control/shutdown", guest->domid);
+    snprintf(path, 64, DOMAINS_PATH "/%u/%s", guest->domid, node);
 }
 
 static void hear_no_more(struct host *host, struct guest *guest)
@@ -171,7 +184,9 @@ static void hear_no_more(struct host *host, struct guest *guest)
     if (guest->heard == HEARD_ALONE) {
         host->n_heard_alone--;
         vif_unwatch(host, guest->domid, guest->n_vifs);
-        shutdown_path(guest, path);
+        node_path(guest, "control/shutdown", path);
+        store_unwatch(host->store, path, HOST_TOKEN_CHANGED);
+        node_path(guest, "name", path);
         store_unwatch(host->store, path, HOST_TOKEN_CHANGED);
     } else if (guest->heard == HEARD_WITH_OTHERS && --host->n_heard == 0) {
         store_unwatch(host->store, DOMAINS_PATH, HOST_TOKEN_CHANGED);
@@ -190,9 +205,12 @@ void host_hear(struct host *host, struct guest *guest)
     if (alone) {
         host->n_heard_alone++;
         vif_watch(host, guest->domid, guest->n_vifs);
-        shutdown_path(guest, path);
+        node_path(guest, "control/shutdown", path);
         store_write(host->store, "", "%s", path); /* or xenstored would not tell its removal */
         store_watch(host->store, path, HOST_TOKEN_CHANGED);
+        node_path(guest, "name", path);
+        store_watch(host->store, path, HOST_TOKEN_CHANGED);
+        guest->named_turn = host->turn; /* a watch tells at once */
     } else if (host->n_heard++ == 0) {
         store_watch(host->store, DOMAINS_PATH, HOST_TOKEN_CHANGED);
     }
@@ -206,6 +224,16 @@ void host_name(struct host *host, struct guest *guest)
     *chain = guest;
 }
 
+static void unname(struct host *host, struct guest *guest)
+{
+    for (struct guest **at = bucket(host, guest->name); *at; at = &(*at)->next_name) {
+        if (*at == guest) {
+            *at = guest->next_name;
+            return;
+        }
+    }
+}
+
 void host_leave(struct host *host, struct guest *guest)
 {
     if (host->by_domid[guest->domid] == guest) {
@@ -213,14 +241,8 @@ void host_leave(struct host *host, struct guest *guest)
         host->n_guests--;
         hear_no_more(host, guest);
     }
-    leave_port(host, guest->console.port);
-    leave_port(host, guest->proxy.port);
-    for (struct guest **at = bucket(host, guest->name); *at; at = &(*at)->next_name) {
-        if (*at == guest) {
-            *at = guest->next_name;
-            break;
-        }
-    }
+    host_leave_ports(host, guest);
+    unname(host, guest);
 }
 
 struct guest *host_find(struct host *host, const char *name)
@@ -311,6 +333,28 @@ static struct guest *guest_below(struct host *host, const char *folder, const ch
     return domid < HOST_DOMAINS ? host->by_domid[domid] : NULL;
 }
 
+void host_write_name(struct host *host, struct guest *guest)
+{
+    store_write(host->store, guest->name, DOMAINS_PATH "/%u/name", guest->domid);
+    guest->named_turn = host->turn;
+}
+
+/* `xl rename`: it has seen to it that no domain has the new name. */
+static void learn_name(struct host *host, struct guest *guest)
+{
+    struct fail fail;
+
+    if (guest->named_turn == host->turn) /* our own word comes back */
+        return;
+    char *name = name_of(host, guest->domid);
+    if (name && config_check_name(name, &fail) == 0 && !host_find(host, name)) {
+        unname(host, guest);
+        strcpy(guest->name, name);
+        host_name(host, guest);
+    }
+    free(name);
+}
+
 static void take_change(struct host *host, const char *path, void (*suspect)(struct guest *guest))
 {
     const char *rest;
@@ -319,6 +363,7 @@ static void take_change(struct host *host, const char *path, void (*suspect)(str
     if (!guest)
         guest = guest_below(host, VBD_BACKENDS, path, &rest);
     if (guest) {
+        guest->given_devices = true;
         proxy_changed(&guest->proxy, host, path);
         return;
     }
@@ -326,6 +371,10 @@ static void take_change(struct host *host, const char *path, void (*suspect)(str
     if (!guest)
         return;
     proxy_changed(&guest->proxy, host, path);
+    if (strcmp(rest, "/name") == 0) {
+        learn_name(host, guest);
+        return;
+    }
     /* Its nodes have gone: `xl destroy` does that first. Or it is asked to go. */
     if (*rest != '/' || guest->heard == HEARD_ALONE)
         suspect(guest);
@@ -350,6 +399,7 @@ void host_take_store_events(struct host *host, void (*suspect)(struct guest *gue
             take_change(host, event.path, suspect);
         store_event_free(&event);
     }
+    host->turn++;
 }
 
 uint64_t host_now_ns(void)

@@ -56,6 +56,7 @@ struct host {
     struct disk *disks;               /* that were given to guests */
     bool hears_disks;                 /* xenstored tells about all disks' backends */
     unsigned n_introduced;            /* by us, and xenstored's event about it has not come yet */
+    uint64_t turn;                    /* how often xenstored's events were taken */
     bool domains_appeared;            /* since foreign[] was brought up to date */
     bool domains_ended;               /* look which of ours have */
 };
@@ -84,6 +85,13 @@ int host_poll(struct host *host, int fd, enum host_source source, uint32_t numbe
 int host_enter(struct host *host, struct guest *guest, struct fail *fail);
 void host_name(struct host *host, struct guest *guest);
 void host_leave(struct host *host, struct guest *guest);
+
+/** Enter and leave a guest's event channels alone. */
+int host_enter_ports(struct host *host, struct guest *guest, struct fail *fail);
+void host_leave_ports(struct host *host, struct guest *guest);
+
+/** Write its name, which others may change. The request waits in the store. */
+void host_write_name(struct host *host, struct guest *guest);
 
 struct guest *host_find(struct host *host, const char *name);
 

@@ -14,6 +14,7 @@
 #include "log.h"
 #include "pool.h"
 #include "wait.h"
+#include "xlconfig.h"
 
 #define SOON_NS 10000000000ull /* a guest that ends so soon after its start is in a loop */
 #define DELAY_FIRST_NS                                                                             \
@@ -167,6 +168,16 @@ static void report_crash(struct host *host, struct guest *guest, unsigned reason
     log_last_words(guest->name, guest->console.log, guest->console.log_len);
 }
 
+/* Whoever saves it destroys it then, or lets it go on. */
+static void suspended(struct host *host, struct guest *guest)
+{
+    struct fail fail;
+
+    if (!guest->is_suspended && guest_tell_suspended(host, guest, &fail) < 0)
+        log_line("%s is suspended: %s", guest->name, fail.text);
+    guest->is_suspended = true;
+}
+
 static void look_at(struct host *host, struct guest *guest, const xc_domaininfo_t *info)
 {
     unsigned reason = info->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
@@ -176,6 +187,9 @@ static void look_at(struct host *host, struct guest *guest, const xc_domaininfo_
         end(host, guest, ACTION_DESTROY, false, "destroyed by another");
     } else if (info->flags & XEN_DOMINF_shutdown && guest->state != GUEST_ENDED) {
         switch (reason) {
+        case SHUTDOWN_suspend:
+            suspended(host, guest);
+            break;
         case SHUTDOWN_poweroff:
             counts.n_poweroff++;
             end(host, guest, guest->on_poweroff, true, "poweroff");
@@ -189,6 +203,8 @@ static void look_at(struct host *host, struct guest *guest, const xc_domaininfo_
             report_crash(host, guest, reason);
             end(host, guest, guest->on_crash, true, "crash");
         }
+    } else {
+        guest->is_suspended = false;
     }
 }
 
@@ -387,9 +403,14 @@ static uint64_t restart_due(struct host *host, uint64_t now_ns)
 
 uint64_t life_work(struct host *host, uint64_t now_ns)
 {
-    uint64_t restart_ns = restart_due(host, now_ns), look_ns = look_at_suspects(host, now_ns);
+    const uint64_t due_ns[] = {restart_due(host, now_ns), look_at_suspects(host, now_ns),
+                               xlconfig_work(host, now_ns)};
+    uint64_t next_ns = UINT64_MAX;
 
-    return restart_ns < look_ns ? restart_ns : look_ns;
+    for (size_t i = 0; i < sizeof(due_ns) / sizeof(*due_ns); i++)
+        if (due_ns[i] < next_ns)
+            next_ns = due_ns[i];
+    return next_ns;
 }
 
 bool life_is_waiting(const char *name)

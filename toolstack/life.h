@@ -39,8 +39,8 @@ void life_suspect(struct guest *guest);
 /** Look at all guests every other second from now on. */
 void life_sweep(void);
 
-/** Restart those whose time has come, look at suspects. @return when there is more, or UINT64_MAX.
- * */
+/** Restart those whose time has come, look at suspects, tell xl of new ones. @return when there is
+ * more, or UINT64_MAX. */
 uint64_t life_work(struct host *host, uint64_t now_ns);
 
 /** Whether a guest waits to be restarted. */

@@ -84,6 +84,20 @@ static const char *read_record(const char *at, struct guest *guest, char *file, 
     return at;
 }
 
+/* `xl rename` changes the node alone. */
+static void take_name(struct host *host, struct guest *guest)
+{
+    char path[64], *name;
+    struct fail fail;
+
+    snprintf(path, sizeof(path), "/local/domain/%" PRIu32 "/name", guest->domid);
+    if (store_read(host->store, path, &name, &fail) < 0)
+        return;
+    if (config_check_name(name, &fail) == 0)
+        strcpy(guest->name, name);
+    free(name);
+}
+
 /* Whether the record's domain could be made a guest of ours again. */
 static int adopt(struct host *host, const xc_domaininfo_t *info, const char *record,
                  struct fail *fail)
@@ -104,6 +118,7 @@ static int adopt(struct host *host, const xc_domaininfo_t *info, const char *rec
         free(guest);
         return fail_set(fail, EINVAL, "its record is of another version");
     }
+    take_name(host, guest);
     guest->proxy.shutdown_changed = true; /* it may have been */
     guest->text = strdup(text);
     guest->file = strdup(file);
@@ -126,7 +141,7 @@ static void remove_rest(struct host *host, uint32_t domid)
     struct fail fail;
 
     store_remove(host->store, "/local/domain/%" PRIu32, domid);
-    store_remove(host->store, "/libxl/%" PRIu32, domid);
+    device_remove_notes(host, domid);
     device_remove_all(host, "vif", domid);
     device_remove_all(host, "vbd", domid);
     store_release(host->store, domid);
@@ -158,7 +173,7 @@ static void remove_orphans(struct host *host, const char *kind)
         if (!**name || *end || hyper_domain_info(&host->hyper, (uint32_t)domid, &info) == 0)
             continue;
         device_remove_all(host, kind, (uint32_t)domid);
-        store_remove(host->store, "/libxl/%lu", domid);
+        device_remove_notes(host, (uint32_t)domid);
     }
     free(names);
 }

@@ -49,7 +49,7 @@ static int choose_mac(const struct config_vif *vif, char *text, struct fail *fai
         memcpy(mac, vif->mac, sizeof(mac));
     else if (getrandom(mac + 3, 3, GRND_NONBLOCK) != 3)
         return fail_errno(fail, "vif: no random numbers for a MAC address; set mac");
-    sprintf(text, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+    config_format_mac(mac, text);
     return 0;
 }
 
@@ -69,8 +69,11 @@ static int write_nodes(struct host *host, uint32_t domid, unsigned index, bool i
         return error;
     snprintf(handle, sizeof(handle), "%u", index);
     device_begin(host, &device, introduced);
+    device_note(host, &device, "handle", handle);
+    device_note(host, &device, "mac", mac);
     device_say_front(host, &device, "mac", mac);
     device_say_back(host, &device, "handle", handle);
+    device_say_back(host, &device, "type", "vif"); /* for xl */
     device_say_back(host, &device, "mac", mac);
     device_say_back(host, &device, "script", "/bin/true"); /* netback refuses to be without one */
     if (*vif->ip)

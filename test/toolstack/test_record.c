@@ -61,6 +61,12 @@ void device_remove_all(struct host *at, const char *kind, uint32_t domid)
     sprintf(removed + strlen(removed), "%s/%u ", kind, domid);
 }
 
+void device_remove_notes(struct host *at, uint32_t domid)
+{
+    (void)at;
+    sprintf(removed + strlen(removed), "/libxl/%u ", domid);
+}
+
 void store_release(struct store *store, uint32_t domid)
 {
     (void)store;

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Tests of xlconfig.c: the file that libxl has of a guest, as far as the launcher writes it. */
+#include "check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "guest.h"
+#include "host.h"
+#include "json.h"
+#include "log.h"
+#include "store.h"
+#include "xlconfig.h"
+
+#define UUID "00010203-0405-0607-0809-0a0b0c0d0e0f"
+
+static struct host host;
+static char folder[] = "/tmp/sprat-xlconfig-XXXXXX"; /* stands for /var/lib/xen */
+static int refusal;                                  /* an errno of open() */
+static char said[2048], asked[512];
+static unsigned n_flushed;
+static int store_error;
+static uint64_t now_ns = 1000;
+static struct guest guest;
+static struct config config;
+
+/* What xlconfig.c asks of the rest of the daemon and of the machine. */
+
+void log_line(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(said + strlen(said), sizeof(said) - strlen(said), format, args);
+    va_end(args);
+}
+
+void store_write(struct store *store, const char *value, const char *path, ...)
+{
+    va_list args;
+
+    (void)store;
+    va_start(args, path);
+    vsnprintf(asked + strlen(asked), sizeof(asked) - strlen(asked), path, args);
+    va_end(args);
+    snprintf(asked + strlen(asked), sizeof(asked) - strlen(asked), "=%s ", value);
+}
+
+void store_remove(struct store *store, const char *path, ...)
+{
+    va_list args;
+
+    (void)store;
+    va_start(args, path);
+    vsnprintf(asked + strlen(asked), sizeof(asked) - strlen(asked), path, args);
+    va_end(args);
+}
+
+int store_flush(struct store *store, struct fail *fail)
+{
+    (void)store;
+    n_flushed++;
+    return store_error ? fail_set(fail, -store_error, "refused") : 0;
+}
+
+uint64_t host_now_ns(void)
+{
+    return now_ns;
+}
+
+static const char *moved(const char *path)
+{
+    static char text[256];
+    const char *name = strrchr(path, '/');
+
+    assert_int_equal(strncmp(path, "/var/lib/xen/", 13), 0);
+    snprintf(text, sizeof(text), "%s%s", folder, name);
+    return text;
+}
+
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...)
+{
+    if (refusal) {
+        errno = refusal;
+        return -1;
+    }
+    return __real_open(moved(path), flags, 0600);
+}
+
+int __real_unlink(const char *path);
+int __wrap_unlink(const char *path);
+int __wrap_unlink(const char *path)
+{
+    return __real_unlink(moved(path));
+}
+
+static const char *file(const char *kind, const char *what)
+{
+    static char path[256];
+
+    snprintf(path, sizeof(path), "%s/userdata-%s.7." UUID ".%s", folder, kind, what);
+    return path;
+}
+
+static void put(const char *path, const char *text)
+{
+    FILE *stream = fopen(path, "we");
+
+    assert_non_null(stream);
+    fputs(text, stream);
+    fclose(stream);
+}
+
+/* The file's text; the caller's. NULL: there is none. */
+static char *text_of(const char *path)
+{
+    FILE *stream = fopen(path, "re");
+    char *text = calloc(1, 8192);
+
+    if (!stream) {
+        free(text);
+        return NULL;
+    }
+    assert_true(fread(text, 1, 8191, stream) < 8191);
+    fclose(stream);
+    return text;
+}
+
+static void assert_text(const char *path, const char *expected)
+{
+    char *text = text_of(path);
+
+    assert_non_null(text);
+    assert_string_equal(text, expected);
+    free(text);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    refusal = store_error = 0;
+    host.by_domid[7] = NULL;
+    xlconfig_work(&host, UINT64_MAX); /* what another test left waiting */
+    n_flushed = 0;
+    *said = *asked = '\0';
+    guest = (struct guest){.domid = 7, .name = "web", .memory_mib = 3, .state = GUEST_SHELL};
+    for (uint8_t i = 0; i < 16; i++)
+        guest.uuid[i] = i;
+    config = (struct config){.kernel = "/a/web.xen",
+                             .cmdline = "say \"hello\"",
+                             .max_event_channels = 64,
+                             .max_grant_frames = -1,
+                             .max_maptrack_frames = 2};
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    __real_unlink(file("d", "libxl-json"));
+    return 0;
+}
+
+static void it_is_what_libxl_reads(void **state)
+{
+    struct fail fail;
+    struct json *json;
+
+    (void)state;
+    strcpy(config.pool, "slow");
+    config.n_vifs = 2;
+    strcpy(config.vifs[0].bridge, "xenbr0");
+    config.vifs[0].mac_given = true;
+    memcpy(config.vifs[0].mac, "\x02\x00\x00\x00\x00\x07", 6);
+    strcpy(config.vifs[1].ip, "10.0.0.2");
+    config.n_disks = 1;
+    strcpy(config.disks[0].target, "/dev/vg/disk");
+    strcpy(config.disks[0].vdev, "xvda");
+    config.disks[0].read_only = true;
+    xlconfig_write(&guest, &config);
+    assert_true(guest.known_to_xl);
+    char *text = text_of(file("d", "libxl-json"));
+    assert_non_null(text);
+    assert_int_equal(json_parse(text, strlen(text), &json, &fail), 0);
+    const struct json *info = json_get(json, "c_info");
+    assert_string_equal(json_get_string(info, "type", ""), "pv");
+    assert_string_equal(json_get_string(info, "name", ""), "web");
+    assert_string_equal(json_get_string(info, "uuid", ""), UUID);
+    assert_string_equal(json_get_string(info, "pool_name", ""), "slow");
+    info = json_get(json, "b_info");
+    assert_string_equal(json_get_string(info, "cmdline", ""), config.cmdline);
+    assert_int_equal(json_get_number(info, "event_channels", 0), 64);
+    assert_null(json_get(info, "max_grant_frames")); /* Xen's own choice */
+    assert_int_equal(json_get_number(info, "max_maptrack_frames", 0), 2);
+    assert_int_equal(json_get(info, "type.pv")->type, JSON_OBJECT);
+    const struct json *vif = json_get(json, "nics")->first;
+    assert_string_equal(json_get_string(vif, "mac", ""), "02:00:00:00:00:07");
+    assert_string_equal(json_get_string(vif, "bridge", ""), "xenbr0");
+    assert_null(json_get(vif, "ip"));
+    assert_int_equal(json_get_number(vif->next, "devid", 0), 1);
+    assert_null(json_get(vif->next, "mac"));
+    assert_string_equal(json_get_string(vif->next, "ip", ""), "10.0.0.2");
+    const struct json *disk = json_get(json, "disks")->first;
+    assert_string_equal(json_get_string(disk, "pdev_path", ""), "/dev/vg/disk");
+    assert_string_equal(json_get_string(disk, "vdev", ""), "xvda");
+    assert_int_equal(json_get_number(disk, "readwrite", 1), 0);
+    json_free(json);
+    free(text);
+}
+
+static void a_new_domain_has_no_file_of_an_older_one(void **state)
+{
+    (void)state;
+    put(file("d", "libxl-json"), "of a domain with this number, before dom0 was started again");
+    xlconfig_write(&guest, &config);
+    char *text = text_of(file("d", "libxl-json"));
+    assert_int_equal(strncmp(text, "{\"c_info\":", 10), 0);
+    free(text);
+}
+
+static void what_xl_wrote_is_kept_when_a_guest_is_taken_over(void **state)
+{
+    (void)state;
+    guest.state = GUEST_RUNNING;
+    put(file("d", "libxl-json"), "xl's");
+    xlconfig_write(&guest, &config);
+    assert_true(guest.known_to_xl);
+    assert_text(file("d", "libxl-json"), "xl's");
+    xlconfig_remove(&host, &guest);
+    assert_null(text_of(file("d", "libxl-json")));
+    xlconfig_write(&guest, &config);
+    assert_true(guest.known_to_xl);
+}
+
+static void it_goes_with_the_locks_that_xl_left(void **state)
+{
+    (void)state;
+    xlconfig_write(&guest, &config);
+    put(file("l", "domain-userdata-lock"), "");
+    put(file("l", "libxl-device-changes-lock"), "");
+    xlconfig_remove(&host, &guest);
+    assert_false(guest.known_to_xl);
+    assert_null(text_of(file("d", "libxl-json")));
+    assert_null(text_of(file("l", "domain-userdata-lock")));
+    assert_null(text_of(file("l", "libxl-device-changes-lock")));
+    assert_string_equal(asked, "/vm/" UUID);
+    *asked = '\0';
+    put(file("d", "libxl-json"), "another's"); /* one that has none leaves them alone */
+    xlconfig_remove(&host, &guest);
+    assert_text(file("d", "libxl-json"), "another's");
+    assert_string_equal(asked, "");
+}
+
+static void that_it_cannot_be_written_is_told_once(void **state)
+{
+    (void)state;
+    refusal = ENOSPC;
+    xlconfig_write(&guest, &config);
+    assert_false(guest.known_to_xl);
+    assert_has(said, "No space left");
+    *said = '\0';
+    xlconfig_write(&guest, &config);
+    assert_string_equal(said, "");
+}
+
+static void its_memory_is_told_within_a_second(void **state)
+{
+    (void)state;
+    xlconfig_write(&guest, &config);
+    uint64_t due_ns = xlconfig_work(&host, now_ns);
+    assert_true(due_ns > now_ns && due_ns <= now_ns + 1000000000);
+    assert_string_equal(asked, "");
+    host.by_domid[7] = &guest;
+    assert_int_equal(xlconfig_work(&host, due_ns), UINT64_MAX);
+    assert_string_equal(asked, "/local/domain/7/memory/target=3072 "
+                               "/local/domain/7/memory/static-max=3072 ");
+    assert_int_equal(n_flushed, 1);
+}
+
+static void of_a_guest_that_has_gone_nothing_is_told(void **state)
+{
+    struct guest shell = {.domid = 7};
+
+    (void)state;
+    xlconfig_write(&guest, &config);
+    assert_int_equal(xlconfig_work(&host, now_ns + 1000000000), UINT64_MAX);
+    assert_string_equal(asked, "");
+    xlconfig_write(&guest, &config);
+    host.by_domid[7] = &shell; /* its number is another's by now */
+    assert_int_equal(xlconfig_work(&host, now_ns + 1000000000), UINT64_MAX);
+    assert_string_equal(asked, "");
+}
+
+static void many_are_told_in_turns(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        xlconfig_write(&guest, &config);
+    uint64_t due_ns = xlconfig_work(&host, now_ns);
+    assert_int_equal(xlconfig_work(&host, due_ns), due_ns); /* there is more */
+    assert_int_equal(xlconfig_work(&host, due_ns), UINT64_MAX);
+}
+
+static void a_store_that_refuses_is_told_of(void **state)
+{
+    (void)state;
+    host.by_domid[7] = &guest;
+    xlconfig_write(&guest, &config);
+    store_error = -EDQUOT;
+    xlconfig_work(&host, now_ns + 1000000000);
+    assert_has(said, "xl: refused");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(it_is_what_libxl_reads),
+        TEST(a_new_domain_has_no_file_of_an_older_one),
+        TEST(what_xl_wrote_is_kept_when_a_guest_is_taken_over),
+        TEST(it_goes_with_the_locks_that_xl_left),
+        TEST(that_it_cannot_be_written_is_told_once),
+        TEST(its_memory_is_told_within_a_second),
+        TEST(of_a_guest_that_has_gone_nothing_is_told),
+        TEST(many_are_told_in_turns),
+        TEST(a_store_that_refuses_is_told_of),
+    };
+
+    if (!mkdtemp(folder))
+        return 1;
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    rmdir(folder);
+    return failed;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "xlconfig.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "guest.h"
+#include "host.h"
+#include "json.h"
+#include "log.h"
+#include "store.h"
+
+#define FOLDER "/var/lib/xen"
+
+#define NODES_NS    1000000000ull /* from the first of those that wait until they are written */
+#define NODES_BATCH 64            /* guests; then it is others' turn */
+
+/* The file of a guest, or a lock: libxl leaves those to who ends the domain. */
+enum { PATH_MAX_ = sizeof(FOLDER) + 100 };
+
+/* Domains whose guests have no nodes yet. */
+static struct {
+    uint32_t domids[HOST_DOMAINS];
+    unsigned n, first;
+    uint64_t due_ns;
+} waiting = {.due_ns = UINT64_MAX};
+
+static void path_of(const struct guest *guest, const char *kind, const char *what,
+                    char path[PATH_MAX_])
+{
+    char uuid[37];
+
+    config_format_uuid(guest->uuid, uuid);
+    snprintf(path, PATH_MAX_, FOLDER "/userdata-%s.%" PRIu32 ".%s.%s", kind, guest->domid, uuid,
+             what);
+}
+
+static void put_vifs(struct json_out *out, const struct config *config)
+{
+    char mac[18];
+
+    json_open(out, "nics", '[');
+    for (unsigned i = 0; i < config->n_vifs; i++) {
+        const struct config_vif *vif = &config->vifs[i];
+        config_format_mac(vif->mac, mac);
+        json_open(out, NULL, '{');
+        json_put_number(out, "devid", i);
+        if (vif->mac_given)
+            json_put_string(out, "mac", mac);
+        if (*vif->bridge)
+            json_put_string(out, "bridge", vif->bridge);
+        if (*vif->ip)
+            json_put_string(out, "ip", vif->ip);
+        json_close(out, '}');
+    }
+    json_close(out, ']');
+}
+
+static void put_disks(struct json_out *out, const struct config *config)
+{
+    json_open(out, "disks", '[');
+    for (unsigned i = 0; i < config->n_disks; i++) {
+        const struct diskspec *disk = &config->disks[i];
+        json_open(out, NULL, '{');
+        json_put_string(out, "pdev_path", disk->target);
+        json_put_string(out, "vdev", disk->vdev);
+        json_put_string(out, "format", "raw");
+        json_put_number(out, "readwrite", !disk->read_only);
+        json_close(out, '}');
+    }
+    json_close(out, ']');
+}
+
+/* By the names and types of libxl's libxl_types.idl; what is not said is as libxl has it. */
+static void put_config(struct json_out *out, const struct guest *guest, const struct config *config)
+{
+    char uuid[37];
+
+    config_format_uuid(guest->uuid, uuid);
+    json_open(out, NULL, '{');
+    json_open(out, "c_info", '{');
+    json_put_string(out, "type", "pv");
+    json_put_string(out, "name", guest->name);
+    json_put_string(out, "uuid", uuid);
+    if (*config->pool)
+        json_put_string(out, "pool_name", config->pool);
+    json_close(out, '}');
+    json_open(out, "b_info", '{');
+    json_put_number(out, "event_channels", config->max_event_channels);
+    if (config->max_grant_frames >= 0)
+        json_put_number(out, "max_grant_frames", config->max_grant_frames);
+    if (config->max_maptrack_frames >= 0)
+        json_put_number(out, "max_maptrack_frames", config->max_maptrack_frames);
+    json_put_string(out, "kernel", config->kernel);
+    json_put_string(out, "cmdline", config->cmdline);
+    json_open(out, "type.pv", '{');
+    json_close(out, '}');
+    json_close(out, '}');
+    if (config->n_vifs)
+        put_vifs(out, config);
+    if (config->n_disks)
+        put_disks(out, config);
+    json_close(out, '}');
+    json_end_line(out);
+}
+
+/* @param is_new  no xl has seen the domain: what is there is of another with its name. Else what is
+ *                there is xl's, which knows the devices that it has added. */
+static bool write_file(const char *path, const struct json_out *text, bool is_new)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (is_new ? O_TRUNC : O_EXCL), 0600);
+
+    if (fd < 0)
+        return errno == EEXIST;
+    bool written = write(fd, text->text, text->len) == (ssize_t)text->len;
+    close(fd);
+    return written;
+}
+
+void xlconfig_write(struct guest *guest, const struct config *config)
+{
+    static struct json_out text; /* its memory is kept */
+    static bool complained;
+    char path[PATH_MAX_];
+
+    text.len = 0;
+    text.failed = text.comma = false;
+    put_config(&text, guest, config);
+    path_of(guest, "d", "libxl-json", path);
+    guest->known_to_xl = !text.failed && write_file(path, &text, guest->state == GUEST_SHELL);
+    if (!guest->known_to_xl && !complained)
+        log_line("xl will list guests, and refuse what needs more: %s: %s", path, strerror(errno));
+    complained |= !guest->known_to_xl;
+    if (!guest->known_to_xl || waiting.n == HOST_DOMAINS)
+        return;
+    if (!waiting.n)
+        waiting.due_ns = host_now_ns() + NODES_NS;
+    waiting.domids[waiting.n++] = guest->domid;
+}
+
+static void write_nodes(struct host *host, const struct guest *guest)
+{
+    char kib[16];
+
+    snprintf(kib, sizeof(kib), "%" PRIu32, guest->memory_mib * 1024);
+    store_write(host->store, kib, "/local/domain/%" PRIu32 "/memory/target", guest->domid);
+    store_write(host->store, kib, "/local/domain/%" PRIu32 "/memory/static-max", guest->domid);
+}
+
+uint64_t xlconfig_work(struct host *host, uint64_t now_ns)
+{
+    struct fail fail;
+
+    if (now_ns < waiting.due_ns)
+        return waiting.due_ns;
+    for (unsigned i = 0; i < NODES_BATCH && waiting.first < waiting.n; i++) {
+        /* One that has gone may have left its number to another, which gets them too. */
+        const struct guest *guest = host->by_domid[waiting.domids[waiting.first++]];
+        if (guest && guest->known_to_xl)
+            write_nodes(host, guest);
+    }
+    if (store_flush(host->store, &fail) < 0)
+        log_line("xl: %s", fail.text);
+    if (waiting.first == waiting.n) {
+        waiting.n = waiting.first = 0;
+        waiting.due_ns = UINT64_MAX;
+    }
+    return waiting.due_ns;
+}
+
+void xlconfig_remove(struct host *host, struct guest *guest)
+{
+    static const struct {
+        const char *kind, *what;
+    } files[] = {
+        {"d", "libxl-json"}, {"l", "domain-userdata-lock"}, {"l", "libxl-device-changes-lock"}};
+    char path[PATH_MAX_], uuid[37];
+
+    if (!guest->known_to_xl)
+        return;
+    config_format_uuid(guest->uuid, uuid);
+    store_remove(host->store, "/vm/%s", uuid); /* a name or a size that xl has set */
+    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+        path_of(guest, files[i].kind, files[i].what, path);
+        unlink(path);
+    }
+    guest->known_to_xl = false;
+}

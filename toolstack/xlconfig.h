@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/**
+ * What xl knows of a guest beside its domain: libxl keeps a configuration in a file that bears the
+ * domain's number and UUID, and most of xl's commands refuse a domain without one. A guest of the
+ * launcher has such a file from when it bears its UUID until it is to go. Source: Xen's
+ * tools/libs/light, libxl__userdata_path().
+ */
+#ifndef SPRAT_TOOLSTACK_XLCONFIG_H
+#define SPRAT_TOOLSTACK_XLCONFIG_H
+
+#include "config.h"
+
+struct guest;
+struct host;
+
+/**
+ * Write the file of a guest that bears its UUID, unless xl has written another. A guest lives
+ * without it: that there is none is told in the log. Two nodes that `xl list -l`, `xl save` and
+ * `xl mem-set` want follow within a second, with those of other guests: alone they would cost more
+ * than the file.
+ */
+void xlconfig_write(struct guest *guest, const struct config *config);
+
+/** Write the nodes that are due. @return when the next ones are, or UINT64_MAX. */
+uint64_t xlconfig_work(struct host *host, uint64_t now_ns);
+
+/** Remove the file, and what xl left beside it. The requests wait in the store. */
+void xlconfig_remove(struct host *host, struct guest *guest);
+
+#endif
