@@ -77,6 +77,23 @@ static void an_index_that_cant_be_is_an_error(void **state)
     unmount();
 }
 
+/* A leaf in pieces is no empty one. */
+static void names_that_cant_be_are_not_left_out_of_a_list(void **state)
+{
+    struct ext4_entry entry;
+    uint64_t position = 0;
+    int result;
+
+    (void)state;
+    make_index();
+    memset(index_block(1) + 4, 0, 2); /* the length of its first entry */
+    assert_mounted();
+    while ((result = ext4_readdir(fs, EXT4_ROOT, &position, &entry)) > 0)
+        ;
+    assert_int_equal(result, -EIO);
+    unmount();
+}
+
 /* A block of the index that names itself: without an end, if the depth had none. */
 static void an_index_that_is_too_deep_is_an_error(void **state)
 {
@@ -284,6 +301,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         EXT4_TEST(an_index_that_cant_be_is_an_error),
+        EXT4_TEST(names_that_cant_be_are_not_left_out_of_a_list),
         EXT4_TEST(an_index_that_is_too_deep_is_an_error),
         EXT4_TEST(an_index_names_no_block_behind_the_directorys_end),
         EXT4_TEST(an_index_may_have_hashes_of_unsigned_characters),

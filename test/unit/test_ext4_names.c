@@ -236,6 +236,32 @@ static void names_of_one_hash_may_be_in_two_blocks(void **state)
     assert_clean();
 }
 
+/* Where neighbours were, a longer name fits. */
+static void the_room_of_names_that_are_gone_is_one(void **state)
+{
+    struct stat st = {0};
+    char name[16];
+    unsigned n = 0;
+
+    (void)state;
+    make("-t ext4 -b 1024");
+    assert_mounted();
+    uint32_t dir = make_dir();
+    for (; n < 48; n++) { /* 20 bytes each */
+        snprintf(name, sizeof(name), "name-%05u", n);
+        assert_int_equal(add(dir, name), 0);
+    }
+    for (n = 10; n < 12; n++) {
+        snprintf(name, sizeof(name), "name-%05u", n);
+        assert_int_equal(ext4_unlink(fs, dir, name, strlen(name)), 0);
+    }
+    assert_int_equal(add(dir, "a-name-of-28-bytes-and-more"), 0);
+    assert_int_equal(ext4_stat(fs, dir, &st), 0);
+    assert_int_equal(st.st_size, 1024);
+    unmount();
+    assert_clean();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +271,7 @@ int main(void)
         EXT4_TEST(one_of_ten_thousand_takes_a_few_reads),
         EXT4_TEST(names_that_stay_are_listed_once_while_others_come_and_go),
         EXT4_TEST(names_of_one_hash_may_be_in_two_blocks),
+        EXT4_TEST(the_room_of_names_that_are_gone_is_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
