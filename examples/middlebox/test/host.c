@@ -239,7 +239,7 @@ static unsigned find_file(const char *name, bool create)
     for (unsigned i = 0; create && i < FILES; i++) {
         if (!files[i].used) {
             files[i].used = true;
-            files[i].text.limit = 1u << 28;
+            files[i].text.limit = host.file_max ? host.file_max : 1u << 28;
             snprintf(files[i].name, sizeof(files[i].name), "%s", name);
             return i;
         }

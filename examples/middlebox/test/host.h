@@ -36,6 +36,7 @@ struct host {
     long packets_max; /* more are refused; 0: no limit */
     uint32_t random;
     bool real_files;
+    uint32_t file_max;     /* bytes that a new file takes; 0: many */
     uint16_t control_port; /* that is open for ControlSocket, by so many */
     unsigned control_users;
     bool control_readonly;

@@ -3,6 +3,7 @@
  * Memory that runs out: each allocation in turn fails (the linker's --wrap puts these functions in
  * front of the C library's), and what comes of it is an error message.
  */
+#include "../engine/arena.h"
 #include "../engine/control.h"
 #include "lab.h"
 
@@ -12,6 +13,10 @@ void *__real_realloc(void *at, size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *at, size_t size);
+void *__real_arena_alloc(struct arena *a, size_t size);
+void *__wrap_arena_alloc(struct arena *a, size_t size);
+void *__real_arena_grow(struct arena *a, void *array, unsigned n, unsigned *cap, size_t size);
+void *__wrap_arena_grow(struct arena *a, void *array, unsigned n, unsigned *cap, size_t size);
 
 static unsigned long countdown; /* the allocation that fails; 0: none */
 static bool failed;
@@ -37,6 +42,17 @@ void *__wrap_calloc(size_t n, size_t size)
 void *__wrap_realloc(void *at, size_t size)
 {
     return fails() ? NULL : __real_realloc(at, size);
+}
+
+/* Pieces of one allocation, each of which may have been the first. */
+void *__wrap_arena_alloc(struct arena *a, size_t size)
+{
+    return fails() ? NULL : __real_arena_alloc(a, size);
+}
+
+void *__wrap_arena_grow(struct arena *a, void *array, unsigned n, unsigned *cap, size_t size)
+{
+    return fails() ? NULL : __real_arena_grow(a, array, n, cap, size);
 }
 
 /* Load over a running configuration with each allocation failing; the old one must go on. */
@@ -94,6 +110,12 @@ static void a_configuration_without_memory_is_refused(void **state)
         "s :: EtherSwitch; Idle -> [0] s [0] -> Classifier(12/0800 20/?? 0/0102%f0f0)"
         " -> Discard; Idle -> [1] s [1] -> IPFilter(allow tcp, deny all) -> LinearIPLookup("
         "1.0.0.0/8 0) -> Counter(COUNT_CALL 5 stop) -> Discard;"
+        "mt :: Meter(5, 6); Idle -> mt -> Discard; mt[1], mt[2] -> Discard;"
+        "Idle -> IP6NDAdvertiser(fd00::1/64 2:0:0:0:0:1) -> Discard;"
+        "Idle -> Queue -> sd :: StrideSched(1, 2) -> Unqueue -> Discard; Idle -> Queue -> [1] sd;"
+        "InfiniteSource(ACTIVE false) -> CheckIPHeader(INTERFACES 10.0.0.1/8 11.0.0.1/8) -> "
+        "Discard;"
+        "Idle -> RED(1, 20, 0.1) -> Queue -> Unqueue -> Discard;"
         "Idle -> p :: SYNProxy; Idle -> [1] p; p[0], p[1] -> CheckIPHeader(BADSRC 1.2.3.4 5.6.7.8)"
         " -> Discard;");
 }
