@@ -250,9 +250,7 @@ static int walk_log(struct walk *walk, enum pass pass, uint32_t end)
             walk->sequence++;
         if (type == JBD2_REVOKE && pass == FIND_REVOKED)
             result = take_revoked(walk);
-        if (result < 0)
-            return result;
-        if (!step(walk))
+        if (result || !step(walk))
             break;
         if (type == JBD2_DESCRIPTOR)
             result = pass_blocks(walk, pass == REPLAY);

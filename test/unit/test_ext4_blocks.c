@@ -132,7 +132,7 @@ static void a_write_to_blocks_beyond_the_end_gives_up_nothing_else(void **state)
     unmount();
 }
 
-/* Each step of a truncation takes what is last, as the file has it: here that is always the same. */
+/* A step of a truncation takes what is last, as the file has it: here that is always the same. */
 static void a_truncation_of_extents_without_order_has_an_end(void **state)
 {
     static const struct {
