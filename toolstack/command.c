@@ -414,7 +414,7 @@ void command_serve(struct host *host, struct client *client, const char *line, s
         json_put_bool(&request.out, "ok", true);
         json_close(&request.out, '}');
     }
-    if (error || !request.deferred)
+    if (!request.deferred)
         client_send(client, &request.out);
     free(request.out.text);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "record.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -41,7 +42,7 @@ static bool take_number(const char **at, uint64_t *number)
 {
     char *rest;
 
-    if (**at < '0' || **at > '9')
+    if (!isdigit((unsigned char)**at))
         return false;
     errno = 0;
     *number = strtoull(*at, &rest, 10);

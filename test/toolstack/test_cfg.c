@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "cfg.h"
 
@@ -13,11 +14,11 @@ static struct fail fail;
 static int parse(const char *text)
 {
     size_t len = strlen(text);
-    char *exact = test_malloc(len ? len : 1);
+    char *exact = malloc(len ? len : 1);
 
     memcpy(exact, text, len);
     int error = cfg_parse(&cfg, exact, len, &fail);
-    test_free(exact);
+    free(exact);
     return error;
 }
 
@@ -58,6 +59,8 @@ static void a_string_ends_on_its_line(void **state)
     assert_refused("a='b\nc'", "1:3: the string");
     assert_refused("a='b\"", "1:3: the string");
     assert_refused("a='b\\", "1:3: the string");
+    assert_refused("a='b", "1:3: the string");
+    assert_string("a\t=\t'b'\r\n", "b");
     assert_refused("a='b\\'", "1:3: the string");
 }
 

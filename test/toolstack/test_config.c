@@ -204,6 +204,13 @@ static void cpu_lists_are_sets(void **state)
     }
 }
 
+static void a_cpu_pool_is_taken_by_name(void **state)
+{
+    (void)state;
+    assert_int_equal(parse(LEAST "pool = 'slow'\n"), 0);
+    assert_string_equal(config.pool, "slow");
+}
+
 static void macs_and_uuids_are_checked(void **state)
 {
     char text[64];
@@ -219,6 +226,8 @@ static void macs_and_uuids_are_checked(void **state)
     }
     assert_refused("uuid = '01234567-89ab-cdef-0123-456789abcdef0'\n", "uuid is like");
     assert_refused(LEAST "uuid = 'abc'\n", "uuid is like");
+    assert_refused(LEAST "uuid = 'g1234567-89ab-cdef-0123-456789abcdef'\n", "uuid is like");
+    assert_refused(LEAST "uuid = '0g234567-89ab-cdef-0123-456789abcdef'\n", "uuid is like");
     assert_int_equal(parse(LEAST "uuid = '01234567-89ab-cdef-0123-456789abcdef'\n"), 0);
     config_format_uuid(config.uuid, text);
     assert_string_equal(text, "01234567-89ab-cdef-0123-456789abcdef");
@@ -256,6 +265,7 @@ int main(void)
         cmocka_unit_test(two_words_for_one_thing_must_agree),
         cmocka_unit_test(names_that_xl_would_misread_are_refused),
         cmocka_unit_test(cpu_lists_are_sets),
+        cmocka_unit_test(a_cpu_pool_is_taken_by_name),
         cmocka_unit_test(macs_and_uuids_are_checked),
         cmocka_unit_test(a_file_cut_off_anywhere_is_no_harm),
     };

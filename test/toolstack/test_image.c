@@ -26,7 +26,7 @@
 /* A file with one segment of text and one of notes. */
 struct file {
     Elf64_Ehdr elf;
-    Elf64_Phdr segments[2];
+    Elf64_Phdr segments[18];
     struct note {
         Elf64_Nhdr header;
         char name[4];
@@ -151,6 +151,71 @@ static void damaged_files_are_refused(void **state)
     assert_refused(&file, "hypercall page");
     file = good_file(), file.elf.e_phnum = 1;
     assert_refused(&file, "no Xen note");
+    file = good_file(), file.elf.e_ident[EI_CLASS] = ELFCLASS32;
+    assert_refused(&file, "x86-64");
+    file = good_file(), file.elf.e_phentsize = sizeof(Elf32_Phdr);
+    assert_refused(&file, "program headers");
+    file = good_file(), file.segments[0].p_paddr = BASE + (1ull << 50);
+    assert_refused(&file, "impossible size");
+    file = good_file(), file.segments[0].p_paddr = 0, file.notes[1].value = -MIB;
+    assert_refused(&file, "below the image's base");
+    file = good_file(), file.notes[3].value = BASE + 0x2001;
+    assert_refused(&file, "hypercall page");
+    file = good_file(), file.notes[3].header.n_descsz = 2;
+    assert_refused(&file, "hypercall page");
+    file = good_file(), file.segments[0].p_paddr = BASE + 0x1000, file.notes[3].value = BASE;
+    assert_refused(&file, "hypercall page");
+    file = good_file(), file.notes[2].header.n_type = XEN_ELFNOTE_INIT_P2M;
+    assert_refused(&file, "INIT_P2M");
+    file = good_file(), file.segments[0].p_type = PT_DYNAMIC;
+    assert_refused(&file, "nothing in it to load");
+    file = good_file(), file.notes[0].value = BASE + 8;
+    assert_refused(&file, "VIRT_BASE");
+    file = good_file(), file.elf.e_phnum = 18;
+    for (int i = 2; i < 18; i++)
+        file.segments[i] = file.segments[0];
+    assert_refused(&file, "more than 16");
+    file.elf.e_phnum = 17;
+    assert_int_equal(parse(&file, sizeof(file)), 0);
+}
+
+static void what_is_not_to_be_loaded_does_not_matter(void **state)
+{
+    struct file file = good_file();
+
+    (void)state;
+    file.elf.e_phnum = 4;
+    file.segments[2] = (Elf64_Phdr){.p_type = PT_LOAD}; /* empty, and below the base */
+    file.segments[3] = (Elf64_Phdr){.p_type = PT_DYNAMIC, .p_filesz = UINT64_MAX};
+    assert_int_equal(parse(&file, sizeof(file)), 0);
+    assert_int_equal(image.n_segments, 1);
+}
+
+static void segments_may_come_in_any_order(void **state)
+{
+    struct file file = good_file();
+
+    (void)state;
+    file.elf.e_phnum = 3;
+    file.segments[2] = file.segments[0];
+    file.segments[0].p_paddr = BASE + 0x3000;
+    file.segments[2].p_paddr = BASE + 0x1000;
+    assert_int_equal(parse(&file, sizeof(file)), 0);
+    assert_int_equal(image.start, 0x1000);
+    assert_int_equal(image.end, 0x9000);
+}
+
+static void notes_may_be_short_or_missing(void **state)
+{
+    struct file file = good_file();
+
+    (void)state;
+    file.notes[3].header.n_descsz = 4;
+    assert_int_equal(parse(&file, sizeof(file)), 0);
+    assert_int_equal(image.hypercall_page, 0x2000);
+    file.notes[3].header.n_type = 0x7777;
+    assert_int_equal(parse(&file, sizeof(file)), 0);
+    assert_false(image.has_hypercall_page);
 }
 
 static void a_file_cut_off_anywhere_is_no_harm(void **state)
@@ -197,6 +262,8 @@ static void a_guest_that_is_too_small_is_told_what_it_takes(void **state)
     image.virt_base = 1ull << 47;
     assert_int_equal(plan_make(&plan, &image, 0, 5, &fail), -ENOEXEC);
     assert_has(fail.text, "out of a guest's reach");
+    image.virt_base = -MIB; /* what follows it begins at 0 again */
+    assert_int_equal(plan_make(&plan, &image, 0, 5, &fail), -ENOEXEC);
     image.virt_base = BASE;
     assert_int_equal(plan_make(&plan, &image, 0, 5, &fail), 0);
     assert_int_equal(plan.level[1].n_tables, 3); /* 7 to 12 MiB: two and a half */
@@ -315,6 +382,9 @@ int main(void)
         cmocka_unit_test(a_good_image_is_understood),
         cmocka_unit_test(an_image_may_do_with_one_event_channel),
         cmocka_unit_test(damaged_files_are_refused),
+        cmocka_unit_test(what_is_not_to_be_loaded_does_not_matter),
+        cmocka_unit_test(segments_may_come_in_any_order),
+        cmocka_unit_test(notes_may_be_short_or_missing),
         cmocka_unit_test(a_file_cut_off_anywhere_is_no_harm),
         cmocka_unit_test(parts_follow_one_another_and_do_not_overlap),
         cmocka_unit_test(a_guest_that_is_too_small_is_told_what_it_takes),

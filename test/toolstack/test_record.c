@@ -20,6 +20,7 @@ static char written[8192];
 static char said[1024];    /* to the log */
 static char removed[512];  /* paths, each with a blank behind it */
 static const char *record; /* of domain 5; NULL: it has none */
+static const char *named;  /* what xenstore calls it; NULL: nothing */
 static xc_domaininfo_t infos[3];
 static int n_infos;
 static struct guest *adopted;
@@ -84,6 +85,10 @@ int store_flush(struct store *store, struct fail *why)
 int store_read(struct store *store, const char *path, char **value, struct fail *why)
 {
     (void)store;
+    if (named && strcmp(path, "/local/domain/5/name") == 0) {
+        *value = strdup(named);
+        return 0;
+    }
     if (!record || strcmp(path, "/local/domain/5/sprat") != 0)
         return fail_set(why, ENOENT, "there is no %s", path);
     *value = strdup(record);
@@ -173,6 +178,7 @@ static int begin(void **state)
     n_infos = 1;
     infos[0] = (xc_domaininfo_t){.domain = 5, .tot_pages = 512};
     record = GOOD;
+    named = NULL;
     return 0;
 }
 
@@ -225,6 +231,21 @@ static void what_was_written_is_read_again(void **state)
     assert_string_equal(adopted->name, "web");
     assert_string_equal(adopted->file, guest.file);
     assert_string_equal(adopted->text, guest.text);
+}
+
+static void the_name_is_what_xenstore_has(void **state)
+{
+    static char text[CONFIG_NAME_MAX + 1];
+    unsigned n_removed;
+
+    (void)state;
+    named = "new-web"; /* xl has renamed it */
+    assert_int_equal(adopt_all(&n_removed), 1);
+    assert_string_equal(adopted->name, "new-web");
+    memset(text, 'x', CONFIG_NAME_MAX);
+    named = text; /* a name that the launcher would give nobody */
+    assert_int_equal(adopt_all(&n_removed), 1);
+    assert_string_equal(adopted->name, "web");
 }
 
 static void of_a_text_that_is_too_long_nothing_is_kept(void **state)
@@ -364,6 +385,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_was_written_is_read_again),
+        TEST(the_name_is_what_xenstore_has),
         TEST(of_a_text_that_is_too_long_nothing_is_kept),
         TEST(what_is_no_record_is_left_alone),
         TEST(a_record_cut_off_anywhere_is_no_harm),
