@@ -154,7 +154,7 @@ static int begin(void **state)
     config = (struct config){.kernel = "/a/web.xen",
                              .cmdline = "say \"hello\"",
                              .max_event_channels = 64,
-                             .max_grant_frames = -1,
+                             .max_grant_frames = 4,
                              .max_maptrack_frames = 2};
     return 0;
 }
@@ -195,7 +195,7 @@ static void it_is_what_libxl_reads(void **state)
     info = json_get(json, "b_info");
     assert_string_equal(json_get_string(info, "cmdline", ""), config.cmdline);
     assert_int_equal(json_get_number(info, "event_channels", 0), 64);
-    assert_null(json_get(info, "max_grant_frames")); /* Xen's own choice */
+    assert_int_equal(json_get_number(info, "max_grant_frames", 0), 4);
     assert_int_equal(json_get_number(info, "max_maptrack_frames", 0), 2);
     assert_int_equal(json_get(info, "type.pv")->type, JSON_OBJECT);
     const struct json *vif = json_get(json, "nics")->first;
@@ -216,9 +216,11 @@ static void it_is_what_libxl_reads(void **state)
 static void a_new_domain_has_no_file_of_an_older_one(void **state)
 {
     (void)state;
+    config.max_grant_frames = config.max_maptrack_frames = -1;
     put(file("d", "libxl-json"), "of a domain with this number, before dom0 was started again");
     xlconfig_write(&guest, &config);
     char *text = text_of(file("d", "libxl-json"));
+    assert_null(strstr(text, "max_")); /* Xen's own choice */
     assert_int_equal(strncmp(text, "{\"c_info\":", 10), 0);
     free(text);
 }
@@ -263,6 +265,7 @@ static void that_it_cannot_be_written_is_told_once(void **state)
     xlconfig_write(&guest, &config);
     assert_false(guest.known_to_xl);
     assert_has(said, "No space left");
+    assert_int_equal(xlconfig_work(&host, now_ns), UINT64_MAX);
     *said = '\0';
     xlconfig_write(&guest, &config);
     assert_string_equal(said, "");
@@ -306,6 +309,20 @@ static void many_are_told_in_turns(void **state)
     assert_int_equal(xlconfig_work(&host, due_ns), UINT64_MAX);
 }
 
+static void no_more_wait_than_there_are_domains(void **state)
+{
+    unsigned n_turns = 0;
+
+    (void)state;
+    guest.state = GUEST_RUNNING;
+    for (int i = 0; i < HOST_DOMAINS + 64; i++)
+        xlconfig_write(&guest, &config);
+    do
+        n_turns++;
+    while (xlconfig_work(&host, now_ns + 1000000000) != UINT64_MAX);
+    assert_int_equal(n_turns, (HOST_DOMAINS + 63) / 64);
+}
+
 static void a_store_that_refuses_is_told_of(void **state)
 {
     (void)state;
@@ -329,6 +346,7 @@ int main(void)
         TEST(its_memory_is_told_within_a_second),
         TEST(of_a_guest_that_has_gone_nothing_is_told),
         TEST(many_are_told_in_turns),
+        TEST(no_more_wait_than_there_are_domains),
         TEST(a_store_that_refuses_is_told_of),
     };
 
