@@ -82,6 +82,10 @@ static void what_is_not_to_be_printed_is_not(void **state)
     lab_receive_hex(0, ETHER_IP "45000018 00000000 40fd0000 01020304 05060708 0a0b0c0d");
     assert_string_equal(host.log.s, "a: 1.2.3.4 > 5.6.7.8: ip-proto-253\n");
     host.log.len = 0;
+    lab_load("FromDevice(eth0) -> MarkIPHeader(14) -> IPPrint(a) -> Discard");
+    lab_receive_hex(0, ETHER_IP "45000014 00000000 40fd0000 01020304 05060708");
+    assert_string_equal(host.log.s, "a: 1700000000.000000: 1.2.3.4 > 5.6.7.8: ip-proto-253\n");
+    host.log.len = 0;
 }
 
 static void arguments_take_a_bounded_memory_together(void **state)
@@ -172,10 +176,10 @@ static void a_capture_is_passed_over_in_parts(void **state)
     lab_load("FromDump(long, START 1999, STOP true) -> c :: Counter -> Discard");
     assert_int_equal(lab_number("c.count"), 2);
     /* One run must not pass over all. */
-    lab_load("Idle -> Discard");
-    lab.out.len = 0;
-    assert_int_equal(engine_load(lab.eng, "FromDump(long, START 1999) -> Discard", 37, NULL), 0);
+    static const char conf[] = "d :: FromDump(long, START 1999) -> Discard";
+    assert_int_equal(engine_load(lab.eng, conf, sizeof(conf) - 1, NULL), 0);
     assert_int_equal(engine_run(lab.eng, 1), 0);
+    assert_in_range(lab_number("d.filepos"), 1, file.len / 2);
     text_free(&file);
 }
 
@@ -238,8 +242,9 @@ static void checksums_are_of_all_bytes(void **state)
 
 static void packets_that_are_not_ip_are_not_taken_for_it(void **state)
 {
-    static const char *const elements[] = {"IPMirror", "StoreIPAddress(src)", "GetIPAddress(16)",
-                                           "IPReassembler", "SetIPAddress(1.2.3.4)"};
+    static const char *const elements[] = {
+        "IPMirror",      "StoreIPAddress(src)",   "GetIPAddress(16)",
+        "IPReassembler", "SetIPAddress(1.2.3.4)", "SetAnnoByte(19, 1) -> FixIPSrc(1.1.1.1)"};
 
     (void)state;
     for (unsigned i = 0; i < sizeof(elements) / sizeof(*elements); i++) {
@@ -353,9 +358,9 @@ static void sources_that_are_pulled_from_have_their_limits_too(void **state)
     lab_write("s.active", "true");
     lab_pass(10);
     assert_int_equal(lab_number("c.count"), 3);
-    lab_load("RatedSource(BANDWIDTH 1000Bps, LENGTH 100) -> d :: Counter -> Discard");
+    lab_load("RatedSource(BANDWIDTH 2000Bps, LENGTH 100) -> d :: Counter -> Discard");
     lab_pass(10000);
-    assert_in_range(lab_number("d.count"), 95, 106);
+    assert_in_range(lab_number("d.count"), 195, 206);
     lab_load("TimedSource(LIMIT 2, STOP false) -> e :: Counter -> Discard");
     lab_pass(10000);
     assert_int_equal(lab_number("e.count"), 2);
@@ -368,6 +373,74 @@ static void a_red_that_is_not_gentle_drops_all_above_its_threshold(void **state)
              " -> q :: Queue(1000) -> u :: Unqueue(ACTIVE false) -> Discard");
     lab_pass(1000);
     assert_in_range(lab_number("q.length"), 40, 150);
+}
+
+static void a_gateway_takes_the_place_of_the_destination(void **state)
+{
+    (void)state;
+    lab_load("FromDevice(eth0) -> Strip(14) -> CheckIPHeader -> GetIPAddress(16) -> r ::"
+             " RadixIPLookup(5.6.0.0/16 9.9.9.9 0, 0/0 1) -> StoreIPAddress(dst) -> Queue"
+             " -> ToDevice(eth1); r[1] -> Discard");
+    lab_receive_hex(0, ETHER_IP "45000014 00000000 40fd69da 01020304 05060708");
+    lab_expect_hex(1, "45000014 00000000 40fd63d6 01020304 09090909");
+    /* Without an annotation there is nothing to store. */
+    lab_load("FromDevice(eth0) -> MarkIPHeader(14) -> StoreIPAddress(dst) -> Queue"
+             " -> ToDevice(eth1)");
+    lab_receive_hex(0, ETHER_IP "45000014 00000000 40fd69da 01020304 05060708");
+    lab_expect_hex(1, ETHER_IP "45000014 00000000 40fd69da 01020304 05060708");
+}
+
+static void a_rate_is_told_within_the_first_millisecond(void **state)
+{
+    (void)state;
+    lab_load("FromDevice(eth0) -> a :: AverageCounter -> Discard");
+    lab_receive_hex(0, "00");
+    assert_string_equal(lab_read("a.rate"), "1000");
+}
+
+static void a_header_has_the_class_that_was_asked_for(void **state)
+{
+    (void)state;
+    lab_load("FromDevice(eth0) -> IPEncap(253, 1.2.3.4, 5.6.7.8, DSCP 10, ECT 1) -> Truncate(2)"
+             " -> Queue -> ToDevice(eth1)");
+    lab_receive_hex(0, "00");
+    lab_expect_hex(1, "4529");
+}
+
+static void packets_that_are_too_long_do_not_fill_the_log(void **state)
+{
+    unsigned lines = 0;
+
+    (void)state;
+    host.log.len = 0;
+    lab_load("FromDevice(eth0) -> MarkIPHeader(14) -> f :: IPFragmenter(68) -> Discard;"
+             " f[1] -> Discard");
+    for (unsigned i = 0; i < 20; i++) {
+        uint8_t frame[114] = {[12] = 8, [14] = 0x45, [17] = 100, [20] = 0x40, [22] = 9};
+        lab_receive(0, frame, sizeof(frame));
+    }
+    assert_int_equal(lab_number("f.drops"), 20);
+    for (unsigned i = 0; i < host.log.len; i++)
+        lines += host.log.s[i] == '\n';
+    assert_int_equal(lines, 5);
+    host.log.len = 0;
+}
+
+static void a_host_s_blocks_are_on_one_address(void **state)
+{
+    struct frame f = {.src = "10.0.0.1", .dst = "9.9.9.9", .proto = 17, .sport = 1, .dport = 9};
+
+    (void)state;
+    lab_load("m :: PortBlockMapper(192.0.2.1-192.0.2.2, 0, 1, PORTS 1024-1025, BLOCK 1);"
+             "FromDevice(eth0) -> CheckIPHeader(14) -> r :: IPRewriter(m) -> c :: Counter"
+             " -> Discard; r[1] -> Discard");
+    lab_receive_frame(0, &f);
+    f.src = "10.0.0.2";
+    lab_receive_frame(0, &f);
+    assert_int_equal(lab_number("c.count"), 2);
+    f.sport = 2;
+    lab_receive_frame(0, &f); /* the other address has free blocks */
+    assert_int_equal(lab_number("c.count"), 2);
 }
 
 static void what_handlers_print_is_what_was_written(void **state)
@@ -406,6 +479,11 @@ int main(void)
         LAB_TEST(a_rate_of_nothing_lets_nothing_through),
         LAB_TEST(sources_that_are_pulled_from_have_their_limits_too),
         LAB_TEST(a_red_that_is_not_gentle_drops_all_above_its_threshold),
+        LAB_TEST(a_gateway_takes_the_place_of_the_destination),
+        LAB_TEST(a_rate_is_told_within_the_first_millisecond),
+        LAB_TEST(a_header_has_the_class_that_was_asked_for),
+        LAB_TEST(packets_that_are_too_long_do_not_fill_the_log),
+        LAB_TEST(a_host_s_blocks_are_on_one_address),
         LAB_TEST(what_handlers_print_is_what_was_written),
     };
 
