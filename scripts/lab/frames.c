@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * lab-frames: frames through a guest and back, and what they cost it. It works on the guest's vifs
- * themselves, so that no bridge and no second guest takes part.
+ * themselves, so that no bridge and no second guest takes part, and with rings that the kernel
+ * shares (packet_mmap): a system call for each frame would cost more than all that netback does,
+ * and be a chance for the scheduler to let netback's thread run for that one frame.
  *
  *     lab-frames run [OPTION VALUE]... DOMID OUT.pcap
  *         Send the frames of OUT.pcap round and round into one interface of the guest, count what
@@ -23,6 +25,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_packet.h>
+#include <linux/virtio_net.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <poll.h>
@@ -31,6 +34,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,11 +44,15 @@
 enum {
     FRAME_MAX = 2048,
     FRAMES_MAX = 4096,
-    BURST = 64,
+    SLOTS = 4096,   /* of each ring */
+    RX_BYTES = 128, /* of a slot: what stands in front of a frame, and its first ARP_BYTES */
+    TX_BYTES = 4096,
+    BLOCK_BYTES = 65536,
+    TX_DATA = TPACKET2_HDRLEN - sizeof(struct sockaddr_ll), /* where in a slot it begins */
     LOST_MS = 2000,
     FIRST_STEP_MS = 1,
     FIRST_TIMEOUT_MS = 120 * 1000,
-    SOCKET_BYTES = 4 << 20,
+    SOCKET_BYTES = 16 << 20,
     ARP_BYTES = 42,
 };
 
@@ -58,10 +66,17 @@ struct frames {
     size_t n;
 };
 
+/** A packet socket and its rings. */
+struct vif {
+    int fd;
+    uint8_t *rx, *tx;
+    unsigned rx_next, tx_next; /* slots */
+};
+
 static struct {
     xc_interface *xc;
     uint32_t domid;
-    int from, to; /* packet sockets; the same one when the interfaces are the same */
+    struct vif vifs[2], *from, *to; /* the same one when the interfaces are the same */
     uint16_t type;
     struct frames out;
     size_t next; /* of `out` */
@@ -123,25 +138,63 @@ static void read_frames(const char *name, struct frames *frames)
         die(name, "it has no frames");
 }
 
-static int open_vif(unsigned number)
+/* @return a slot's header; its status tells whose it is. */
+static volatile struct tpacket2_hdr *rx_slot(const struct vif *vif, unsigned n)
+{
+    return (volatile struct tpacket2_hdr *)(vif->rx + (size_t)n * RX_BYTES);
+}
+
+static volatile struct tpacket2_hdr *tx_slot(const struct vif *vif, unsigned n)
+{
+    return (volatile struct tpacket2_hdr *)(vif->tx + (size_t)n * TX_BYTES);
+}
+
+static struct tpacket_req ring(unsigned slot_bytes)
+{
+    return (struct tpacket_req){.tp_block_size = BLOCK_BYTES,
+                                .tp_block_nr = SLOTS * slot_bytes / BLOCK_BYTES,
+                                .tp_frame_size = slot_bytes,
+                                .tp_frame_nr = SLOTS};
+}
+
+static void open_rings(struct vif *vif, const char *name)
+{
+    struct tpacket_req rx = ring(RX_BYTES), tx = ring(TX_BYTES);
+    int version = TPACKET_V2;
+
+    if (setsockopt(vif->fd, SOL_PACKET, PACKET_VERSION, &version, sizeof(version)) ||
+        setsockopt(vif->fd, SOL_PACKET, PACKET_RX_RING, &rx, sizeof(rx)) ||
+        setsockopt(vif->fd, SOL_PACKET, PACKET_TX_RING, &tx, sizeof(tx)))
+        die(name, strerror(errno));
+    vif->rx = mmap(NULL, (size_t)SLOTS * (RX_BYTES + TX_BYTES), PROT_READ | PROT_WRITE, MAP_SHARED,
+                   vif->fd, 0);
+    if (vif->rx == MAP_FAILED)
+        die(name, strerror(errno));
+    vif->tx = vif->rx + (size_t)SLOTS * RX_BYTES;
+}
+
+static void open_vif(struct vif *vif, unsigned number)
 {
     struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
     char name[IFNAMSIZ];
-    int one = 1, size = SOCKET_BYTES, fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0);
+    int one = 1, size = SOCKET_BYTES;
 
+    vif->fd = socket(AF_PACKET, SOCK_RAW, 0);
     snprintf(name, sizeof(name), "vif%u.%u", state.domid, number);
-    if (fd < 0)
+    if (vif->fd < 0)
         die("packet socket", strerror(errno));
     address.sll_ifindex = (int)if_nametoindex(name);
     if (!address.sll_ifindex)
         die(name, strerror(errno));
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
-    if (setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)) ||
-        setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one)) ||
-        bind(fd, (struct sockaddr *)&address, sizeof(address)))
+    setsockopt(vif->fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+    /* A header in front of each frame tells how much of it is one piece: all, as from the stack. */
+    if (setsockopt(vif->fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) ||
+        setsockopt(vif->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)) ||
+        setsockopt(vif->fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one)))
         die(name, strerror(errno));
-    return fd;
+    open_rings(vif, name);
+    if (bind(vif->fd, (struct sockaddr *)&address, sizeof(address)))
+        die(name, strerror(errno));
 }
 
 /* An interface that is not up yet, or whose queue is full, loses a frame as a wire would. */
@@ -150,32 +203,52 @@ static bool is_loss(int error)
     return error == ENOBUFS || error == ENETDOWN || error == EAGAIN;
 }
 
-/* Send up to `want` frames, from where the last call ended. @return how many the interface took. */
-static unsigned send_burst(uint64_t want)
+/* @return false when the ring is full of what the interface has not sent yet. */
+static bool put(struct vif *vif, const uint8_t *frame, size_t len)
 {
-    struct mmsghdr messages[BURST];
-    struct iovec parts[BURST];
-    size_t next = state.next;
+    volatile struct tpacket2_hdr *slot = tx_slot(vif, vif->tx_next);
+    struct virtio_net_hdr header = {.hdr_len = (uint16_t)len};
+    uint8_t *data = (uint8_t *)slot + TX_DATA;
 
-    if (want > BURST)
-        want = BURST;
-    memset(messages, 0, sizeof(messages));
-    for (unsigned i = 0; i < want; i++, next = (next + 1) % state.out.n) {
-        parts[i] = (struct iovec){state.out.bytes[next], state.out.len[next]};
-        messages[i].msg_hdr.msg_iov = &parts[i];
-        messages[i].msg_hdr.msg_iovlen = 1;
-    }
-    int n = sendmmsg(state.from, messages, (unsigned)want, 0);
-    if (n < 0 && !is_loss(errno))
+    if (slot->tp_status != TP_STATUS_AVAILABLE)
+        return false;
+    memcpy(data, &header, sizeof(header));
+    memcpy(data + sizeof(header), frame, len);
+    slot->tp_len = (uint32_t)(sizeof(header) + len);
+    __sync_synchronize();
+    slot->tp_status = TP_STATUS_SEND_REQUEST;
+    vif->tx_next = (vif->tx_next + 1) % SLOTS;
+    return true;
+}
+
+/* Send what was put. What the interface does not take is lost, and its slots are taken back. */
+static void push(struct vif *vif)
+{
+    if (send(vif->fd, NULL, 0, MSG_DONTWAIT) >= 0)
+        return;
+    if (!is_loss(errno))
         die("sending", strerror(errno));
-    n = n < 0 ? 1 : n;
-    state.next = (state.next + (size_t)n) % state.out.n;
-    state.sent += (uint64_t)n;
-    return (unsigned)n;
+    for (unsigned last = (vif->tx_next + SLOTS - 1) % SLOTS;
+         tx_slot(vif, last)->tp_status == TP_STATUS_SEND_REQUEST;
+         last = (last + SLOTS - 1) % SLOTS) {
+        tx_slot(vif, last)->tp_status = TP_STATUS_AVAILABLE;
+        vif->tx_next = last;
+    }
+}
+
+/* Send `want` frames, from where the last call ended. */
+static void send_burst(uint64_t want)
+{
+    for (; want && put(state.from, state.out.bytes[state.next], state.out.len[state.next]);
+         want--) {
+        state.next = (state.next + 1) % state.out.n;
+        state.sent++;
+    }
+    push(state.from);
 }
 
 /* RFC 826: the request becomes the answer. */
-static void answer_arp(int fd, uint8_t *frame)
+static void answer_arp(struct vif *vif, uint8_t *frame)
 {
     uint8_t asked[4];
 
@@ -186,46 +259,37 @@ static void answer_arp(int fd, uint8_t *frame)
     memcpy(frame + 32, frame + 22, 10); /* the sender's addresses become the target's */
     memcpy(frame + 22, own_mac, 6);
     memcpy(frame + 28, asked, 4);
-    if (send(fd, frame, ARP_BYTES, 0) < 0 && !is_loss(errno))
-        die("answering ARP", strerror(errno));
+    if (put(vif, frame, ARP_BYTES))
+        push(vif);
 }
 
-/* One frame has come on a socket; its first bytes are at `frame`. Only those of `to` count. */
-static void take_frame(int fd, uint8_t *frame, size_t len)
+/* One frame has come; its first bytes are at `frame`. Only those of `to` count. */
+static void take_frame(struct vif *vif, uint8_t *frame, size_t len)
 {
     uint16_t type;
 
     memcpy(&type, frame + 12, sizeof(type));
     type = ntohs(type);
     if (type == ETHERTYPE_ARP && len >= ARP_BYTES && frame[21] == 1) {
-        answer_arp(fd, frame);
-    } else if (fd == state.to && type == state.type) {
+        answer_arp(vif, frame);
+    } else if (vif == state.to && type == state.type) {
         state.received++;
         state.bytes += len;
     }
 }
 
-static void take(int fd)
+static void take(struct vif *vif)
 {
-    static uint8_t frames[BURST][ARP_BYTES];
     uint64_t before = state.received;
-    struct mmsghdr messages[BURST];
-    struct iovec parts[BURST];
-    int n;
+    volatile struct tpacket2_hdr *slot;
 
-    do {
-        memset(messages, 0, sizeof(messages));
-        for (unsigned i = 0; i < BURST; i++) {
-            parts[i] = (struct iovec){frames[i], ARP_BYTES};
-            messages[i].msg_hdr.msg_iov = &parts[i];
-            messages[i].msg_hdr.msg_iovlen = 1;
-        }
-        n = recvmmsg(fd, messages, BURST, MSG_TRUNC, NULL);
-        for (int i = 0; i < n; i++)
-            take_frame(fd, frames[i], messages[i].msg_len);
-    } while (n == BURST);
-    if (n < 0 && !is_loss(errno))
-        die("receiving", strerror(errno));
+    while ((slot = rx_slot(vif, vif->rx_next))->tp_status & TP_STATUS_USER) {
+        __sync_synchronize();
+        take_frame(vif, (uint8_t *)slot + slot->tp_mac, slot->tp_len);
+        __sync_synchronize();
+        slot->tp_status = TP_STATUS_KERNEL;
+        vif->rx_next = (vif->rx_next + 1) % SLOTS;
+    }
     if (state.received != before)
         state.last_ns = now_ns();
 }
@@ -233,14 +297,12 @@ static void take(int fd)
 /* Wait for what comes, and take it. */
 static void wait_ms(int timeout_ms)
 {
-    struct pollfd fds[2] = {{.fd = state.to, .events = POLLIN},
-                            {.fd = state.from, .events = POLLIN}};
-    unsigned n_fds = state.from == state.to ? 1 : 2;
+    struct pollfd fds[2] = {{.fd = state.to->fd, .events = POLLIN},
+                            {.fd = state.from->fd, .events = POLLIN}};
 
-    poll(fds, n_fds, timeout_ms);
-    for (unsigned i = 0; i < n_fds; i++)
-        if (fds[i].revents)
-            take(fds[i].fd);
+    poll(fds, state.from == state.to ? 1 : 2, timeout_ms);
+    take(state.to);
+    take(state.from);
 }
 
 /* Wait for a frame that counts, whatever else a guest sends now and then. Xen's scheduler lets a
@@ -278,9 +340,8 @@ static void pass(uint64_t count, uint64_t window)
         uint64_t under_way = state.sent - state.received - lost, left = count - state.sent;
         uint64_t want = window - under_way < left ? window - under_way : left;
         /* Half a window at once: the guest is woken for many, as by a busy wire. */
-        if (under_way <= window / 2)
-            while (want)
-                want -= send_burst(want);
+        if (want && under_way <= window / 2)
+            send_burst(want);
         if (!wait_counted())
             lost = state.sent - state.received;
     }
@@ -377,11 +438,14 @@ int main(int argc, char **argv)
     state.xc = xc_interface_open(NULL, NULL, 0);
     if (!state.xc)
         die("Xen can't be asked", strerror(errno));
-    state.from = open_vif((unsigned)options.from);
-    state.to = options.from == options.to ? state.from : open_vif((unsigned)options.to);
+    state.from = &state.vifs[0];
+    state.to = options.from == options.to ? state.from : &state.vifs[1];
+    open_vif(state.from, (unsigned)options.from);
+    if (state.to != state.from)
+        open_vif(state.to, (unsigned)options.to);
     for (size_t i = 0; i < before.n; i++)
-        if (send(state.to, before.bytes[i], before.len[i], 0) < 0 && !is_loss(errno))
-            die("sending", strerror(errno));
+        if (put(state.to, before.bytes[i], before.len[i]))
+            push(state.to);
     if (first)
         run_first();
     else

@@ -51,6 +51,7 @@ measure() { # CASE SIDE SIZES OPTIONS...
     case=$1 side=$2 sizes=$3; shift 3
     xl create -q -e -p "$case-$side.cfg" >/tmp/errors 2>&1 || { complain "$case $side"; return; }
     domid=$(xl domid "$case-$side")
+    for vif in /sys/class/net/vif"$domid".*; do ip link set "${vif##*/}" nomaster; done
     lab-frames first "$@" "$domid" "$case-${sizes%%%% *}.pcap" >/tmp/report 2>/tmp/errors &
     first=$!
     if [ "$side" = linux ]; then
