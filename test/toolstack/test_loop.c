@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Tests of loop.c: loop devices that others take first, that there are none of, and what they are. */
+/* Tests of loop.c: loop devices that others take first, of which there are none, what they are. */
 #include "check.h"
 
 #include <errno.h>
