@@ -2,6 +2,38 @@
 /* Tests of client.c, the daemon's socket: bad clients, too many of them, no descriptor left. */
 #include "served.h"
 
+/* Linked with --wrap. */
+
+static int accept_error; /* an errno that the next accept4() fails with; 0: none */
+
+int __real_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
+{
+    if (accept_error) {
+        errno = accept_error;
+        accept_error = 0;
+        return -1;
+    }
+    return __real_accept4(fd, address, len, flags);
+}
+
+static void a_connection_that_has_gone_again_is_no_trouble(void **state)
+{
+    static const int errors[] = {EAGAIN, EINTR, ECONNABORTED};
+    struct sockaddr_un address = listen_here();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+        client_deadlines(&host, now_ns);
+        accept_error = errors[i];
+        client_accept(&host);
+        assert_true(client_deadlines(&host, now_ns) == UINT64_MAX); /* it does not rest */
+        assert_served(&address);
+    }
+    stop();
+}
+
 static void half_a_request_hurts_nobody(void **state)
 {
     struct sockaddr_un address = listen_here();
@@ -284,6 +316,7 @@ static void a_place_where_none_can_listen_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_connection_that_has_gone_again_is_no_trouble),
         cmocka_unit_test(half_a_request_hurts_nobody),
         cmocka_unit_test(who_leaves_amid_an_answer_hurts_nobody),
         cmocka_unit_test(who_says_no_more_gets_all_answers),
