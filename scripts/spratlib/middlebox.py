@@ -39,6 +39,7 @@ INTERFACE_KIB = 152  # its buffers and rings
 GUEST_KIB = 200  # beside its image: page tables, the engine, some packets
 CHECK = "examples/middlebox/middlebox_check"  # in the build folder
 CHECK_TIMEOUT_S = 60
+UNKNOWN_ELEMENT = re.compile("unknown element class|neither a declared element nor")
 CONTROL_MEMORY_MIB = 6  # a network stack, and a ramdisk behind the larger image
 GRANTS_A_FRAME = 512
 GRANTS_A_VIF = 2 * 256 + 2  # both rings full, and the rings
@@ -88,7 +89,11 @@ def interfaces_of(config, data):
         raise SpratError(f"{config}: reading it takes longer than {CHECK_TIMEOUT_S} s") from None
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").splitlines() or [f"{program} has failed"]
-        raise SpratError("\n".join(f"{config}:{line}" for line in said))
+        lines = [f"{config}:{line}" for line in said]
+        if any(UNKNOWN_ELEMENT.search(line) for line in said):
+            lines.append("examples/middlebox/ELEMENTS.md lists the elements, and those of Click"
+                         " that are not here, with the reason")  # fmt: skip
+        raise SpratError("\n".join(lines))
     for line in done.stderr.decode(errors="replace").splitlines():
         print(f"{config}:{line}", file=sys.stderr)
     numbers = [int(line.split()[0]) for line in done.stdout.decode().splitlines()]

@@ -191,6 +191,7 @@ class Start(unittest.TestCase):
     def test_errors_are_told_with_their_places_before_a_guest_is_started(self):
         said = self.refused("c :: Counter;\nFromDevice(eth0) -> c -> Fnord(1);\n")
         self.assertIn("FILE:2:26: unknown element class 'Fnord'", said)
+        self.assertIn("ELEMENTS.md lists the elements", said)
         said = self.refused("c :: Counter(X);\nIdle -> q :: Queue(-3) -> c -> Discard;")
         self.assertRegex(said, r"FILE:1:14: .*\n(.*\n)*FILE:2:20: .*CAPACITY must be a number")
         self.assertIn("FILE:1:9: ", self.refused("Idle -> "))

@@ -156,9 +156,11 @@ static bool spread(struct connector *c, bool check)
         struct port *to = input(c, conn->to, conn->to_port);
 
         if (!settle(from, to, &changed) && check)
-            errs_at(c->errs, conn->pos, "'%s' %s output %u connected to '%s' %s input %u",
+            errs_at(c->errs, conn->pos,
+                    "'%s' %s output %u connected to '%s' %s input %u; put %s between them",
                     c->r->elems[conn->from]->name, kind_names[from->kind], conn->from_port,
-                    c->r->elems[conn->to]->name, kind_names[to->kind], conn->to_port);
+                    c->r->elems[conn->to]->name, kind_names[to->kind], conn->to_port,
+                    from->kind == PUSH ? "a Queue" : "an Unqueue");
     }
     for (unsigned n = 0; n < c->r->n_elems; n++) {
         const struct element *e = c->r->elems[n];

@@ -392,9 +392,25 @@ static void ip_packets_are_printed_readably(void **state)
     assert_true(lab_logged("x: ttl 64 10.0.0.1.1 > 10.0.0.2.2: S 100:100(20,0,0) win 8192\n"));
 }
 
+static void other_names_stand_for_the_same_elements(void **state)
+{
+    (void)state;
+    lab_load("PollDevice(eth0) -> q :: ThreadSafeQueue(2) -> d :: ToDevice(eth1)");
+    lab.eth[1]->room = 0;
+    lab_receive_hex(0, "01");
+    lab_receive_hex(0, "02");
+    lab_receive_hex(0, "03");
+    assert_int_equal(lab_number("q.drops"), 1);
+    assert_string_equal(lab_read("q.class"), "ThreadSafeQueue");
+    lab_load("Idle -> a :: SimpleQueue -> Discard; Idle -> b :: NotifierQueue -> Discard;"
+             "Idle -> c :: FullNoteQueue -> Discard; Idle -> d :: QuickNoteQueue -> Discard;"
+             "Idle -> ToHostSniffers; ClickyInfo(x)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        LAB_TEST(other_names_stand_for_the_same_elements),
         LAB_TEST(a_full_queue_drops_and_counts),
         LAB_TEST(a_device_that_is_not_active_leaves_packets_where_they_are),
         LAB_TEST(what_a_device_cannot_send_is_counted),

@@ -199,9 +199,11 @@ static void push_and_pull_must_agree(void **state)
 {
     (void)state;
     lab_refuse("a :: InfiniteSource; a -> PullNull -> PushNull -> Discard",
-               "1:36: 'PullNull@2' pull output 0 connected to 'PushNull@3' push input 0");
+               "1:36: 'PullNull@2' pull output 0 connected to 'PushNull@3' push input 0;"
+               " put an Unqueue between them");
     lab_refuse("FromDevice(eth0) -> ToDevice(eth0)",
-               "1:18: 'FromDevice@1' push output 0 connected to 'ToDevice@2' pull input 0");
+               "1:18: 'FromDevice@1' push output 0 connected to 'ToDevice@2' pull input 0;"
+               " put a Queue between them");
     lab_refuse("FromDevice(eth0) -> n :: Null -> ToDevice(eth0)",
                "agnostic 'n' in mixed context: push input 0, pull output 0");
 }
