@@ -184,6 +184,19 @@ static void a_backend_that_closes_is_waited_for_while_it_answers(void **state)
     block_down(0);
 }
 
+static void a_backend_that_closes_with_nothing_under_way_is_left_at_once(void **state)
+{
+    (void)state;
+    fake_blkback_answer(0, &block);
+    settle();
+    uint64_t start = clock_monotonic();
+    fake_blkback_state(XenbusStateClosing);
+    settle();
+    assert_int_equal(blkfront_link(bf), BLKFRONT_DOWN);
+    assert_true(clock_monotonic() - start < 1000000000ull);
+    block_down(0);
+}
+
 static void a_backend_that_closes_and_answers_no_more_is_left(void **state)
 {
     (void)state;
@@ -304,6 +317,7 @@ int main(void)
         cmocka_unit_test_setup(a_list_of_segments_that_one_who_left_has_is_waited_for, taken),
         cmocka_unit_test_setup(a_backend_that_starts_anew_at_once_is_offered_them_anew, taken),
         cmocka_unit_test_setup(a_backend_that_closes_is_waited_for_while_it_answers, taken),
+        cmocka_unit_test_setup(a_backend_that_closes_with_nothing_under_way_is_left_at_once, taken),
         cmocka_unit_test_setup(a_backend_that_closes_and_answers_no_more_is_left, taken),
         cmocka_unit_test_setup(a_backend_that_lies_while_it_is_waited_for_is_left_at_once, taken),
         cmocka_unit_test_setup(a_write_with_fua_is_written_again_when_its_flush_did_not_come,

@@ -115,6 +115,38 @@ static void numbers_of_blocks_that_are_beyond_the_end_are_no_hole(void **state)
     }
 }
 
+/* On a disk that is larger than its file system nothing behind that is read. */
+static void a_block_behind_the_file_system_is_none_of_its(void **state)
+{
+    const uint32_t behind = IMAGE_BYTES / BLOCK + 100;
+
+    (void)state;
+    uint32_t ino = make_with_file("-t ext4 -b 1024 -O ^metadata_csum");
+    uint8_t *large = calloc(2, IMAGE_BYTES), *map = map_of(ino);
+    uint32_t place = number_at(map + EXTENTS + 8);
+    uint8_t node[2 * EXTENTS];
+    memcpy(node, map, sizeof(node));
+    put16(node + EH_MAX, (BLOCK - EXTENTS) / EXTENTS);
+    put16(map + EH_ENTRIES, 1);
+    put16(map + EH_DEPTH, 1);
+    put32(map + EXTENTS, 0);
+    put32(map + EXTENTS + 8, 0);
+    for (unsigned good = 0; good < 2; good++) { /* one of the file's own blocks will do */
+        uint32_t where = good ? place : behind;
+        put32(map_of(ino) + EXTENTS + 4, where);
+        memcpy(large, sim.bytes, IMAGE_BYTES);
+        memcpy(large + (size_t)where * BLOCK, node, sizeof(node));
+        struct simdisk was = sim;
+        simdisk_make(&sim, large, (size_t)2 * IMAGE_BYTES, 512);
+        assert_mounted();
+        assert_int_equal(ext4_read(fs, ino, found, 1, BLOCK), good ? 1 : -EIO);
+        unmount();
+        simdisk_free(&sim);
+        sim = was;
+    }
+    free(large);
+}
+
 /* Nobody wrote to them, so what is written there would be new. */
 static void a_write_to_blocks_beyond_the_end_gives_up_nothing_else(void **state)
 {
@@ -168,6 +200,7 @@ int main(void)
         EXT4_TEST(extents_that_cant_be_are_no_hole),
         EXT4_TEST(a_block_that_holds_no_extents_is_no_hole),
         EXT4_TEST(numbers_of_blocks_that_are_beyond_the_end_are_no_hole),
+        EXT4_TEST(a_block_behind_the_file_system_is_none_of_its),
         EXT4_TEST(a_write_to_blocks_beyond_the_end_gives_up_nothing_else),
         EXT4_TEST(a_truncation_of_extents_without_order_has_an_end),
     };

@@ -46,6 +46,8 @@ static void blocks_that_nobody_wrote_to_read_as_zeros_and_take_what_is_written(v
     uint32_t ino = preallocate();
     assert_int_equal(ext4_read(fs, ino, found, N_BLOCKS * BLOCK, 0), N_BLOCKS * BLOCK);
     assert_memory_equal(found, bytes, N_BLOCKS * BLOCK);
+    fill(make_file("other"), 500000); /* so that memory is no zeros */
+    assert_int_equal(ext4_unlink(fs, EXT4_ROOT, "other", 5), 0);
     assert_int_equal(ext4_write(fs, ino, "here", 4, &offset, false), 4);
     memcpy(bytes + AT + 100, "here", 4);
     for (int twice = 0; twice < 2; twice++) {
@@ -108,6 +110,54 @@ static void a_commit_that_the_log_has_no_room_for_is_not_begun(void **state)
     assert_int_equal(journal.n_used, 1997);
 }
 
+/* A large read goes past the memory where newer blocks may be. */
+static void what_was_just_written_is_read_at_once(void **state)
+{
+    static uint8_t bytes[8 * 1024];
+    uint64_t offset = 3 * 1024;
+
+    (void)state;
+    make("-t ext4 -b 1024");
+    assert_mounted();
+    uint32_t ino = make_file("file");
+    fill(ino, sizeof(bytes));
+    assert_int_equal(ext4_sync(fs), 0);
+    memset(bytes, 'n', 1024);
+    assert_int_equal(ext4_write(fs, ino, bytes, 1024, &offset, false), 1024);
+    assert_int_equal(ext4_read(fs, ino, bytes, sizeof(bytes), 0), sizeof(bytes));
+    for (unsigned i = 0; i < sizeof(bytes); i++)
+        assert_int_equal(bytes[i], i / 1024 == 3 ? 'n' : 0x5a);
+    /* And behind the end, whatever offset is told. */
+    offset = 5;
+    assert_int_equal(ext4_write(fs, ino, "end", 3, &offset, true), 3);
+    assert_int_equal(offset, sizeof(bytes) + 3);
+    unmount();
+    assert_clean();
+}
+
+/* Neither what the disk nor what memory held before. */
+static void around_what_is_written_there_are_zeros(void **state)
+{
+    static uint8_t bytes[64 * 1024];
+    uint64_t offset = 100;
+
+    (void)state;
+    make("-t ext4 -b 1024");
+    assert_mounted();
+    fill(make_file("old"), 3000000); /* all that is in memory is of it */
+    assert_int_equal(ext4_unlink(fs, EXT4_ROOT, "old", 3), 0);
+    assert_int_equal(ext4_sync(fs), 0);
+    uint32_t ino = make_file("new");
+    for (; offset < sizeof(bytes); offset += 1023)
+        assert_int_equal(ext4_write(fs, ino, "?", 1, &offset, false), 1);
+    assert_int_equal(ext4_truncate(fs, ino, sizeof(bytes)), 0);
+    assert_int_equal(ext4_read(fs, ino, bytes, sizeof(bytes), 0), sizeof(bytes));
+    for (unsigned i = 0; i < sizeof(bytes); i++)
+        assert_int_equal(bytes[i], i >= 100 && (i - 100) % 1024 == 0 ? '?' : 0);
+    unmount();
+    assert_clean();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +165,8 @@ int main(void)
         EXT4_TEST(they_take_nothing_when_there_is_no_room_for_where_they_are),
         EXT4_TEST(more_is_written_over_than_the_log_has_room_for),
         cmocka_unit_test(a_commit_that_the_log_has_no_room_for_is_not_begun),
+        EXT4_TEST(what_was_just_written_is_read_at_once),
+        EXT4_TEST(around_what_is_written_there_are_zeros),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -236,6 +236,25 @@ static void names_of_one_hash_may_be_in_two_blocks(void **state)
     assert_clean();
 }
 
+static void a_name_is_there_once(void **state)
+{
+    uint32_t ino;
+
+    (void)state;
+    make("-t ext4 -b 1024");
+    assert_mounted();
+    uint32_t dir = make_dir();
+    assert_int_equal(add(dir, "name"), 0);
+    assert_int_equal(add(dir, "name"), -EEXIST);
+    assert_int_equal(ext4_link(fs, dir, "name", 4, make_file("other")), -EEXIST);
+    assert_int_equal(ext4_create(fs, dir, "name", 4, S_IFDIR | 0755, NULL, &ino), -EEXIST);
+    assert_int_equal(ext4_create(fs, dir, "name", 4, S_IFLNK | 0777, "x", &ino), -EEXIST);
+    assert_int_equal(ext4_unlink(fs, dir, "name", 4), 0);
+    assert_int_equal(find(dir, "name"), -ENOENT);
+    unmount();
+    assert_clean();
+}
+
 /* Where neighbours were, a longer name fits. */
 static void the_room_of_names_that_are_gone_is_one(void **state)
 {
@@ -272,6 +291,7 @@ int main(void)
         EXT4_TEST(names_that_stay_are_listed_once_while_others_come_and_go),
         EXT4_TEST(names_of_one_hash_may_be_in_two_blocks),
         EXT4_TEST(the_room_of_names_that_are_gone_is_one),
+        EXT4_TEST(a_name_is_there_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
