@@ -334,6 +334,43 @@ static void a_file_is_read_once_until_it_changes(void **state)
     assert_int_equal(blob_get(longer, &first, &fail), -ENAMETOOLONG);
 }
 
+/* Linked with --wrap. */
+
+static int read_error; /* an errno that each read() fails with; 0: none */
+static bool reads_end; /* each read() finds the file's end */
+
+ssize_t __real_read(int fd, void *bytes, size_t len);
+ssize_t __wrap_read(int fd, void *bytes, size_t len);
+ssize_t __wrap_read(int fd, void *bytes, size_t len)
+{
+    if (reads_end)
+        return 0;
+    errno = read_error;
+    return read_error ? -1 : __real_read(fd, bytes, len);
+}
+
+static void a_file_that_cannot_be_read_to_its_end_is_none(void **state)
+{
+    char path[] = "/tmp/sprat-read-XXXXXX";
+    struct blob *blob;
+    int fd = mkstemp(path);
+
+    (void)state;
+    assert_int_equal(write(fd, "text", 4), 4);
+    reads_end = true; /* somebody has cut it off meanwhile */
+    assert_int_equal(blob_get(path, &blob, &fail), -ENOEXEC);
+    assert_has(fail.text, "became shorter");
+    reads_end = false;
+    read_error = EIO;
+    assert_int_equal(blob_get(path, &blob, &fail), -EIO);
+    read_error = 0;
+    assert_int_equal(blob_get(path, &blob, &fail), 0);
+    blob_put(blob);
+    blob_put(NULL);
+    close(fd);
+    unlink(path);
+}
+
 static void a_file_that_is_no_image_is_named_and_one_that_is_is_parsed_once(void **state)
 {
     char path[] = "/tmp/sprat-image-XXXXXX";
@@ -390,6 +427,7 @@ int main(void)
         cmocka_unit_test(a_guest_that_is_too_small_is_told_what_it_takes),
         cmocka_unit_test(a_ramdisk_lies_behind_the_image_and_is_mapped),
         cmocka_unit_test(a_file_is_read_once_until_it_changes),
+        cmocka_unit_test(a_file_that_cannot_be_read_to_its_end_is_none),
         cmocka_unit_test(a_file_that_is_no_image_is_named_and_one_that_is_is_parsed_once),
         cmocka_unit_test(all_of_a_large_guest_is_listed),
     };
