@@ -278,6 +278,7 @@ static void info_tells_the_sections_that_are_asked_for(void **state)
         for (size_t a = 0; a < sizeof(all) / sizeof(all[0]); a++)
             assert_non_null(strstr(ask(all[a]), title));
     }
+    assert_non_null(strstr(ask("INFO stats keyspace"), "\r\n\r\n# Keyspace\r\n"));
     now_ms += 5000;
     assert_non_null(strstr(ask("INFO server"), "uptime_in_seconds:5\r\n"));
     assert_non_null(strstr(ask("INFO stats"), "total_commands_processed:"));

@@ -24,7 +24,7 @@ static int parse(const char *bytes, size_t len)
     static char *copy;
 
     free(copy);
-    copy = malloc(len + !len);
+    copy = malloc(len); /* of nothing, nothing may be read */
     memcpy(copy, bytes, len);
     why = "";
     used = SIZE_MAX;

@@ -34,7 +34,7 @@
 /* What the test and the server share. */
 static struct {
     volatile unsigned fsyncs;
-    volatile bool fsync_fails, memory_fails;
+    volatile bool fsync_fails, write_fails, memory_fails;
 } * shared;
 
 static char dir[] = "/tmp/kv-XXXXXX";
@@ -50,6 +50,8 @@ void *__real_calloc(size_t n, size_t len);
 int __real_bind(int fd, const struct sockaddr *address, socklen_t len);
 int __real_listen(int fd, int backlog);
 int __wrap_fsync(int fd);
+ssize_t __real_pwrite(int fd, const void *bytes, size_t len, off_t offset);
+ssize_t __wrap_pwrite(int fd, const void *bytes, size_t len, off_t offset);
 void *__wrap_calloc(size_t n, size_t len);
 int __wrap_bind(int fd, const struct sockaddr *address, socklen_t len);
 int __wrap_listen(int fd, int backlog);
@@ -61,6 +63,12 @@ int __wrap_fsync(int fd)
     shared->fsyncs++;
     errno = EIO;
     return shared->fsync_fails ? -1 : 0;
+}
+
+ssize_t __wrap_pwrite(int fd, const void *bytes, size_t len, off_t offset)
+{
+    errno = EIO;
+    return shared->write_fails ? -1 : __real_pwrite(fd, bytes, len, offset);
 }
 
 void *__wrap_calloc(size_t n, size_t len)
@@ -91,15 +99,21 @@ int __wrap_listen(int fd, int backlog)
 
 /* ---- The test's side ---- */
 
-static int start(void **state)
+static int make_dir(void **state)
+{
+    (void)state;
+    memset(shared, 0, sizeof(*shared));
+    strcpy(dir, "/tmp/kv-XXXXXX");
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+/* @return 0, or -1 when it does not come to listening. */
+static int start_server(void)
 {
     static char name[] = "kv";
     char *argv[] = {name, dir, NULL};
 
-    (void)state;
-    memset(shared, 0, sizeof(*shared));
-    strcpy(dir, "/tmp/kv-XXXXXX");
-    if (!mkdtemp(dir) || pipe(ready))
+    if (pipe(ready))
         return -1;
     fflush(NULL);
     server = fork();
@@ -113,6 +127,11 @@ static int start(void **state)
     ssize_t n = read(ready[0], &port, sizeof(port));
     close(ready[0]);
     return n == sizeof(port) ? 0 : -1;
+}
+
+static int start(void **state)
+{
+    return make_dir(state) ? -1 : start_server();
 }
 
 /* @return its status; none of the sanitizers' when it is still there. */
@@ -315,6 +334,36 @@ static void a_change_is_answered_behind_a_sync(void **state)
     assert_server_fails();
 }
 
+static void a_change_that_can_t_be_written_is_not_answered(void **state)
+{
+    int fd = connect_client();
+
+    (void)state;
+    send_text(fd, "SET a 1\r\n");
+    assert_answered(fd, "+OK\r\n");
+    shared->write_fails = true;
+    send_text(fd, "GET a\r\n");
+    assert_answered(fd, "$1\r\n1\r\n");
+    send_text(fd, "SET a 2\r\n");
+    assert_closed(fd);
+    assert_server_fails();
+}
+
+static void on_a_log_that_is_damaged_there_is_no_server(void **state)
+{
+    char path[64];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/00000001.log", dir);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    for (unsigned i = 0; i < 100; i++)
+        fputs("this is no record", file);
+    fclose(file);
+    assert_int_equal(start_server(), -1);
+    assert_server_fails();
+}
+
 /* Who reads no answers is not asked what he wants; nothing is lost of it. */
 static void who_reads_slowly_takes_little_memory(void **state)
 {
@@ -423,6 +472,9 @@ int __wrap_main(void)
         SERVER_TEST(a_large_request_comes_in_many_pieces),
         SERVER_TEST(what_is_no_request_ends_its_connection_only),
         SERVER_TEST(a_change_is_answered_behind_a_sync),
+        SERVER_TEST(a_change_that_can_t_be_written_is_not_answered),
+        cmocka_unit_test_setup_teardown(on_a_log_that_is_damaged_there_is_no_server, make_dir,
+                                        stop),
         SERVER_TEST(who_reads_slowly_takes_little_memory),
         SERVER_TEST(who_goes_without_reading_leaves_the_others),
         SERVER_TEST(there_are_so_many_clients_and_no_more),

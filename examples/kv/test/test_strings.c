@@ -122,14 +122,17 @@ static void without_memory_or_room_nothing_is_set(void **state)
     (void)state;
     assert_string_equal(ask("SET a 1"), "+OK");
     for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
-        largest = 1000; /* there is none for an entry, as it is asked about */
-        allocations = ~0u;
         disk_bytes = disk_used;
         assert_string_equal(ask(requests[i]), DISK_FULL);
-        largest = SIZE_MAX;
         disk_bytes = DISK_BYTES;
         ASSERT_EXCHANGES({"GET a", "$1\r\n1"}, {"EXISTS new", ":0"}, {"DBSIZE", ":1"});
     }
+    largest = 1u << 20; /* less than is left alone, so there is none for a large key */
+    assert_string_equal(ask_with_key("SET", STORE_KEY_MAX, "1"), NO_MEMORY);
+    assert_string_equal(ask_with_key("INCR", STORE_KEY_MAX, NULL), NO_MEMORY);
+    ASSERT_EXCHANGES({"GET a", "$1\r\n1"}, {"DBSIZE", ":1"}, {"SET a 2", "+OK"});
+    largest = SIZE_MAX;
+    assert_string_equal(ask_with_key("SET", STORE_KEY_MAX, "1"), "+OK");
 }
 
 int main(void)
