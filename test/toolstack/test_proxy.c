@@ -106,6 +106,8 @@ static void nodes_are_counted(void **state)
     }
     ASK(XS_WRITE, "data/128\0v");
     assert_answer(XS_ERROR, "ENOSPC");
+    ASK(XS_WRITE, "control/shutdown\0"); /* whoever asked waits for this */
+    assert_answer(XS_WRITE, "OK");
     ASK(XS_WRITE, "data/127\0w");
     assert_answer(XS_WRITE, "OK");
     ASK(XS_WRITE, "data/12\0v"); /* another one, although data/127 begins like it */
