@@ -21,10 +21,11 @@ static const char *why;
 /* In memory that ends where they do, so that the sanitizer sees who reads on. */
 static int parse(const char *bytes, size_t len)
 {
-    static char *copy;
+    static char *memory;
 
-    free(copy);
-    copy = malloc(len); /* of nothing, nothing may be read */
+    free(memory);
+    memory = malloc(1 + len);
+    char *copy = memory + 1; /* of nothing, too, not a byte is there */
     memcpy(copy, bytes, len);
     why = "";
     used = SIZE_MAX;
