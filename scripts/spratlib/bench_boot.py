@@ -38,6 +38,8 @@ IMAGES = {"hello": ("stay", "from Sprat"), "daytime": ("sprat.ip={ip}/8", "servi
 SILENT = {"pong"}  # has an interface, and says nothing there until it is asked
 FIRST_ADDRESS = ipaddress.ip_address("10.0.0.2")
 POOL_MAX = 1000
+DOM0_MIB = 512
+VIF_KIB = 400  # of dom0 for a guest with an interface: with 512 MiB it ends at some 1000
 BLOCK = 25  # guests between two samples of memory
 READY_S = 60
 PLACE = "/tmp/sprat-bench"  # in dom0's memory: a lab reads the build folder through QEMU
@@ -77,8 +79,7 @@ def main(args):
     images = [Image(name, args) for name in args.image.split(",")]
     output = pathlib.Path(args.output) if args.output else paths.build_folder() / "bench/boot"
     output.mkdir(parents=True, exist_ok=True)
-    need = max(image.memory_mib for image in images) + 1
-    options = lab.Options(memory=1024 + args.guests * need * 5 // 4, smp=1)
+    options = lab_options(images, args.guests)
     report = bench_boot_report.Report()
     if args.resume:
         report.read(output)
@@ -103,6 +104,13 @@ def main(args):
     if report.errors:
         raise SpratError("\n".join(["not all guests could be created:", *report.errors]))
     return 0
+
+
+def lab_options(images, count):
+    """Return the lab that has room for so many guests, and its dom0 for their interfaces."""
+    dom0 = DOM0_MIB + (count * VIF_KIB // 1024 if any(image.bridges for image in images) else 0)
+    guests = count * (max(image.memory_mib for image in images) + 1) * 5 // 4
+    return lab.Options(memory=dom0 + 512 + guests, dom0_memory=dom0, smp=1)
 
 
 def note_environment(path, text, resumed):

@@ -64,6 +64,16 @@ class ResumeTest(unittest.TestCase):
 
 
 class SpreadTest(unittest.TestCase):
+    def test_dom0_has_room_for_all_interfaces(self):
+        plain = unittest.mock.Mock(bridges=[], memory_mib=1)
+        netted = unittest.mock.Mock(bridges=["a"], memory_mib=2)
+        small = bench_boot.lab_options([plain], 1000)
+        large = bench_boot.lab_options([plain, netted], 1000)
+        self.assertEqual(small.dom0_memory, bench_boot.DOM0_MIB)
+        self.assertGreater(large.dom0_memory - small.dom0_memory, 1000 * 326 // 1024)
+        for options, each in ((small, 1), (large, 2)):
+            self.assertGreater(options.memory - options.dom0_memory, 1000 * (each + 0.15))
+
     def test_guests_are_spread_over_bridges_of_their_own(self):
         image = unittest.mock.Mock(text='vif = [ "bridge=a", "mac=1,bridge=b" ]')
         texts = bench_boot.Image.spread(image, 3)
