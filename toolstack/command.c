@@ -21,6 +21,12 @@
 #define TIMEOUT_S_MAX     86400
 #define XEN_OWN_PAGES     64 /* what Xen takes for a domain beside the guest's memory: 250 KiB */
 
+/* What dom0 takes for a guest, more for each of its interfaces, and what it shall keep: Linux ends
+ * a process, be it this one, when nothing is left. */
+#define DOM0_KIB      48
+#define DOM0_VIF_KIB  300
+#define DOM0_KEPT_KIB 24576
+
 struct request {
     struct host *host;
     struct client *client;
@@ -271,6 +277,24 @@ static int serve_pool(struct request *request, struct fail *fail)
     return error ? error : pool_set(&config, (unsigned)size, (unsigned)low, fail);
 }
 
+/* How many guests of this kind dom0's memory takes. */
+static uint64_t room_in_dom0(const struct config *config)
+{
+    static const char key[] = "MemAvailable:";
+    FILE *file = fopen("/proc/meminfo", "re");
+    uint64_t available_kib = UINT64_MAX; /* it is not known */
+    char line[128];
+
+    while (file && fgets(line, sizeof(line), file))
+        if (strncmp(line, key, strlen(key)) == 0)
+            available_kib = strtoull(line + strlen(key), NULL, 10);
+    if (file)
+        fclose(file);
+    if (available_kib <= DOM0_KEPT_KIB)
+        return 0;
+    return (available_kib - DOM0_KEPT_KIB) / (DOM0_KIB + config->n_vifs * DOM0_VIF_KIB);
+}
+
 /* How many guests of this kind the free memory takes: for a person to know before it is tried. */
 static int serve_fits(struct request *request, struct fail *fail)
 {
@@ -284,7 +308,8 @@ static int serve_fits(struct request *request, struct fail *fail)
     if (xc_physinfo(request->host->hyper.control, &physical) < 0)
         return fail_errno(fail, "Xen does not tell its free memory");
     uint64_t each = (uint64_t)config.memory_mib * 256 + XEN_OWN_PAGES;
-    json_put_number(&request->out, "count", (int64_t)(physical.free_pages / each));
+    uint64_t in_xen = physical.free_pages / each, in_dom0 = room_in_dom0(&config);
+    json_put_number(&request->out, "count", (int64_t)(in_dom0 < in_xen ? in_dom0 : in_xen));
     return 0;
 }
 

@@ -107,8 +107,8 @@ static void check_room(struct json_out *out, const struct file *file, long count
     double room = fits(out, file);
 
     if (room < (double)count)
-        ask_die("%ld guests of %s do not fit: Xen's free memory takes %.0f", count, file->path,
-                room);
+        ask_die("%ld guests of %s do not fit: the free memory, Xen's or dom0's, takes %.0f", count,
+                file->path, room);
 }
 
 static void create_from(struct command *command, const char *path)

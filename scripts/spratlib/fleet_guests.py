@@ -103,7 +103,8 @@ class Fleet:
             fit = answer["count"]
         if share > 1:
             fit = fit if len(kinds) == 1 else int(len(names) / share)
-            raise SpratError(f"{len(names)} more guests do not fit: Xen's free memory takes {fit}")
+            raise SpratError(f"{len(names)} more guests do not fit: the free memory, Xen's or"
+                             f" dom0's, takes {fit}")  # fmt: skip
 
     def _words(self):
         words = f"--parallel {self.args.parallel} --timeout {self.args.timeout}"

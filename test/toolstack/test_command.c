@@ -372,6 +372,30 @@ static void a_pool_has_a_whole_number_of_shells(void **state)
     assert_refused("{\"op\":\"pool\",\"size\":1,\"low\":2," TEXT "}", "low is high");
 }
 
+static const char *meminfo; /* dom0's; NULL: it has none */
+
+FILE *__wrap_fopen(const char *path, const char *mode);
+FILE *__wrap_fopen(const char *path, const char *mode)
+{
+    assert_string_equal(path, "/proc/meminfo");
+    return meminfo ? fmemopen((void *)meminfo, strlen(meminfo), mode) : NULL;
+}
+
+static void what_fits_is_limited_by_dom0_too(void **state)
+{
+    (void)state;
+    meminfo = "MemTotal: 1 kB\nMemAvailable:   24768 kB\nCached: 9 kB\n"; /* 192 to spare */
+    assert_ok("{\"op\":\"fits\"," TEXT "}", "\"count\":4");
+    meminfo = "MemAvailable: 24000 kB\n";
+    assert_ok("{\"op\":\"fits\"," TEXT "}", "\"count\":0");
+    meminfo = "MemAvailable: 500000 kB\n";
+    assert_ok("{\"op\":\"fits\"," TEXT "}", "\"count\":10");
+    meminfo = "MemFree: 7 kB\n"; /* an old kernel, which does not tell */
+    assert_ok("{\"op\":\"fits\"," TEXT "}", "\"count\":10");
+    meminfo = NULL;
+    assert_ok("{\"op\":\"fits\"," TEXT "}", "\"count\":10");
+}
+
 static void what_xen_does_not_tell_is_said(void **state)
 {
     (void)state;
@@ -428,6 +452,7 @@ int main(void)
         cmocka_unit_test_setup(a_guest_that_is_waited_for_is_there_or_has_ended, up),
         cmocka_unit_test_setup(only_a_guest_that_is_there_is_destroyed_shut_down_or_read, up),
         cmocka_unit_test_setup(a_pool_has_a_whole_number_of_shells, up),
+        cmocka_unit_test_setup(what_fits_is_limited_by_dom0_too, up),
         cmocka_unit_test_setup(what_xen_does_not_tell_is_said, up),
         cmocka_unit_test_setup(shells_are_not_listed, up),
         cmocka_unit_test_setup(it_stops_unless_a_guest_that_should_go_stays, up),
