@@ -44,6 +44,7 @@ set(SPRAT_RUNTIME_FLAGS
     # calloc is malloc and memset, not the other way round:
     -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free
     -fvisibility=hidden                 # see SPRAT_API in <sprat/compiler.h>
+    -Oz                                 # no more instructions than -Os: `sprat bench cost`
     -UNDEBUG)                           # assert stays on in the guest, whatever the build type
 
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
