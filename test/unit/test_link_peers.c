@@ -91,6 +91,9 @@ static void late_errors_body(void)
 
 /* Packets that are said to be too big. */
 
+/* What is wrong of the two addresses' last bytes. */
+static uint8_t from_xor, to_xor;
+
 /* What the guest sent, as the message quotes it: from its link-local address to fe80::9. */
 static void send_too_big(uint32_t mtu, uint8_t protocol, uint16_t from_port, uint16_t to_port,
                          uint32_t sequence)
@@ -106,7 +109,8 @@ static void send_too_big(uint32_t mtu, uint8_t protocol, uint16_t from_port, uin
     memcpy(ip + 8, guest, sizeof(guest));
     ip[24] = 0xfe;
     ip[25] = 0x80;
-    ip[39] = 9;
+    ip[23] ^= from_xor;
+    ip[39] = 9 ^ to_xor;
     wire_put(transport, 2, from_port);
     wire_put(transport + 2, 2, to_port);
     wire_put(transport + 4, 4, sequence);
@@ -171,8 +175,15 @@ static void tcp_too_big_body(void)
     peer_forget();
     send_too_big(LEAST, PEER_TCP, PORT, 5000, first - 1);      /* acknowledged long ago */
     send_too_big(LEAST, PEER_TCP, PORT, 5000, first + 400000); /* never sent */
-    send_too_big(LEAST, PEER_TCP, PORT, 5001, first);          /* to somebody else */
-    send_too_big(LEAST - 1, PEER_TCP, PORT, 5000, first);      /* IPv6 has no such link */
+    send_too_big(LEAST, PEER_TCP, PORT, 5001, first);          /* to somebody else, ... */
+    send_too_big(LEAST, PEER_TCP, PORT + 1, 5000, first);
+    to_xor = 1;
+    send_too_big(LEAST, PEER_TCP, PORT, 5000, first);
+    to_xor = 0;
+    from_xor = 1; /* ... or by him */
+    send_too_big(LEAST, PEER_TCP, PORT, 5000, first);
+    from_xor = 0;
+    send_too_big(LEAST - 1, PEER_TCP, PORT, 5000, first); /* IPv6 has no such link */
     send_too_big(0, PEER_TCP, PORT, 5000, first);
     assert_int_equal(peer_count(PEER_TCP), 0);
     send_too_big(LEAST, PEER_TCP, PORT, 5000,
