@@ -138,6 +138,8 @@ static void freed(u8_t id, void *data)
         set_back(connection->pcb->next, connection->back);
         leave(connection);
     }
+    if (connection)
+        scoreboard_forget(&connection->board);
     free(connection);
 }
 

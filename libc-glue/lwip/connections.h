@@ -11,6 +11,8 @@
 
 #include "lwip/tcp.h"
 
+#include "scoreboard.h"
+
 struct connection {
     struct tcp_pcb *pcb;
     struct connection *chain; /**< the next in its chain of the table */
@@ -19,13 +21,18 @@ struct connection {
     uint16_t largest;         /**< bytes of a segment that was made */
     uint8_t challenged;       /**< the tick of the last challenge: segment.c */
     bool recovering;          /**< segments were lost: recovery.c, ... */
-    uint32_t recover;         /**< ... which is over when this is acknowledged */
+    uint32_t recover;         /**< ... which is over when this is acknowledged, ... */
+    uint32_t resent;          /**< ... and up to here each hole was filled, the last of them ... */
+    uint32_t resent_at;       /**< ... when so much had been sent */
     uint64_t due_ns;          /**< time-out: timeout.c. 0: nothing is in flight */
     uint64_t timed_ns;        /**< when a segment was sent whose round trip is measured, ... */
     uint32_t timed;           /**< ... which is over when this is acknowledged */
     uint64_t trip_ns, varies_ns;
     uint8_t backoff;  /**< the time-out is doubled so often */
-    uint32_t highest; /**< the peer has something up to here, maybe behind holes */
+    bool probes;      /**< at that time, the last packet is sent again, ... */
+    bool probed;      /**< ... and was; nothing was acknowledged since */
+    uint32_t highest; /**< the peer has something up to here, maybe behind holes: */
+    struct scoreboard *board;
 };
 
 /** A block's connection: that of each for which a segment came. NULL: it never was in a list. */

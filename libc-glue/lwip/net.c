@@ -30,6 +30,7 @@ unsigned net_more_window, net_more_send_buffer;
 static struct {
     struct port_queue thread, ready;
     bool kicked;
+    uint64_t wakes_ns;           /* when the thread does; 0: it is awake */
     bool ready_over, names_over; /* nobody waits for addresses, for name servers any more */
     uint64_t start_ns;
     uint64_t random;
@@ -71,6 +72,8 @@ void net_leave(void)
 {
     interface_flush_all();
     net_timers_start();
+    if (net_timers_next() < net.wakes_ns)
+        net_kick();
 }
 
 struct netif *net_route(const struct ip_pcb *block, const ip_addr_t *to)
@@ -169,10 +172,13 @@ static void run(void *arg)
             net_timers_start();
         net_look_after_memory();
         port_wake(&net.ready);
-        if (more || net.kicked)
+        if (more || net.kicked) {
             thread_yield();
-        else
-            port_wait(&net.thread, net_timers_next());
+            continue;
+        }
+        net.wakes_ns = net_timers_next();
+        port_wait(&net.thread, net.wakes_ns);
+        net.wakes_ns = 0;
     }
 }
 

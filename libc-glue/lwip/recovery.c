@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Lost segments: NewReno (RFC 6582), by what the peer has beyond a hole. Selective acknowledgements
- * tell up to where that is; of a peer without them, each acknowledgement that comes again is taken
- * for one segment more. When that is far enough from the hole (RFC 6675), or all that is in flight
- * (RFC 5827), the first segment is lost. It alone is sent again, cut to the network's size; and
- * until all is acknowledged that was sent when the recovery began, each new acknowledgement has the
- * next hole filled. The window is halved once; what is not in flight any more goes out of it.
+ * Lost segments (RFC 6582, 6675). What is missing before something that the peer has is a hole:
+ * selective acknowledgements tell of all, and of a peer without them, each acknowledgement that
+ * comes again is taken for one segment more behind the first. When enough is behind a hole, or all
+ * that is in flight (RFC 5827), it is lost. Then the window is halved once, until all is
+ * acknowledged that was sent before; and holes are filled in their order, segments cut to the
+ * network's size, as far as the window allows: what is lost is not in flight any more. What fills
+ * them may be lost, too, as what was sent behind it shows.
  */
 #include "window.h"
 
@@ -24,39 +25,110 @@ static tcpwnd_size_t half(const struct tcp_pcb *pcb, u32_t sent)
     return sent / 2 > least ? sent / 2 : least;
 }
 
-static bool resend_first(struct tcp_pcb *pcb)
+static u32_t first_byte(const struct tcp_seg *segment)
 {
-    struct tcp_seg *first = pcb->unacked;
+    return lwip_ntohl(segment->tcphdr->seqno);
+}
 
-    if (!first || !cut_acked(pcb, &pcb->unacked))
-        return false;
-    first = pcb->unacked;
-    if (first->len > pcb->mss && !cut_segment(pcb, first, pcb->mss))
-        return false;
+/* The link in the queue to the packet that has this byte, a segment of its own then. NULL: it is
+ * there no more, or there is no memory. */
+static struct tcp_seg **find_packet(struct tcp_pcb *pcb, u32_t sequence)
+{
+    struct tcp_seg **at = &pcb->unacked;
+
+    if (!*at || !cut_acked(pcb, at))
+        return NULL;
+    while (*at && sequence - first_byte(*at) >= TCP_TCPLEN(*at))
+        at = &(*at)->next;
+    if (!*at)
+        return NULL;
+    u32_t before = sequence - first_byte(*at);
+    before -= before % pcb->mss;
+    if (before && before < (*at)->len) {
+        if (!cut_segment(pcb, *at, (u16_t)before))
+            return NULL;
+        at = &(*at)->next;
+    }
+    return (*at)->len <= pcb->mss || cut_segment(pcb, *at, pcb->mss) ? at : NULL;
+}
+
+bool recovery_resend(struct tcp_pcb *pcb, u32_t sequence)
+{
+    struct tcp_seg **at = find_packet(pcb, sequence), *packet = at ? *at : NULL;
+
+    if (!packet || packet->p->ref != 1)
+        return false; /* the backend has it yet */
+    *at = packet->next;
+    for (at = &pcb->unsent; *at && TCP_SEQ_LT(first_byte(*at), first_byte(packet));)
+        at = &(*at)->next;
+    packet->next = *at;
+    *at = packet;
+    if (!packet->next)
+        pcb->unsent_oversize = 0;
     timeout_forget(pcb);
-    return tcp_rexmit(pcb) == ERR_OK;
+    return true;
 }
 
 /* Has the peer so much beyond a hole that what is missing must be lost? */
-static bool is_lost(const struct tcp_pcb *pcb, u32_t beyond)
+static bool is_lost(const struct tcp_pcb *pcb, u32_t hole)
 {
-    return beyond > HOLE_MAX * (u32_t)pcb->mss || beyond == window_in_flight(pcb);
+    u32_t highest = connection_of(pcb)->highest;
+
+    return highest - hole > HOLE_MAX * (u32_t)pcb->mss || highest == pcb->snd_nxt;
 }
 
-static void recover(struct tcp_pcb *pcb, u32_t beyond)
+/* What was sent behind all that the peer has, and what was sent again. */
+static u32_t on_its_way(const struct tcp_pcb *pcb)
 {
-    tcpwnd_size_t sent = window_in_flight(pcb);
-    tcpwnd_size_t threshold = half(pcb, sent < pcb->cwnd ? sent : pcb->cwnd);
+    const struct connection *connection = connection_of(pcb);
+    const struct scoreboard_range again = {pcb->lastack, connection->resent};
+
+    return pcb->snd_nxt - connection->highest + scoreboard_lacks(connection->board, again);
+}
+
+/* The first hole that was not filled: behind the first, those alone that are known to be lost. */
+static bool find_hole(const struct tcp_pcb *pcb, u32_t *hole)
+{
+    const struct connection *connection = connection_of(pcb);
+
+    *hole = pcb->lastack;
+    if (TCP_SEQ_LEQ(connection->resent, *hole))
+        return true;
+    *hole = connection->resent;
+    return scoreboard_hole(connection->board, hole) && is_lost(pcb, *hole);
+}
+
+/* Fill holes, as far as the window allows; and one in any case, when more was acknowledged. */
+static void fill(struct tcp_pcb *pcb, bool more)
+{
+    struct connection *connection = connection_of(pcb);
+    u32_t hole;
+
+    while ((more || on_its_way(pcb) + pcb->mss <= pcb->ssthresh) && find_hole(pcb, &hole) &&
+           recovery_resend(pcb, hole)) {
+        connection->resent = hole + pcb->mss;
+        connection->resent_at = pcb->snd_nxt;
+        more = false;
+    }
+    pcb->cwnd = pcb->ssthresh + window_in_flight(pcb) - on_its_way(pcb);
+}
+
+static void recover(struct tcp_pcb *pcb)
+{
+    u32_t sent = window_in_flight(pcb);
     struct connection *connection = connection_of(pcb);
 
-    if (!resend_first(pcb))
+    connection->resent = pcb->lastack;
+    if (!recovery_resend(pcb, pcb->lastack))
         return;
+    connection->resent = pcb->lastack + pcb->mss;
+    connection->resent_at = pcb->snd_nxt;
     connection->recovering = true;
     connection->recover = pcb->snd_nxt;
-    pcb->ssthresh = threshold;
-    pcb->cwnd = threshold + beyond;
+    pcb->ssthresh = half(pcb, sent < pcb->cwnd ? sent : pcb->cwnd);
     pcb->bytes_acked = 0;
     pcb->rtime = 0;
+    fill(pcb, false);
 }
 
 /* All is there that was sent when the recovery began. */
@@ -69,27 +141,30 @@ static void recovered(struct tcp_pcb *pcb)
     pcb->cwnd = least < pcb->ssthresh ? least : pcb->ssthresh; /* or there would be a burst */
 }
 
-/* Bytes from what is acknowledged to the highest that the peer has. */
-static u32_t beyond_hole(const struct tcp_pcb *pcb)
-{
-    return connection_of(pcb)->highest - pcb->lastack;
-}
-
-bool recovery_has(const struct tcp_pcb *pcb, u32_t highest, bool repeats)
+bool recovery_has(const struct tcp_pcb *pcb, const struct scoreboard_range *ranges, unsigned n,
+                  bool repeats)
 {
     struct connection *connection = connection_of(pcb);
+    bool more = false;
 
+    scoreboard_acked(&connection->board, pcb->lastack);
     if (TCP_SEQ_LT(connection->highest, pcb->lastack))
         connection->highest = pcb->lastack;
+    u32_t highest = connection->highest;
+    for (; n; n--, ranges++) {
+        if (TCP_SEQ_LEQ(ranges->from, pcb->lastack) || TCP_SEQ_LEQ(ranges->to, ranges->from) ||
+            TCP_SEQ_GT(ranges->to, pcb->snd_nxt))
+            continue;
+        more |= scoreboard_add(&connection->board, *ranges);
+        highest = TCP_SEQ_GT(ranges->to, highest) ? ranges->to : highest;
+    }
     if (repeats && !(pcb->flags & TF_SACK)) {
-        bool again = connection->highest != pcb->lastack;
-        highest = connection->highest + (again ? pcb->mss : 2 * (u32_t)pcb->mss);
+        highest += highest != pcb->lastack ? pcb->mss : 2 * (u32_t)pcb->mss;
         highest = TCP_SEQ_LT(highest, pcb->snd_nxt) ? highest : pcb->snd_nxt;
     }
-    if (TCP_SEQ_LEQ(highest, connection->highest) || TCP_SEQ_GT(highest, pcb->snd_nxt))
-        return false;
+    more |= highest != connection->highest;
     connection->highest = highest;
-    return true;
+    return more;
 }
 
 bool recovery_acked(struct tcp_pcb *pcb)
@@ -98,35 +173,52 @@ bool recovery_acked(struct tcp_pcb *pcb)
 
     if (!connection->recovering)
         return false;
-    if (TCP_SEQ_GEQ(pcb->lastack, connection->recover)) {
+    if (TCP_SEQ_GEQ(pcb->lastack, connection->recover))
         recovered(pcb);
-        return true;
-    }
-    pcb->cwnd = pcb->ssthresh + beyond_hole(pcb);
-    resend_first(pcb);
+    else
+        fill(pcb, true);
     return true;
+}
+
+/* The peer has what was sent behind all that filled holes: where there are any yet, that was lost,
+ * too, and they are filled from the first on. */
+static bool is_lost_again(const struct tcp_pcb *pcb)
+{
+    const struct connection *connection = connection_of(pcb);
+
+    return TCP_SEQ_GT(connection->highest, connection->resent_at + HOLE_MAX * (u32_t)pcb->mss);
 }
 
 void recovery_repeated(struct tcp_pcb *pcb)
 {
-    u32_t beyond = beyond_hole(pcb);
+    struct connection *connection = connection_of(pcb);
 
-    if (connection_of(pcb)->recovering)
-        pcb->cwnd = pcb->ssthresh + beyond;
-    else if (!(pcb->flags & TF_RTO) && is_lost(pcb, beyond))
-        recover(pcb, beyond);
+    if (!connection->recovering) {
+        if (!(pcb->flags & TF_RTO) && is_lost(pcb, pcb->lastack))
+            recover(pcb);
+        return;
+    }
+    bool again = is_lost_again(pcb);
+    if (again) {
+        connection->resent = pcb->lastack;
+        pcb->ssthresh = half(pcb, pcb->ssthresh);
+    }
+    fill(pcb, again);
 }
 
 void net_rexmit_rto_commit(struct tcp_pcb *pcb)
 {
     struct connection *connection = connection_of(pcb);
 
+    pcb->ssthresh = TCP_SND_BUF;
     if (connection) {
+        if (pcb->state >= ESTABLISHED)
+            pcb->ssthresh = half(pcb, on_its_way(pcb));
         connection->recovering = false;
         connection->highest = pcb->lastack;
+        scoreboard_forget(&connection->board);
     }
     timeout_forget(pcb);
-    pcb->ssthresh = pcb->state >= ESTABLISHED ? half(pcb, window_in_flight(pcb)) : TCP_SND_BUF;
     window_fit(pcb);
     tcp_rexmit_rto_commit(pcb);
 }

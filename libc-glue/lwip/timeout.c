@@ -6,6 +6,10 @@
  * acknowledge in (as on Linux). lwIP is told of more, so that it is never first; what opens a
  * connection it repeats itself.
  *
+ * Before that time, when several segments are in flight, the last packet is sent again once
+ * (RFC 8985, 7): if what comes of it shows holes, they need no time-out. The window stays as it is
+ * until then: not all peers tell of what they had twice.
+ *
  * An acknowledgement moves a connection's time, not the first of all: whoever looks too early finds
  * the next.
  */
@@ -17,6 +21,7 @@
 #include <sprat/port.h>
 
 #include "connections.h"
+#include "net.h"
 #include "net_hooks.h"
 
 #define FIRST_NS     1000000000u /* before any round trip was measured */
@@ -26,6 +31,7 @@
 #define BACKOFF_MAX  10
 #define BACKOFF_HELD 2 /* until a round trip was measured: Karn's algorithm, as far as that */
 #define BEHIND       2 /* ticks: lwIP's */
+#define PROBE_NS     10000000u /* of two round trips, at least */
 
 static uint64_t next_ns = PORT_FOREVER; /* none is due before */
 
@@ -45,16 +51,29 @@ static void measured(struct connection *connection, uint64_t ns)
     connection->trip_ns += (uint64_t)(by / 8);
 }
 
+/* Is the last packet to be sent again, when two round trips are over? */
+static bool is_probed(const struct tcp_pcb *pcb)
+{
+    const struct connection *connection = connection_of(pcb);
+
+    return pcb->flags & TF_SACK && !(pcb->flags & TF_RTO) &&
+           window_in_flight(pcb) > tso_real_size(pcb) && connection->trip_ns &&
+           !connection->backoff && !connection->probed && !connection->recovering;
+}
+
 static void arm(struct tcp_pcb *pcb, uint64_t now_ns)
 {
     struct connection *connection = connection_of(pcb);
     uint64_t varies_ns = connection->varies_ns > LEAST_NS ? connection->varies_ns : LEAST_NS;
     uint64_t ns = (connection->trip_ns ? connection->trip_ns + varies_ns : FIRST_NS)
                   << connection->backoff;
+    uint64_t probe_ns = 2 * connection->trip_ns;
 
     ns = ns < MOST_NS ? ns : MOST_NS;
     pcb->rto = (s16_t)(ns / NS_PER_TICK + BEHIND);
-    connection->due_ns = now_ns + ns;
+    probe_ns = probe_ns > PROBE_NS ? probe_ns : PROBE_NS;
+    connection->probes = probe_ns < ns && is_probed(pcb);
+    connection->due_ns = now_ns + (connection->probes ? probe_ns : ns);
     next_ns = connection->due_ns < next_ns ? connection->due_ns : next_ns;
 }
 
@@ -62,14 +81,18 @@ void timeout_sent(struct tcp_pcb *pcb, bool anew)
 {
     struct connection *connection = connection_of(pcb);
 
-    if (!connection || (connection->due_ns && (!anew || connection->timed_ns)))
+    if (!connection)
+        return;
+    bool is_due = connection->due_ns && !(anew && !connection->probes && is_probed(pcb));
+    bool is_timed = connection->timed_ns || !anew;
+    if (is_due && is_timed)
         return;
     uint64_t now_ns = clock_monotonic();
-    if (anew && !connection->timed_ns) {
+    if (!is_timed) {
         connection->timed_ns = now_ns;
         connection->timed = pcb->snd_nxt;
     }
-    if (!connection->due_ns && pcb->state >= ESTABLISHED && pcb->unacked)
+    if (!is_due && pcb->state >= ESTABLISHED && pcb->unacked)
         arm(pcb, now_ns);
 }
 
@@ -83,6 +106,7 @@ void timeout_acked(struct tcp_pcb *pcb)
     if (connection->backoff > BACKOFF_HELD)
         connection->backoff = BACKOFF_HELD;
     connection->due_ns = 0;
+    connection->probed = false;
     if (window_in_flight(pcb))
         arm(pcb, now_ns);
 }
@@ -103,6 +127,13 @@ void timeout_none(void)
     next_ns = PORT_FOREVER;
 }
 
+static void probe(struct tcp_pcb *pcb)
+{
+    connection_of(pcb)->probed = true;
+    if (!connection_of(pcb)->recovering && recovery_resend(pcb, pcb->snd_nxt - 1))
+        net_output(pcb);
+}
+
 /* Nothing came of what was sent. */
 static void expire(struct tcp_pcb *pcb, uint64_t now_ns)
 {
@@ -111,7 +142,9 @@ static void expire(struct tcp_pcb *pcb, uint64_t now_ns)
     connection->due_ns = 0;
     if (!pcb->unacked && !(pcb->unsent && pcb->flags & TF_RTO))
         return;
-    if (tcp_rexmit_rto_prepare(pcb) == ERR_OK || !pcb->unacked) {
+    if (connection->probes) {
+        probe(pcb);
+    } else if (tcp_rexmit_rto_prepare(pcb) == ERR_OK || !pcb->unacked) {
         pcb->cwnd = pcb->mss;
         pcb->bytes_acked = 0;
         pcb->rtime = 0;

@@ -23,7 +23,8 @@
 #define FIRST_BYTES    14600u
 #define WAITS          4 /* a fourth of the window: less is not worth a packet of its own */
 
-#define BLOCK 8 /* bytes: the numbers of a first byte and of that behind the last */
+#define BLOCK      8 /* bytes: the numbers of a first byte and of that behind the last */
+#define BLOCKS_MAX 4
 
 static struct {
     const struct tcp_pcb *pcb; /* whose segment lwIP takes now */
@@ -31,26 +32,23 @@ static struct {
     u32_t acked, in_flight;
     u8_t repeated;
     bool established;
-    u32_t highest; /* of what the segment acknowledges selectively */
+    struct scoreboard_range ranges[BLOCKS_MAX]; /* what the segment acknowledges selectively */
+    unsigned n_ranges;
 } before;
 
-/* The end of the highest block that is acknowledged selectively: RFC 2018. */
-static u32_t find_highest(const struct tcp_hdr *header, u32_t highest)
+/* RFC 2018. */
+static void read_blocks(const struct tcp_hdr *header)
 {
     const u8_t *option = options_find(header, OPTION_HAS);
 
-    for (unsigned at = 2; option && at + BLOCK <= option[1]; at += BLOCK) {
-        u32_t end = bytes_get32(option + at + BLOCK / 2);
-        highest = TCP_SEQ_GT(end, highest) ? end : highest;
-    }
-    return highest;
+    for (unsigned at = 2; option && at + BLOCK <= option[1]; at += BLOCK)
+        before.ranges[before.n_ranges++] = (struct scoreboard_range){
+            bytes_get32(option + at), bytes_get32(option + at + BLOCK / 2)};
 }
 
 void window_segment_comes(const struct tcp_pcb *pcb, const struct tcp_hdr *header,
                           const struct pbuf *p)
 {
-    bool selective = pcb->flags & TF_SACK && options_are_whole(header, p);
-
     before.pcb = pcb;
     before.window = pcb->cwnd;
     before.counted = pcb->bytes_acked;
@@ -58,7 +56,9 @@ void window_segment_comes(const struct tcp_pcb *pcb, const struct tcp_hdr *heade
     before.in_flight = window_in_flight(pcb);
     before.repeated = pcb->dupacks;
     before.established = pcb->state >= ESTABLISHED;
-    before.highest = selective ? find_highest(header, pcb->lastack) : pcb->lastack;
+    before.n_ranges = 0;
+    if (pcb->flags & TF_SACK && options_are_whole(header, p))
+        read_blocks(header);
 }
 
 static tcpwnd_size_t first_window(const struct tcp_pcb *pcb)
@@ -100,7 +100,7 @@ static void count(struct tcp_pcb *pcb)
     }
     pcb->cwnd = before.window;
     pcb->bytes_acked = before.counted;
-    bool more = recovery_has(pcb, before.highest, pcb->dupacks > before.repeated);
+    bool more = recovery_has(pcb, before.ranges, before.n_ranges, pcb->dupacks > before.repeated);
     pcb->dupacks = 0; /* lwIP counts no further than a byte does */
     if (acked && !recovery_acked(pcb))
         grow(pcb, acked);

@@ -6,6 +6,8 @@
 #include "lwip/prot/tcp.h"
 #include "lwip/tcp.h"
 
+#include "scoreboard.h"
+
 static inline u32_t window_in_flight(const struct tcp_pcb *pcb)
 {
     return pcb->snd_nxt - pcb->lastack;
@@ -22,11 +24,12 @@ bool window_fit(struct tcp_pcb *pcb);
 /* recovery.c */
 
 /**
- * The peer has something up to there, or it repeats itself.
+ * What the peer has selectively, or that it repeats itself. More may have been acknowledged.
  *
  * @return does it have more than before, behind a hole?
  */
-bool recovery_has(const struct tcp_pcb *pcb, u32_t highest, bool repeats);
+bool recovery_has(const struct tcp_pcb *pcb, const struct scoreboard_range *ranges, unsigned n,
+                  bool repeats);
 
 /** It has: so what it lacks may be lost. */
 void recovery_repeated(struct tcp_pcb *pcb);
@@ -34,6 +37,9 @@ void recovery_repeated(struct tcp_pcb *pcb);
 /** More was acknowledged. @return true: a loss is, or was, being repaired, and the window is as it
  * must be. */
 bool recovery_acked(struct tcp_pcb *pcb);
+
+/** Have the packet sent again that this byte was in. @return false: it is not to be had now. */
+bool recovery_resend(struct tcp_pcb *pcb, u32_t sequence);
 
 /* timeout.c */
 

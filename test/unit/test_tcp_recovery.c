@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is lost, by what a peer has behind it; and the packet that asks. */
+#include "sender.h"
+
+static void selective_body(void)
+{
+    start_selective();
+    uint32_t flight = fly(), lost = seen.to - flight;
+    forget();
+    have(lost, lost + SEGMENT, lost + 3 * SEGMENT);
+    assert_true(!seen.is_any || seen.from >= lost + flight);
+    have(lost, lost + SEGMENT, lost + 4 * SEGMENT);
+    assert_int_equal(seen.from, lost);
+    for (uint32_t to = 5 * SEGMENT; to < flight; to += SEGMENT)
+        have(lost, lost + SEGMENT, lost + to);
+    uint32_t window = window_now();
+    acknowledge(lost); /* what it had, it still has */
+    assert_int_equal(window_now(), window);
+    uint32_t more = seen.to - (lost + flight);
+    assert_in_range(more, flight / 2 - 4 * SEGMENT, flight / 2); /* some wait: window.c */
+}
+
+static void two_holes_body(void)
+{
+    start_selective();
+    uint32_t flight = fly(), lost = seen.to - flight;
+    have(lost, lost + SEGMENT, lost + 4 * SEGMENT);
+    forget();
+    have(lost + 6 * SEGMENT, lost + 7 * SEGMENT, lost + 9 * SEGMENT);
+    assert_int_equal(seen.from, lost + 6 * SEGMENT);
+    forget();
+    acknowledge(lost + flight);
+    acknowledge(seen.to);
+    assert_true(seen.from >= lost + flight);
+}
+
+/* Every other packet is missing: all go again before any of them is acknowledged. */
+static void many_holes_body(void)
+{
+    start_selective();
+    uint32_t flight = fly(), lost = seen.to - flight;
+    packets_from = lost;
+    packets = 0;
+    for (uint32_t at = SEGMENT; at < 19 * SEGMENT; at += 2 * SEGMENT)
+        have(lost, lost + at, lost + at + SEGMENT);
+    assert_int_equal(packets & 0xfffff, 0x05555); /* behind what is between 16 and 18, too little */
+    have(lost, lost + 19 * SEGMENT, lost + 20 * SEGMENT);
+    assert_int_equal(packets & 0xfffff, 0x55555);
+    packets = 0;
+    have(lost, lost, lost + SEGMENT); /* odd: it is acknowledged otherwise */
+    have(lost + SEGMENT, lost + 2 * SEGMENT, lost + 4 * SEGMENT);
+    assert_int_equal(packets & 0xfffff, 0);
+    forget();
+    acknowledge(lost + flight);
+    assert_true(seen.from >= lost + flight);
+}
+
+/* What fills a hole is lost, too: what is sent behind it tells, and does not make the window large
+ * that follows a time-out. */
+static void lost_again_body(void)
+{
+    start_selective();
+    uint32_t flight = fly(), lost = seen.to - flight;
+    unsigned n = 0;
+    packets_from = lost;
+    for (uint32_t i = 0, end = lost + flight; i < 15; i++) {
+        packets = 0;
+        forget();
+        have(lost, lost + SEGMENT, end); /* all but the first */
+        end = seen.to > end ? seen.to : end;
+        n += packets & 1;
+    }
+    assert_in_range(n, 2, 4);
+    acknowledge(lost); /* and nothing new */
+    assert_in_range(wait_for_some(), 0, 260);
+    peer_wait_ms(300);
+    assert_in_range(threshold_now(), 2, 4);
+}
+
+/* The last two segments: there are not three behind the lost one. */
+static void end_body(void)
+{
+    start_selective();
+    write_some(2 * SEGMENT);
+    forget();
+    have(0, SEGMENT, 2 * SEGMENT);
+    assert_int_equal(seen.from, 0);
+    assert_int_equal(seen.to, SEGMENT);
+}
+
+/* The last packet is sent again before a time-out, and what is missing before it at once then. */
+static void probe_body(void)
+{
+    start_selective();
+    write_some(SEGMENT);
+    peer_wait_ms(1);
+    acknowledge(seen.to);
+    write_some(4 * SEGMENT);
+    uint32_t begin = seen.to - 4 * SEGMENT;
+    forget();
+    assert_in_range(wait_for_some(), 10, 30);
+    assert_int_equal(seen.from, begin + 3 * SEGMENT);
+    assert_int_equal(seen.n_bytes, SEGMENT);
+    forget();
+    have(begin, begin + 3 * SEGMENT, begin + 4 * SEGMENT);
+    assert_int_equal(seen.from, begin);
+    assert_in_range(seen.n_bytes, SEGMENT, 2 * SEGMENT);
+    acknowledge(begin + SEGMENT);
+    acknowledge(begin + 2 * SEGMENT);
+    assert_int_equal(seen.to, begin + 3 * SEGMENT);
+    acknowledge(begin + 4 * SEGMENT);
+    write_some(SEGMENT);
+    forget();
+    assert_in_range(wait_for_some(), 190, 260); /* one packet alone may be acknowledged late */
+}
+
+/* It is once: then a time-out comes. */
+static void probe_lost_body(void)
+{
+    start_selective();
+    uint32_t flight = fly(), lost = seen.to - flight;
+    forget();
+    assert_in_range(wait_for_some(), 10, 30);
+    assert_int_equal(seen.from, lost + flight - SEGMENT);
+    forget();
+    assert_in_range(wait_for_some(), 190, 260);
+    assert_int_equal(seen.from, lost);
+    assert_int_equal(seen.n_bytes, SEGMENT);
+    forget();
+    assert_in_range(wait_for_some(), 390, 520);
+    assert_int_equal(seen.from, lost);
+}
+
+/* A peer that says to have single bytes gets whole packets, and no more than the window. */
+static void crumbs_body(void)
+{
+    start_selective();
+    uint32_t flight = fly(), lost = seen.to - flight;
+    forget();
+    for (uint32_t at = 1; at < flight; at += 2)
+        have(lost, lost + at, lost + at + 1);
+    assert_in_range(seen.n_bytes, flight / 2 - 2 * SEGMENT, flight / 2 + SEGMENT);
+    assert_int_equal(seen.n_bytes % SEGMENT, 0);
+    acknowledge(lost + flight);
+    assert_true(seen.to > lost + flight);
+}
+
+static void lies_body(void)
+{
+    static const uint8_t odd[][8] = {
+        {1, 1, 1, 1, 1, 1, 1, 5},  /* it has no length */
+        {5, 0, 1, 1, 1, 1, 1, 1},  /* ends where it begins, ... */
+        {8, 1, 5, 0, 1, 1, 1, 1},  /* ... or before */
+        {1, 1, 1, 1, 5, 34, 1, 1}, /* goes on behind the packet */
+        {1, 1, 1, 1, 5, 10, 1, 1},
+    };
+
+    start_selective();
+    uint32_t flight = fly(), lost = seen.to - flight;
+    forget();
+    have(lost, lost + flight, lost + flight + SEGMENT); /* was never sent */
+    have(lost, lost - 4 * SEGMENT, lost - SEGMENT);
+    for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+        uint8_t options[16] = {1, 1, 1, 1, 1, 1, 1, 1};
+        memcpy(options + 8, odd[i], sizeof(odd[i]));
+        peer.options = options;
+        peer.options_len = sizeof(options);
+        acknowledge(lost);
+    }
+    assert_false(seen.is_any);
+}
+
+/* Selective acknowledgements behind a fragment's end: what lies there is something else. */
+static void split_options_body(void)
+{
+    uint8_t segment[32] = {0}, stale[24] = {0};
+
+    start_selective();
+    uint32_t acked = pass_window();
+    write_all();
+    /* Where the blocks would be, behind the headers and 24 bytes, this leaves another. */
+    wire_put(stale + 16, 4, first + acked + SEGMENT);
+    wire_put(stale + 20, 4, first + seen.to);
+    peer_send_udp(PEER_HONEST, 9, 9, stale, sizeof(stale));
+    peer_wait_ms(1);
+    forget();
+    wire_put(segment, 2, peer.from_port);
+    wire_put(segment + 2, 2, PORT);
+    wire_put(segment + 4, 4, peer.next);
+    wire_put(segment + 8, 4, first + acked);
+    wire_put(segment + 12, 2, 8 << 12 | PEER_ACK);
+    wire_put(segment + 14, 2, peer.window);
+    wire_put(segment + 20, 4, 0x0101050a);
+    wire_put(segment + 24, 4, first);
+    wire_put(segment + 28, 4, first + 1);
+    peer_send4(PEER_HONEST, PEER_TCP, 7, 0x2000, segment, 24);
+    peer_send4(PEER_HONEST, PEER_TCP, 7, 3, segment + 24, 8);
+    peer_wait_ms(1);
+    assert_int_equal(seen.n_bytes, 0);
+}
+
+/* What is behind a header's end is data: a block that begins in the one and ends in the other is
+ * none. */
+static void data_is_no_option_body(void)
+{
+    static const uint8_t tails[][4] = {{1, 1, 5, 10}, {1, 1, 1, 5}};
+
+    start_selective();
+    uint32_t flight = fly(), lost = seen.to - flight;
+    forget();
+    for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
+        uint8_t data[16] = {10}, *block = i ? data + 1 : data;
+        wire_put(block, 4, first + lost + SEGMENT);
+        wire_put(block + 4, 4, first + lost + flight);
+        peer.options = tails[i];
+        peer.options_len = sizeof(tails[i]);
+        peer_segment(&peer, PEER_ACK, peer.next, first + lost, data, sizeof(data));
+        peer.next += sizeof(data);
+    }
+    assert_false(seen.is_any);
+    peer.options = NULL;
+    have(lost, lost + SEGMENT, lost + flight);
+    assert_int_equal(seen.from, lost);
+}
+
+IN_KERNEL(selective)
+IN_KERNEL(two_holes)
+IN_KERNEL(many_holes)
+IN_KERNEL(lost_again)
+IN_KERNEL(end)
+IN_KERNEL(probe)
+IN_KERNEL(probe_lost)
+IN_KERNEL(crumbs)
+IN_KERNEL(lies)
+IN_KERNEL(split_options)
+IN_KERNEL(data_is_no_option)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        {"what_a_peer_has_behind_a_hole_counts", selective, NULL, NULL, NULL},
+        {"each_hole_is_filled_in_turn", two_holes, NULL, NULL, NULL},
+        {"many_holes_are_filled_in_one_round_trip", many_holes, NULL, NULL, NULL},
+        {"what_fills_a_hole_may_be_lost_too", lost_again, NULL, NULL, NULL},
+        {"a_hole_before_the_end_is_filled_at_once", end, NULL, NULL, NULL},
+        {"the_last_packet_is_sent_again_before_a_time_out", probe, NULL, NULL, NULL},
+        {"behind_it_a_time_out_comes", probe_lost, NULL, NULL, NULL},
+        {"single_bytes_that_a_peer_has_harm_nobody", crumbs, NULL, NULL, NULL},
+        {"what_a_peer_can_not_have_does_not_count", lies, NULL, NULL, NULL},
+        {"options_end_where_their_piece_does", split_options, NULL, NULL, NULL},
+        {"what_follows_a_header_is_no_option_of_it", data_is_no_option, NULL, NULL, NULL},
+    };
+    return RUN_TESTS(tests);
+}
