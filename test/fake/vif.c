@@ -11,6 +11,7 @@
 #define SLOTS_MAX   18
 #define WAITING_MAX 64
 #define MACS_MAX    64
+#define KEPT_MAX    256
 
 struct fake_vif fake_vif = {
     .features = {.n_queues = 2,
@@ -30,6 +31,8 @@ static struct {
     void *arg;
     struct netbuf *waiting[WAITING_MAX];
     unsigned n_waiting;
+    struct netbuf *kept[KEPT_MAX];
+    unsigned n_kept;
     bool connected;
     struct netfront_stats stats;
     uint8_t macs[MACS_MAX][6]; /* multicast addresses that it was told of */
@@ -238,6 +241,13 @@ static unsigned slots_of(const struct netbuf *packet)
     return n;
 }
 
+void fake_vif_give_back(void)
+{
+    for (unsigned i = 0; i < vif.n_kept; i++)
+        netbuf_free(vif.kept[i]);
+    vif.n_kept = 0;
+}
+
 /* What the real one refuses is a mistake of the caller's, but for what the features allow. */
 static void send_one(struct netbuf *packet)
 {
@@ -260,7 +270,9 @@ static void send_one(struct netbuf *packet)
         fake_fail("a packet that can't be sent");
     if (fake_vif.sent)
         fake_vif.sent(packet, frame, len);
-    netbuf_free(packet);
+    vif.kept[vif.n_kept++] = packet;
+    if (!fake_vif.keeps || vif.n_kept == KEPT_MAX)
+        fake_vif_give_back();
 }
 
 unsigned netfront_transmit(struct netfront *nf, unsigned queue, struct netbuf **packets,

@@ -24,6 +24,7 @@ struct fake_vif {
     unsigned room; /**< slots: packets that need more are not taken */
     /** Called for each packet that is sent, with its bytes in one piece. */
     void (*sent)(const struct netbuf *packet, const uint8_t *frame, size_t len);
+    bool keeps;        /**< what is sent is not given back before fake_vif_give_back() */
     unsigned n_bufs;   /**< buffers that are not freed */
     unsigned bufs_max; /**< no more are allocated; 0: as many as are wanted */
 };
@@ -31,6 +32,9 @@ extern struct fake_vif fake_vif;
 
 /** Put the interface into xenstore, with xl's `ip=`: before the network starts. */
 void fake_vif_plug(const char *ip);
+
+/** The backend gives back all that it was sent and has kept. */
+void fake_vif_give_back(void);
 
 /** The link or the room for packets changed: tell the user of the interface. */
 void fake_vif_changed(void);

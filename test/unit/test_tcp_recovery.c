@@ -2,6 +2,8 @@
 /* What is lost, by what a peer has behind it; and the packet that asks. */
 #include "sender.h"
 
+#include "vif.h"
+
 static void selective_body(void)
 {
     start_selective();
@@ -53,6 +55,20 @@ static void many_holes_body(void)
     forget();
     acknowledge(lost + flight);
     assert_true(seen.from >= lost + flight);
+}
+
+/* A hole that little is behind may be filled by what was overtaken. */
+static void overtaken_body(void)
+{
+    start_selective();
+    uint32_t flight = fly(), lost = seen.to - flight;
+    packets_from = lost;
+    packets = 0;
+    have(lost, lost + SEGMENT, lost + 12 * SEGMENT);
+    have(lost, lost + 13 * SEGMENT, lost + 14 * SEGMENT);
+    assert_int_equal(packets & 0xfffff, 1);
+    have(lost, lost + 13 * SEGMENT, lost + 16 * SEGMENT);
+    assert_int_equal(packets & 0xfffff, 1 | 1 << 12);
 }
 
 /* What fills a hole is lost, too: what is sent behind it tells, and does not make the window large
@@ -129,6 +145,26 @@ static void probe_lost_body(void)
     forget();
     assert_in_range(wait_for_some(), 390, 520);
     assert_int_equal(seen.from, lost);
+    acknowledge(lost + flight); /* of which time, nobody knows: RFC 6298, 3 */
+    forget();
+    assert_in_range(wait_for_some(), 190, 900);
+}
+
+/* The backend has the packet yet: it is sent again when that gives it back. */
+static void busy_body(void)
+{
+    fake_vif.keeps = true;
+    start_selective();
+    write_some(4 * SEGMENT);
+    peer_wait_ms(1);
+    forget();
+    have(0, SEGMENT, 4 * SEGMENT);
+    assert_false(seen.is_any);
+    fake_vif_give_back();
+    write_some(SEGMENT);
+    have(0, SEGMENT, 5 * SEGMENT);
+    assert_int_equal(seen.from, 0);
+    fake_vif_give_back();
 }
 
 /* A peer that says to have single bytes gets whole packets, and no more than the window. */
@@ -160,6 +196,8 @@ static void lies_body(void)
     forget();
     have(lost, lost + flight, lost + flight + SEGMENT); /* was never sent */
     have(lost, lost - 4 * SEGMENT, lost - SEGMENT);
+    have(lost, lost - SEGMENT, lost + 8 * SEGMENT);      /* then it would have acknowledged them */
+    have(lost, lost + 12 * SEGMENT, lost + 8 * SEGMENT); /* ends before it begins */
     for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
         uint8_t options[16] = {1, 1, 1, 1, 1, 1, 1, 1};
         memcpy(options + 8, odd[i], sizeof(odd[i]));
@@ -230,6 +268,8 @@ IN_KERNEL(lost_again)
 IN_KERNEL(end)
 IN_KERNEL(probe)
 IN_KERNEL(probe_lost)
+IN_KERNEL(overtaken)
+IN_KERNEL(busy)
 IN_KERNEL(crumbs)
 IN_KERNEL(lies)
 IN_KERNEL(split_options)
@@ -245,6 +285,8 @@ int main(void)
         {"a_hole_before_the_end_is_filled_at_once", end, NULL, NULL, NULL},
         {"the_last_packet_is_sent_again_before_a_time_out", probe, NULL, NULL, NULL},
         {"behind_it_a_time_out_comes", probe_lost, NULL, NULL, NULL},
+        {"what_was_overtaken_is_not_lost", overtaken, NULL, NULL, NULL},
+        {"what_the_backend_has_yet_is_sent_again_later", busy, NULL, NULL, NULL},
         {"single_bytes_that_a_peer_has_harm_nobody", crumbs, NULL, NULL, NULL},
         {"what_a_peer_can_not_have_does_not_count", lies, NULL, NULL, NULL},
         {"options_end_where_their_piece_does", split_options, NULL, NULL, NULL},
