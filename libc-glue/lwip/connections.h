@@ -22,7 +22,7 @@ struct connection {
     uint8_t challenged;       /**< the tick of the last challenge: segment.c */
     bool recovering;          /**< segments were lost: recovery.c, ... */
     uint32_t recover;         /**< ... which is over when this is acknowledged, ... */
-    uint32_t resent;          /**< ... and up to here each hole was filled, the last of them ... */
+    uint32_t resent;          /**< ... and up to here holes were filled, the last of them ... */
     uint32_t resent_at;       /**< ... when so much had been sent */
     uint64_t due_ns;          /**< time-out: timeout.c. 0: nothing is in flight */
     uint64_t timed_ns;        /**< when a segment was sent whose round trip is measured, ... */

@@ -20,6 +20,7 @@
 #include "net.h"
 #include "quoted.h"
 #include "transmit.h"
+#include "window.h"
 
 #define LEAST       IP6_MIN_MTU_LENGTH
 #define ICMP_HEADER 8
@@ -57,6 +58,7 @@ static void narrow(struct tcp_pcb *pcb, unsigned mtu)
     if (pcb->mss <= mtu - HEADERS)
         return;
     pcb->mss = (u16_t)(mtu - HEADERS);
+    recovery_forget(pcb);
     tcp_rexmit_rto(pcb);
 }
 

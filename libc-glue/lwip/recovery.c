@@ -15,7 +15,8 @@
 #include "connections.h"
 #include "net_hooks.h"
 
-#define HOLE_MAX 3 /* segments: what is further behind has not only been overtaken */
+#define HOLE_MAX    3  /* segments: what is further behind has not only been overtaken */
+#define RESENDS_MAX 64 /* packets for an acknowledgement: a peer may ask for the smallest */
 
 /* RFC 5681, (4). */
 static tcpwnd_size_t half(const struct tcp_pcb *pcb, u32_t sent)
@@ -30,9 +31,9 @@ static u32_t first_byte(const struct tcp_seg *segment)
     return lwip_ntohl(segment->tcphdr->seqno);
 }
 
-/* The link in the queue to the packet that has this byte, a segment of its own then. NULL: it is
- * there no more, or there is no memory. */
-static struct tcp_seg **find_packet(struct tcp_pcb *pcb, u32_t sequence)
+/* Have a packet begin with this byte, or where one began that has it. @return the link in the
+ * queue to it; NULL: it is there no more, or there is no memory. */
+static struct tcp_seg **cut_packet(struct tcp_pcb *pcb, u32_t sequence)
 {
     struct tcp_seg **at = &pcb->unacked;
 
@@ -43,30 +44,71 @@ static struct tcp_seg **find_packet(struct tcp_pcb *pcb, u32_t sequence)
     if (!*at)
         return NULL;
     u32_t before = sequence - first_byte(*at);
-    before -= before % pcb->mss;
     if (before && before < (*at)->len) {
         if (!cut_segment(pcb, *at, (u16_t)before))
             return NULL;
         at = &(*at)->next;
     }
-    return (*at)->len <= pcb->mss || cut_segment(pcb, *at, pcb->mss) ? at : NULL;
+    u32_t most = pcb->mss - LWIP_TCP_OPT_LENGTH((*at)->flags);
+    return (*at)->len <= most || cut_segment(pcb, *at, (u16_t)most) ? at : NULL;
 }
 
-bool recovery_resend(struct tcp_pcb *pcb, u32_t sequence)
+static void insert(struct tcp_seg **at, struct tcp_seg *packet)
 {
-    struct tcp_seg **at = find_packet(pcb, sequence), *packet = at ? *at : NULL;
-
-    if (!packet || packet->p->ref != 1)
-        return false; /* the backend has it yet */
-    *at = packet->next;
-    for (at = &pcb->unsent; *at && TCP_SEQ_LT(first_byte(*at), first_byte(packet));)
+    while (*at && TCP_SEQ_LT(first_byte(*at), first_byte(packet)))
         at = &(*at)->next;
     packet->next = *at;
     *at = packet;
+}
+
+/* Have the packet sent again that begins with this byte. @param end  the byte behind its last.
+ * @return false: it is not to be had now. */
+static bool resend(struct tcp_pcb *pcb, u32_t sequence, u32_t *end)
+{
+    struct tcp_seg **at = cut_packet(pcb, sequence), *packet = at ? *at : NULL;
+
+    if (!packet || packet->p->ref != 1)
+        return false; /* the backend still has it */
+    *at = packet->next;
+    insert(&pcb->unsent, packet);
     if (!packet->next)
         pcb->unsent_oversize = 0;
     timeout_forget(pcb);
+    *end = first_byte(packet) + TCP_TCPLEN(packet);
     return true;
+}
+
+bool recovery_resend_last(struct tcp_pcb *pcb)
+{
+    struct tcp_seg *last = pcb->unacked;
+    u32_t sequence, end;
+
+    while (last && last->next)
+        last = last->next;
+    if (!last)
+        return false;
+    u32_t most = pcb->mss - LWIP_TCP_OPT_LENGTH(last->flags), len = last->len ? last->len : 1;
+    sequence = first_byte(last) + (len - 1) / most * most;
+    return resend(pcb, sequence, &end);
+}
+
+void recovery_sent(struct tcp_pcb *pcb)
+{
+    struct connection *connection = connection_of(pcb);
+
+    if (!connection || pcb->flags & TF_RTO || pcb->persist_backoff ||
+        !(connection->recovering || connection->probed))
+        return;
+    for (struct tcp_seg *packet; (packet = pcb->unsent);) {
+        if (TCP_SEQ_GT(first_byte(packet) + TCP_TCPLEN(packet), pcb->snd_nxt))
+            return;
+        pcb->unsent = packet->next;
+        if (!pcb->unsent)
+            pcb->unsent_oversize = 0;
+        insert(&pcb->unacked, packet);
+        if (TCP_SEQ_LT(first_byte(packet), connection->resent))
+            connection->resent = first_byte(packet);
+    }
 }
 
 /* Has the peer so much beyond a hole that what is missing must be lost? */
@@ -81,9 +123,10 @@ static bool is_lost(const struct tcp_pcb *pcb, u32_t hole)
 static u32_t on_its_way(const struct tcp_pcb *pcb)
 {
     const struct connection *connection = connection_of(pcb);
-    const struct scoreboard_range again = {pcb->lastack, connection->resent};
+    const struct scoreboard_range filled = {pcb->lastack, connection->resent};
+    u32_t behind = pcb->snd_nxt - connection->highest;
 
-    return pcb->snd_nxt - connection->highest + scoreboard_lacks(connection->board, again);
+    return connection->recovering ? behind + scoreboard_lacks(connection->board, filled) : behind;
 }
 
 /* The first hole that was not filled: behind the first, those alone that are known to be lost. */
@@ -98,17 +141,18 @@ static bool find_hole(const struct tcp_pcb *pcb, u32_t *hole)
     return scoreboard_hole(connection->board, hole) && is_lost(pcb, *hole);
 }
 
-/* Fill holes, as far as the window allows; and one in any case, when more was acknowledged. */
-static void fill(struct tcp_pcb *pcb, bool more)
+/* Fill holes, as far as the window allows. @param first  one in any case. */
+static void fill(struct tcp_pcb *pcb, bool first)
 {
     struct connection *connection = connection_of(pcb);
     u32_t hole;
 
-    while ((more || on_its_way(pcb) + pcb->mss <= pcb->ssthresh) && find_hole(pcb, &hole) &&
-           recovery_resend(pcb, hole)) {
-        connection->resent = hole + pcb->mss;
+    for (unsigned n = 0; n < RESENDS_MAX; n++, first = false) {
+        if (!first && on_its_way(pcb) + pcb->mss > pcb->ssthresh)
+            break;
+        if (!find_hole(pcb, &hole) || !resend(pcb, hole, &connection->resent))
+            break;
         connection->resent_at = pcb->snd_nxt;
-        more = false;
     }
     pcb->cwnd = pcb->ssthresh + window_in_flight(pcb) - on_its_way(pcb);
 }
@@ -118,10 +162,8 @@ static void recover(struct tcp_pcb *pcb)
     u32_t sent = window_in_flight(pcb);
     struct connection *connection = connection_of(pcb);
 
-    connection->resent = pcb->lastack;
-    if (!recovery_resend(pcb, pcb->lastack))
+    if (!resend(pcb, pcb->lastack, &connection->resent))
         return;
-    connection->resent = pcb->lastack + pcb->mss;
     connection->resent_at = pcb->snd_nxt;
     connection->recovering = true;
     connection->recover = pcb->snd_nxt;
@@ -180,8 +222,8 @@ bool recovery_acked(struct tcp_pcb *pcb)
     return true;
 }
 
-/* The peer has what was sent behind all that filled holes: where there are any yet, that was lost,
- * too, and they are filled from the first on. */
+/* The peer has what was sent behind all that filled holes: where there still are some, that was
+ * lost, too, and they are filled from the first on. */
 static bool is_lost_again(const struct tcp_pcb *pcb)
 {
     const struct connection *connection = connection_of(pcb);
@@ -201,23 +243,29 @@ void recovery_repeated(struct tcp_pcb *pcb)
     bool again = is_lost_again(pcb);
     if (again) {
         connection->resent = pcb->lastack;
+        connection->resent_at = pcb->snd_nxt;
         pcb->ssthresh = half(pcb, pcb->ssthresh);
     }
     fill(pcb, again);
 }
 
-void net_rexmit_rto_commit(struct tcp_pcb *pcb)
+void recovery_forget(struct tcp_pcb *pcb)
 {
     struct connection *connection = connection_of(pcb);
 
-    pcb->ssthresh = TCP_SND_BUF;
-    if (connection) {
-        if (pcb->state >= ESTABLISHED)
-            pcb->ssthresh = half(pcb, on_its_way(pcb));
-        connection->recovering = false;
-        connection->highest = pcb->lastack;
-        scoreboard_forget(&connection->board);
-    }
+    if (!connection)
+        return;
+    connection->recovering = false;
+    connection->highest = pcb->lastack;
+    scoreboard_forget(&connection->board);
+}
+
+void net_rexmit_rto_commit(struct tcp_pcb *pcb)
+{
+    bool is_open = pcb->state >= ESTABLISHED && connection_of(pcb);
+
+    pcb->ssthresh = is_open ? half(pcb, on_its_way(pcb)) : TCP_SND_BUF;
+    recovery_forget(pcb);
     timeout_forget(pcb);
     window_fit(pcb);
     tcp_rexmit_rto_commit(pcb);

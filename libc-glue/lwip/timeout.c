@@ -32,8 +32,10 @@
 #define BACKOFF_HELD 2 /* until a round trip was measured: Karn's algorithm, as far as that */
 #define BEHIND       2 /* ticks: lwIP's */
 #define PROBE_NS     10000000u /* of two round trips, at least */
+#define LOOK_NS      10000u    /* for each connection; a look takes a fiftieth of it */
 
 static uint64_t next_ns = PORT_FOREVER; /* none is due before */
+static uint64_t rested_ns;              /* nor is any looked at: see timeout_run() */
 
 static void measured(struct connection *connection, uint64_t ns)
 {
@@ -51,8 +53,8 @@ static void measured(struct connection *connection, uint64_t ns)
     connection->trip_ns += (uint64_t)(by / 8);
 }
 
-/* Is the last packet to be sent again, when two round trips are over? */
-static bool is_probed(const struct tcp_pcb *pcb)
+/* May the last packet be sent again, when two round trips are over? */
+static bool may_probe(const struct tcp_pcb *pcb)
 {
     const struct connection *connection = connection_of(pcb);
 
@@ -72,7 +74,7 @@ static void arm(struct tcp_pcb *pcb, uint64_t now_ns)
     ns = ns < MOST_NS ? ns : MOST_NS;
     pcb->rto = (s16_t)(ns / NS_PER_TICK + BEHIND);
     probe_ns = probe_ns > PROBE_NS ? probe_ns : PROBE_NS;
-    connection->probes = probe_ns < ns && is_probed(pcb);
+    connection->probes = probe_ns < ns && may_probe(pcb);
     connection->due_ns = now_ns + (connection->probes ? probe_ns : ns);
     next_ns = connection->due_ns < next_ns ? connection->due_ns : next_ns;
 }
@@ -83,7 +85,7 @@ void timeout_sent(struct tcp_pcb *pcb, bool anew)
 
     if (!connection)
         return;
-    bool is_due = connection->due_ns && !(anew && !connection->probes && is_probed(pcb));
+    bool is_due = connection->due_ns && !(anew && !connection->probes && may_probe(pcb));
     bool is_timed = connection->timed_ns || !anew;
     if (is_due && is_timed)
         return;
@@ -119,7 +121,7 @@ void timeout_forget(const struct tcp_pcb *pcb)
 
 uint64_t timeout_next_ns(void)
 {
-    return next_ns;
+    return next_ns > rested_ns ? next_ns : rested_ns;
 }
 
 void timeout_none(void)
@@ -130,7 +132,7 @@ void timeout_none(void)
 static void probe(struct tcp_pcb *pcb)
 {
     connection_of(pcb)->probed = true;
-    if (!connection_of(pcb)->recovering && recovery_resend(pcb, pcb->snd_nxt - 1))
+    if (!connection_of(pcb)->recovering && recovery_resend_last(pcb))
         net_output(pcb);
 }
 
@@ -155,11 +157,14 @@ static void expire(struct tcp_pcb *pcb, uint64_t now_ns)
     arm(pcb, now_ns);
 }
 
+/* All connections are looked at: where there are many, not more often than every so many ms. */
 void timeout_run(uint64_t now_ns)
 {
     next_ns = PORT_FOREVER;
+    rested_ns = now_ns;
     for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next) {
         const struct connection *connection = connection_of(pcb);
+        rested_ns += LOOK_NS;
         if (!connection || !connection->due_ns)
             continue;
         if (connection->due_ns <= now_ns)

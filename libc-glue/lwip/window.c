@@ -21,7 +21,8 @@
 
 #define FIRST_SEGMENTS 10 /* RFC 6928 */
 #define FIRST_BYTES    14600u
-#define WAITS          4 /* a fourth of the window: less is not worth a packet of its own */
+#define MSS_LEAST      48 /* as Linux: a window of single bytes would be too many segments */
+#define WAITS          4  /* a fourth of the window: less is not worth a packet of its own */
 
 #define BLOCK      8 /* bytes: the numbers of a first byte and of that behind the last */
 #define BLOCKS_MAX 4
@@ -94,6 +95,7 @@ static void count(struct tcp_pcb *pcb)
     if (acked)
         timeout_acked(pcb);
     if (!before.established) {
+        pcb->mss = pcb->mss > MSS_LEAST ? pcb->mss : MSS_LEAST;
         pcb->cwnd = first_window(pcb);
         connection_of(pcb)->highest = pcb->lastack;
         return;
@@ -145,6 +147,7 @@ err_t net_output(struct tcp_pcb *pcb)
         return ERR_MEM; /* it is tried again when there is memory: lwIP would wait for a window */
     const u32_t next = pcb->snd_nxt;
     err_t error = tcp_output(pcb);
+    recovery_sent(pcb);
     if (pcb->unacked)
         timeout_sent(pcb, pcb->snd_nxt != next);
     return error;

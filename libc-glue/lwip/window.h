@@ -24,7 +24,7 @@ bool window_fit(struct tcp_pcb *pcb);
 /* recovery.c */
 
 /**
- * What the peer has selectively, or that it repeats itself. More may have been acknowledged.
+ * What the peer has selectively, or that it repeats itself, after what it has acknowledged.
  *
  * @return does it have more than before, behind a hole?
  */
@@ -38,8 +38,14 @@ void recovery_repeated(struct tcp_pcb *pcb);
  * must be. */
 bool recovery_acked(struct tcp_pcb *pcb);
 
-/** Have the packet sent again that this byte was in. @return false: it is not to be had now. */
-bool recovery_resend(struct tcp_pcb *pcb, u32_t sequence);
+/** Have the last packet sent again. @return false: it is not to be had now. */
+bool recovery_resend_last(struct tcp_pcb *pcb);
+
+/** lwIP has sent what it could: what was to be sent again and was not, is in flight as before. */
+void recovery_sent(struct tcp_pcb *pcb);
+
+/** All that is in flight is to be sent again: what the peer has of it counts no more. */
+void recovery_forget(struct tcp_pcb *pcb);
 
 /* timeout.c */
 

@@ -71,6 +71,36 @@ static void overtaken_body(void)
     assert_int_equal(packets & 0xfffff, 1 | 1 << 12);
 }
 
+/* Packets are as large as what was written: each fills its own hole. */
+static void small_body(void)
+{
+    int on = 1;
+
+    start_selective();
+    assert_int_equal(setsockopt(server, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
+    for (int i = 0; i < 10; i++)
+        write_some(100);
+    peer_wait_ms(1);
+    forget();
+    have(0, 200, 1000);
+    assert_int_equal(seen.from, 0);
+    assert_int_equal(seen.to, 200);
+    assert_int_equal(seen.n_bytes, 200);
+}
+
+/* A peer that wants single bytes gets somewhat more. */
+static void least_body(void)
+{
+    static const uint8_t one[] = {2, 4, 0, 1};
+    int least = 0;
+    socklen_t len = sizeof(least);
+
+    start_with(one, sizeof(one));
+    acknowledge(0);
+    assert_int_equal(getsockopt(server, IPPROTO_TCP, TCP_MAXSEG, &least, &len), 0);
+    assert_int_equal(least, 48);
+}
+
 /* What fills a hole is lost, too: what is sent behind it tells, and does not make the window large
  * that follows a time-out. */
 static void lost_again_body(void)
@@ -268,6 +298,8 @@ IN_KERNEL(lost_again)
 IN_KERNEL(end)
 IN_KERNEL(probe)
 IN_KERNEL(probe_lost)
+IN_KERNEL(small)
+IN_KERNEL(least)
 IN_KERNEL(overtaken)
 IN_KERNEL(busy)
 IN_KERNEL(crumbs)
@@ -285,6 +317,8 @@ int main(void)
         {"a_hole_before_the_end_is_filled_at_once", end, NULL, NULL, NULL},
         {"the_last_packet_is_sent_again_before_a_time_out", probe, NULL, NULL, NULL},
         {"behind_it_a_time_out_comes", probe_lost, NULL, NULL, NULL},
+        {"each_small_packet_fills_its_own_hole", small, NULL, NULL, NULL},
+        {"packets_have_a_least_size", least, NULL, NULL, NULL},
         {"what_was_overtaken_is_not_lost", overtaken, NULL, NULL, NULL},
         {"what_the_backend_has_yet_is_sent_again_later", busy, NULL, NULL, NULL},
         {"single_bytes_that_a_peer_has_harm_nobody", crumbs, NULL, NULL, NULL},
