@@ -312,10 +312,9 @@ void blkfront_fail_all(struct blkfront *bf, int error)
         return;
     bf->busy = true;
     while (bf->first) {
-        struct blkfront_request *request = bf->first;
-        complete(bf, request, error);
+        bf->ready_first = bf->ready_last = NULL; /* what becomes ready fails, too */
+        complete(bf, bf->first, error);
     }
-    bf->ready_first = bf->ready_last = NULL;
     bf->busy = false;
 }
 

@@ -306,6 +306,37 @@ static void pages_that_another_backend_gets_are_new(void **state)
     block_down(0);
 }
 
+static unsigned n_freed;
+
+static void free_request(struct blkfront_request *request)
+{
+    assert_int_equal(request->status, -ENODEV);
+    n_freed++;
+    free(request->arg);
+}
+
+/* Who frees a request when it is done, may: also that which others wait behind. */
+static void requests_of_a_disk_that_is_gone_are_freed_as_they_end(void **state)
+{
+    static const enum blkfront_op ops[] = {BLKFRONT_WRITE, BLKFRONT_FLUSH, BLKFRONT_WRITE,
+                                           BLKFRONT_FLUSH, BLKFRONT_WRITE};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+        bool flush = ops[i] == BLKFRONT_FLUSH;
+        struct one *next = malloc(sizeof(*next));
+        one_init(next, ops[i], 0, flush ? NULL : memory, flush ? 0 : 512)->done = free_request;
+        struct blkfront_request *request = &next->request;
+        blkfront_submit(bf, &request, 1);
+    }
+    fake_blkback_detach();
+    fake_xenstored_remove(FAKE_VBD);
+    settle();
+    assert_int_equal(one.request.status, -ENODEV);
+    assert_int_equal(n_freed, sizeof(ops) / sizeof(ops[0]));
+    block_down(0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +356,7 @@ int main(void)
         cmocka_unit_test_setup(a_disk_that_comes_back_smaller_or_coarser_refuses_what_does_not_fit,
                                taken),
         cmocka_unit_test_setup(pages_that_another_backend_gets_are_new, taken),
+        cmocka_unit_test_setup(requests_of_a_disk_that_is_gone_are_freed_as_they_end, taken),
     };
     return RUN_TESTS(tests);
 }
