@@ -127,8 +127,8 @@ static void messages_have_their_header(void **state)
     assert_false(passes_next(ICMP6, echo, 7));
 }
 
-/* Nobody takes an address from the guest that it has; of a short message, what is behind it does not
- * count. */
+/* Nobody takes an address from the guest that it has; of a short message, what is behind it does
+ * not count. */
 static void who_claims_an_address_is_not_heard(void **state)
 {
     uint8_t frame[ETH + IP6 + 24] = {[12] = 0x86, 0xdd, 0x60, [ETH + 5] = 24, ICMP6};
