@@ -375,6 +375,9 @@ static void take_change(struct host *host, const char *path, void (*suspect)(str
         learn_name(host, guest);
         return;
     }
+    /* Whoever saves it asks for that: it has gone on, if it was saved before. */
+    if (strcmp(rest, "/control/shutdown") == 0)
+        guest->is_suspended = false;
     /* Its nodes have gone: `xl destroy` does that first. Or it is asked to go. */
     if (*rest != '/' || guest->heard == HEARD_ALONE)
         suspect(guest);

@@ -316,6 +316,17 @@ static void a_change_reaches_the_guest_that_it_is_about(void **state)
     assert_string_equal(told, "");
 }
 
+static void a_guest_may_be_saved_again_at_once(void **state)
+{
+    (void)state;
+    guest.is_suspended = other.is_suspended = true; /* and xenstored was told */
+    take("/local/domain/5/data/a", HOST_TOKEN_CHANGED);
+    assert_true(guest.is_suspended);
+    take("/local/domain/5/control/shutdown", HOST_TOKEN_CHANGED);
+    assert_false(guest.is_suspended);
+    assert_true(other.is_suspended);
+}
+
 static void a_guest_that_xl_renames_has_the_new_name(void **state)
 {
     (void)state;
@@ -385,6 +396,7 @@ int main(void)
         TEST(a_domain_of_its_own_or_a_reserved_one_is_no_foreign_one),
         TEST(a_domain_that_it_introduced_has_not_appeared),
         TEST(a_change_reaches_the_guest_that_it_is_about),
+        TEST(a_guest_may_be_saved_again_at_once),
         TEST(a_guest_that_xl_renames_has_the_new_name),
         TEST(a_name_that_it_gives_nobody_is_not_taken),
         TEST(one_watch_is_for_all_and_some_have_their_own),

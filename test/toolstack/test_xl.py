@@ -109,7 +109,8 @@ class XlTest(LauncherCase):
     def test_a_saved_guest_is_restored(self):
         self.create(self.cfg, "--name", "one")
         self.listed("one")
-        self.dom0("xl save -c one /tmp/saved")  # and goes on
+        for _ in range(2):
+            self.dom0("timeout 30 xl save -c one /tmp/saved")  # and goes on
         self.assertEqual(self.names(), ["one"])
         self.dom0("timeout 60 xl save one /tmp/saved")
         self.assert_soon(lambda: self.names() == [])
