@@ -307,17 +307,43 @@ static void put(struct json_out *out, const char *text, size_t len)
     out->text[out->len] = '\0';
 }
 
-static void put_quoted(struct json_out *out, const char *text, size_t len)
+/* @return how many bytes the character that is there takes in UTF-8 (RFC 3629): more than one, or 0
+ *         if there is no such character. */
+static size_t utf8_len(const char *text, size_t len)
+{
+    static const unsigned least[] = {[2] = 0x80, [3] = 0x800, [4] = 0x10000};
+    unsigned char c = (unsigned char)*text;
+    size_t n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+    unsigned code = c & (0x7fu >> n);
+
+    if (c < 0xc0 || c >= 0xf8 || n > len)
+        return 0;
+    for (size_t i = 1; i < n; i++) {
+        c = (unsigned char)text[i];
+        if ((c & 0xc0) != 0x80)
+            return 0;
+        code = code << 6 | (c & 0x3f);
+    }
+    if (code < least[n] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
+        return 0;
+    return n;
+}
+
+static void put_quoted(struct json_out *out, const char *text, size_t len, bool is_utf8)
 {
     put(out, "\"", 1);
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
         char escaped[8];
-        if (c == '"' || c == '\\')
+        size_t n = is_utf8 ? utf8_len(text + i, len - i) : 0;
+        if (n) {
+            put(out, text + i, n);
+            i += n - 1;
+        } else if (c == '"' || c == '\\')
             put(out, escaped, (size_t)sprintf(escaped, "\\%c", c));
         else if (c == '\n')
             put(out, "\\n", 2);
-        else if (c < 0x20 || c >= 0x7f) /* a guest's output need not be UTF-8: bytes as Latin-1 */
+        else if (c < 0x20 || c >= 0x7f) /* what is no UTF-8: bytes as Latin-1 */
             put(out, escaped, (size_t)sprintf(escaped, "\\u%04x", c));
         else
             put(out, text + i, 1);
@@ -331,7 +357,7 @@ static void put_key(struct json_out *out, const char *key)
         put(out, ",", 1);
     out->comma = true;
     if (key) {
-        put_quoted(out, key, strlen(key));
+        put_quoted(out, key, strlen(key), true);
         put(out, ":", 1);
     }
 }
@@ -352,12 +378,13 @@ void json_close(struct json_out *out, char bracket)
 void json_put_bytes(struct json_out *out, const char *key, const char *value, size_t len)
 {
     put_key(out, key);
-    put_quoted(out, value, len);
+    put_quoted(out, value, len, false);
 }
 
 void json_put_string(struct json_out *out, const char *key, const char *value)
 {
-    json_put_bytes(out, key, value, strlen(value));
+    put_key(out, key);
+    put_quoted(out, value, strlen(value), true);
 }
 
 void json_put_number(struct json_out *out, const char *key, int64_t value)

@@ -48,7 +48,9 @@ struct json_out {
 
 void json_open(struct json_out *out, const char *key, char bracket);
 void json_close(struct json_out *out, char bracket);
+/** A text in UTF-8; of what is not, each byte as the Latin-1 character. */
 void json_put_string(struct json_out *out, const char *key, const char *value);
+/** What may be in any code, as a guest's output: each byte as the Latin-1 character. */
 void json_put_bytes(struct json_out *out, const char *key, const char *value, size_t len);
 void json_put_number(struct json_out *out, const char *key, int64_t value);
 void json_put_bool(struct json_out *out, const char *key, bool value);

@@ -159,6 +159,54 @@ static void a_guests_bytes_need_not_be_text(void **state)
     free(out.text);
 }
 
+static void a_text_in_utf8_is_read_as_it_was_written(void **state)
+{
+    static const char text[] = "/srv/\xc2\x80\xc3\xa9\xdf\xbf/\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80"
+                               "\xef\xbf\xbf/\xf0\x90\x80\x80\xf4\x8f\xbf\xbf";
+    struct json_out out = {0};
+
+    (void)state;
+    json_open(&out, NULL, '{');
+    json_put_string(&out, "path", text);
+    json_close(&out, '}');
+    struct json *json = parse(out.text);
+    assert_string_equal(json_get_string(json, "path", ""), text);
+    assert_non_null(strstr(out.text, text)); /* libxl would misread pieces of a character */
+    json_free(json);
+    free(out.text);
+}
+
+static void what_is_no_utf8_does_not_go_out_raw(void **state)
+{
+    static const char *const texts[] = {
+        "\x80",
+        "\xff",
+        "\xc3",
+        "\xc3z",
+        "\xc1\xbf",
+        "\xe0\x9f\xbf",
+        "\xe2\x82",
+        "\xe2\x82z",
+        "\xed\xa0\x80",
+        "\xed\xbf\xbf",
+        "\xf0\x9f\x98",
+        "\xf0\x9fz\x80",
+        "\xf4\x90\x80\x80",
+        "\xf0\x8f\xbf\xbf",
+        "\xf8\x88\x80\x80\x80",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+        struct json_out out = {0};
+        json_put_string(&out, NULL, texts[i]);
+        for (const char *at = out.text; *at; at++)
+            if ((unsigned char)*at >= 0x80)
+                fail_msg("text %zu: %s", i, out.text);
+        free(out.text);
+    }
+}
+
 static void what_is_written_may_be_long(void **state)
 {
     struct json_out out = {0};
@@ -184,6 +232,8 @@ int main(void)
         cmocka_unit_test(what_is_written_is_read_again),
         cmocka_unit_test(what_is_written_may_be_long),
         cmocka_unit_test(a_guests_bytes_need_not_be_text),
+        cmocka_unit_test(a_text_in_utf8_is_read_as_it_was_written),
+        cmocka_unit_test(what_is_no_utf8_does_not_go_out_raw),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
