@@ -108,38 +108,64 @@ static void put_config(struct json_out *out, const struct guest *guest, const st
     json_end_line(out);
 }
 
-/* @param is_new  no xl has seen the domain: what is there is of another with its name. Else what is
- *                there is xl's, which knows the devices that it has added. */
-static bool write_file(const char *path, const struct json_out *text, bool is_new)
+/*
+ * A file that is there is a whole one: it is written beside, by a name that libxl removes too with
+ * all of a domain's.
+ *
+ * @param is_new  no xl has seen the domain: what is there is of another with its number and UUID.
+ *                Else what is there is xl's, which knows the devices that it has added.
+ * @return 0 or -errno.
+ */
+static int write_file(const struct guest *guest, const struct json_out *text, bool is_new)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (is_new ? O_TRUNC : O_EXCL), 0600);
+    char path[PATH_MAX_], begun[PATH_MAX_];
 
+    if (text->failed)
+        return -ENOMEM;
+    path_of(guest, "d", "libxl-json", path);
+    path_of(guest, "s", "libxl-json", begun);
+    int fd = open(begun, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
-        return errno == EEXIST;
-    bool written = write(fd, text->text, text->len) == (ssize_t)text->len;
+        return -errno;
+    ssize_t n = write(fd, text->text, text->len);
+    int error = n < 0 ? -errno : n < (ssize_t)text->len ? -ENOSPC : 0;
     close(fd);
-    return written;
+    if (!error && (is_new ? rename(begun, path) : link(begun, path)) < 0)
+        error = -errno;
+    if (error || !is_new)
+        unlink(begun);
+    return error == -EEXIST ? 0 : error;
 }
 
-void xlconfig_write(struct guest *guest, const struct config *config)
+static void write_config(struct guest *guest, const struct config *config, bool is_new)
 {
     static struct json_out text; /* its memory is kept */
     static bool complained;
-    char path[PATH_MAX_];
 
     text.len = 0;
     text.failed = text.comma = false;
     put_config(&text, guest, config);
-    path_of(guest, "d", "libxl-json", path);
-    guest->known_to_xl = !text.failed && write_file(path, &text, guest->state == GUEST_SHELL);
-    if (!guest->known_to_xl && !complained)
-        log_line("xl will list guests, and refuse what needs more: %s: %s", path, strerror(errno));
-    complained |= !guest->known_to_xl;
+    int error = write_file(guest, &text, is_new);
+    guest->known_to_xl = !error;
+    if (error && !complained)
+        log_line("xl will list guests, and refuse what needs more: " FOLDER ": %s",
+                 strerror(-error));
+    complained |= error != 0;
+}
+
+static void want_nodes(const struct guest *guest)
+{
     if (!guest->known_to_xl || waiting.n == HOST_DOMAINS)
         return;
     if (!waiting.n)
         waiting.due_ns = host_now_ns() + NODES_NS;
     waiting.domids[waiting.n++] = guest->domid;
+}
+
+void xlconfig_write(struct guest *guest, const struct config *config)
+{
+    write_config(guest, config, guest->state == GUEST_SHELL);
+    want_nodes(guest);
 }
 
 static void write_nodes(struct host *host, const struct guest *guest)

@@ -19,7 +19,8 @@
 
 static struct host host;
 static char folder[] = "/tmp/sprat-xlconfig-XXXXXX"; /* stands for /var/lib/xen */
-static int refusal;                                  /* an errno of open() */
+static int refusal, write_refusal;                   /* an errno of open(), of write() */
+static size_t write_max;                             /* then there is no more room */
 static char said[2048], asked[512];
 static unsigned n_flushed;
 static int store_error;
@@ -71,13 +72,12 @@ uint64_t host_now_ns(void)
     return now_ns;
 }
 
-static const char *moved(const char *path)
+static const char *moved(const char *path, char text[256])
 {
-    static char text[256];
     const char *name = strrchr(path, '/');
 
     assert_int_equal(strncmp(path, "/var/lib/xen/", 13), 0);
-    snprintf(text, sizeof(text), "%s%s", folder, name);
+    snprintf(text, 256, "%s%s", folder, name);
     return text;
 }
 
@@ -89,14 +89,43 @@ int __wrap_open(const char *path, int flags, ...)
         errno = refusal;
         return -1;
     }
-    return __real_open(moved(path), flags, 0600);
+    char text[256];
+    return __real_open(moved(path, text), flags, 0600);
+}
+
+ssize_t __real_write(int fd, const void *bytes, size_t n);
+ssize_t __wrap_write(int fd, const void *bytes, size_t n);
+ssize_t __wrap_write(int fd, const void *bytes, size_t n)
+{
+    if (write_refusal) {
+        errno = write_refusal;
+        return -1;
+    }
+    return __real_write(fd, bytes, n < write_max ? n : write_max);
+}
+
+int __wrap_link(const char *path, const char *to);
+int __real_link(const char *path, const char *to);
+int __wrap_link(const char *path, const char *to)
+{
+    char text[2][256];
+    return __real_link(moved(path, text[0]), moved(to, text[1]));
+}
+
+int __wrap_rename(const char *path, const char *to);
+int __real_rename(const char *path, const char *to);
+int __wrap_rename(const char *path, const char *to)
+{
+    char text[2][256];
+    return __real_rename(moved(path, text[0]), moved(to, text[1]));
 }
 
 int __real_unlink(const char *path);
 int __wrap_unlink(const char *path);
 int __wrap_unlink(const char *path)
 {
-    return __real_unlink(moved(path));
+    char text[256];
+    return __real_unlink(moved(path, text));
 }
 
 static const char *file(const char *kind, const char *what)
@@ -143,7 +172,8 @@ static void assert_text(const char *path, const char *expected)
 static int begin(void **state)
 {
     (void)state;
-    refusal = store_error = 0;
+    refusal = write_refusal = store_error = 0;
+    write_max = SIZE_MAX;
     host.by_domid[7] = NULL;
     xlconfig_work(&host, UINT64_MAX); /* what another test left waiting */
     n_flushed = 0;
@@ -233,6 +263,7 @@ static void what_xl_wrote_is_kept_when_a_guest_is_taken_over(void **state)
     xlconfig_write(&guest, &config);
     assert_true(guest.known_to_xl);
     assert_text(file("d", "libxl-json"), "xl's");
+    assert_null(text_of(file("s", "libxl-json")));
     xlconfig_remove(&host, &guest);
     assert_null(text_of(file("d", "libxl-json")));
     xlconfig_write(&guest, &config);
@@ -269,6 +300,37 @@ static void that_it_cannot_be_written_is_told_once(void **state)
     *said = '\0';
     xlconfig_write(&guest, &config);
     assert_string_equal(said, "");
+}
+
+static void of_one_that_cannot_be_written_nothing_is_left(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        guest.state = i & 1 ? GUEST_RUNNING : GUEST_SHELL;
+        write_refusal = i & 2 ? EDQUOT : 0;
+        write_max = 5;
+        xlconfig_write(&guest, &config);
+        assert_false(guest.known_to_xl);
+        assert_null(text_of(file("d", "libxl-json")));
+        assert_null(text_of(file("s", "libxl-json")));
+    }
+}
+
+static void one_that_was_begun_by_a_daemon_that_was_killed_is_finished(void **state)
+{
+    char begun[2000] = "";
+
+    (void)state;
+    guest.state = GUEST_RUNNING;
+    memset(begun, 'x', sizeof(begun) - 1);
+    put(file("s", "libxl-json"), begun);
+    xlconfig_write(&guest, &config);
+    assert_true(guest.known_to_xl);
+    char *text = text_of(file("d", "libxl-json"));
+    assert_non_null(text);
+    assert_null(strstr(text, "xxx"));
+    free(text);
+    assert_null(text_of(file("s", "libxl-json")));
 }
 
 static void its_memory_is_told_within_a_second(void **state)
@@ -343,6 +405,8 @@ int main(void)
         TEST(what_xl_wrote_is_kept_when_a_guest_is_taken_over),
         TEST(it_goes_with_the_locks_that_xl_left),
         TEST(that_it_cannot_be_written_is_told_once),
+        TEST(of_one_that_cannot_be_written_nothing_is_left),
+        TEST(one_that_was_begun_by_a_daemon_that_was_killed_is_finished),
         TEST(its_memory_is_told_within_a_second),
         TEST(of_a_guest_that_has_gone_nothing_is_told),
         TEST(many_are_told_in_turns),
