@@ -357,12 +357,13 @@ int guest_adopt(struct host *host, struct guest *guest, struct fail *fail)
     struct fail ignored;
 
     /* Without a configuration the actions are xl's own. */
-    if (config_parse(&config, guest->text, strlen(guest->text), guest->file, &ignored) == 0) {
+    bool known =
+        config_parse(&config, guest->text, strlen(guest->text), guest->file, &ignored) == 0;
+    if (known) {
         guest->on_poweroff = config.on_poweroff;
         guest->on_reboot = config.on_reboot;
         guest->on_crash = config.on_crash;
     } else {
-        config = (struct config){0};
         guest->on_poweroff = guest->on_reboot = guest->on_crash = ACTION_DESTROY;
     }
     int error = vif_count(host, guest->domid, &guest->n_vifs, fail);
@@ -381,7 +382,7 @@ int guest_adopt(struct host *host, struct guest *guest, struct fail *fail)
     guest->ready = !console_recall(&guest->console);
     host_name(host, guest);
     host_hear(host, guest);
-    xlconfig_write(guest, &config);
+    xlconfig_adopt(host, guest, known ? &config : NULL);
     return 0;
 }
 

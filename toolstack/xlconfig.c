@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -164,8 +165,27 @@ static void want_nodes(const struct guest *guest)
 
 void xlconfig_write(struct guest *guest, const struct config *config)
 {
-    write_config(guest, config, guest->state == GUEST_SHELL);
+    write_config(guest, config, true);
     want_nodes(guest);
+}
+
+void xlconfig_adopt(struct host *host, struct guest *guest, const struct config *config)
+{
+    char path[PATH_MAX_], *target;
+    struct fail ignored;
+
+    path_of(guest, "s", "libxl-json", path);
+    unlink(path); /* of a launcher that was killed */
+    path_of(guest, "d", "libxl-json", path);
+    guest->known_to_xl = access(path, F_OK) == 0;
+    if (!guest->known_to_xl && config)
+        write_config(guest, config, false);
+    snprintf(path, sizeof(path), "/local/domain/%" PRIu32 "/memory/target", guest->domid);
+    int error = store_read(host->store, path, &target, &ignored);
+    if (!error)
+        free(target); /* `xl mem-set` may have set it */
+    else if (error == -ENOENT)
+        want_nodes(guest);
 }
 
 static void write_nodes(struct host *host, const struct guest *guest)

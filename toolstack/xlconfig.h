@@ -14,12 +14,18 @@ struct guest;
 struct host;
 
 /**
- * Write the file of a guest that bears its UUID, unless xl has written another. A guest lives
- * without it: that there is none is told in the log. Two nodes that `xl list -l`, `xl save` and
- * `xl mem-set` want follow within a second, with those of other guests: alone they would cost more
- * than the file.
+ * Write the file of a new guest, which bears its UUID. A guest lives without it: that there is none
+ * is told in the log. Two nodes that `xl list -l`, `xl save` and `xl mem-set` want follow within a
+ * second, with those of other guests: alone they would cost more than the file.
  */
 void xlconfig_write(struct guest *guest, const struct config *config);
+
+/**
+ * Take over what an earlier launcher's guest has, and write what it has not.
+ *
+ * @param config  NULL: it is not known, and no file is written.
+ */
+void xlconfig_adopt(struct host *host, struct guest *guest, const struct config *config);
 
 /** Write the nodes that are due. @return when the next ones are, or UINT64_MAX. */
 uint64_t xlconfig_work(struct host *host, uint64_t now_ns);

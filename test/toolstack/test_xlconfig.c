@@ -20,10 +20,12 @@
 static struct host host;
 static char folder[] = "/tmp/sprat-xlconfig-XXXXXX"; /* stands for /var/lib/xen */
 static int refusal, write_refusal;                   /* an errno of open(), of write() */
+static bool is_hidden;                               /* from access(), what there is */
 static size_t write_max;                             /* then there is no more room */
 static char said[2048], asked[512];
 static unsigned n_flushed;
 static int store_error;
+static const char *target; /* what xenstore has of the guest; NULL: nothing */
 static uint64_t now_ns = 1000;
 static struct guest guest;
 static struct config config;
@@ -60,6 +62,18 @@ void store_remove(struct store *store, const char *path, ...)
     va_end(args);
 }
 
+int store_read(struct store *store, const char *path, char **value, struct fail *fail)
+{
+    (void)store;
+    assert_string_equal(path, "/local/domain/7/memory/target");
+    if (store_error)
+        return fail_set(fail, -store_error, "refused");
+    if (!target)
+        return fail_set(fail, ENOENT, "there is no %s", path);
+    *value = strdup(target);
+    return 0;
+}
+
 int store_flush(struct store *store, struct fail *fail)
 {
     (void)store;
@@ -72,12 +86,15 @@ uint64_t host_now_ns(void)
     return now_ns;
 }
 
-static const char *moved(const char *path, char text[256])
+/* Where it is here. The one before is still good. */
+static const char *moved(const char *path)
 {
-    const char *name = strrchr(path, '/');
+    static char texts[2][256];
+    static unsigned n;
+    char *text = texts[n++ % 2];
 
     assert_int_equal(strncmp(path, "/var/lib/xen/", 13), 0);
-    snprintf(text, 256, "%s%s", folder, name);
+    snprintf(text, 256, "%s%s", folder, strrchr(path, '/'));
     return text;
 }
 
@@ -85,47 +102,45 @@ int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...)
 {
-    if (refusal) {
-        errno = refusal;
-        return -1;
-    }
-    char text[256];
-    return __real_open(moved(path, text), flags, 0600);
+    errno = refusal;
+    return refusal ? -1 : __real_open(moved(path), flags, 0600);
 }
 
 ssize_t __real_write(int fd, const void *bytes, size_t n);
 ssize_t __wrap_write(int fd, const void *bytes, size_t n);
 ssize_t __wrap_write(int fd, const void *bytes, size_t n)
 {
-    if (write_refusal) {
-        errno = write_refusal;
-        return -1;
-    }
-    return __real_write(fd, bytes, n < write_max ? n : write_max);
+    errno = write_refusal;
+    return write_refusal ? -1 : __real_write(fd, bytes, n < write_max ? n : write_max);
+}
+
+int __real_access(const char *path, int mode);
+int __wrap_access(const char *path, int mode);
+int __wrap_access(const char *path, int mode)
+{
+    errno = ENOENT;
+    return is_hidden ? -1 : __real_access(moved(path), mode);
 }
 
 int __wrap_link(const char *path, const char *to);
 int __real_link(const char *path, const char *to);
 int __wrap_link(const char *path, const char *to)
 {
-    char text[2][256];
-    return __real_link(moved(path, text[0]), moved(to, text[1]));
+    return __real_link(moved(path), moved(to));
 }
 
 int __wrap_rename(const char *path, const char *to);
 int __real_rename(const char *path, const char *to);
 int __wrap_rename(const char *path, const char *to)
 {
-    char text[2][256];
-    return __real_rename(moved(path, text[0]), moved(to, text[1]));
+    return __real_rename(moved(path), moved(to));
 }
 
 int __real_unlink(const char *path);
 int __wrap_unlink(const char *path);
 int __wrap_unlink(const char *path)
 {
-    char text[256];
-    return __real_unlink(moved(path, text));
+    return __real_unlink(moved(path));
 }
 
 static const char *file(const char *kind, const char *what)
@@ -174,11 +189,13 @@ static int begin(void **state)
     (void)state;
     refusal = write_refusal = store_error = 0;
     write_max = SIZE_MAX;
+    is_hidden = false;
+    target = NULL;
     host.by_domid[7] = NULL;
     xlconfig_work(&host, UINT64_MAX); /* what another test left waiting */
     n_flushed = 0;
     *said = *asked = '\0';
-    guest = (struct guest){.domid = 7, .name = "web", .memory_mib = 3, .state = GUEST_SHELL};
+    guest = (struct guest){.domid = 7, .name = "web", .memory_mib = 3};
     for (uint8_t i = 0; i < 16; i++)
         guest.uuid[i] = i;
     config = (struct config){.kernel = "/a/web.xen",
@@ -258,16 +275,58 @@ static void a_new_domain_has_no_file_of_an_older_one(void **state)
 static void what_xl_wrote_is_kept_when_a_guest_is_taken_over(void **state)
 {
     (void)state;
-    guest.state = GUEST_RUNNING;
     put(file("d", "libxl-json"), "xl's");
-    xlconfig_write(&guest, &config);
+    put(file("s", "libxl-json"), "");
+    xlconfig_adopt(&host, &guest, &config);
     assert_true(guest.known_to_xl);
+    assert_text(file("d", "libxl-json"), "xl's");
+    is_hidden = true; /* it comes just now */
+    xlconfig_adopt(&host, &guest, &config);
+    assert_true(guest.known_to_xl);
+    is_hidden = false;
     assert_text(file("d", "libxl-json"), "xl's");
     assert_null(text_of(file("s", "libxl-json")));
     xlconfig_remove(&host, &guest);
     assert_null(text_of(file("d", "libxl-json")));
-    xlconfig_write(&guest, &config);
+    xlconfig_adopt(&host, &guest, &config);
     assert_true(guest.known_to_xl);
+    char *text = text_of(file("d", "libxl-json"));
+    assert_non_null(text);
+    assert_null(text_of(file("s", "libxl-json")));
+    free(text);
+}
+
+static void of_a_guest_of_unknown_configuration_none_is_written(void **state)
+{
+    (void)state;
+    xlconfig_adopt(&host, &guest, NULL);
+    assert_false(guest.known_to_xl);
+    assert_null(text_of(file("d", "libxl-json")));
+    assert_int_equal(xlconfig_work(&host, now_ns), UINT64_MAX); /* nor nodes */
+    put(file("d", "libxl-json"), "an earlier daemon's");
+    xlconfig_adopt(&host, &guest, NULL);
+    assert_true(guest.known_to_xl); /* and it goes with the guest */
+    assert_text(file("d", "libxl-json"), "an earlier daemon's");
+}
+
+static void the_memory_that_xl_has_set_stays_when_a_guest_is_taken_over(void **state)
+{
+    (void)state;
+    host.by_domid[7] = &guest;
+    put(file("d", "libxl-json"), "xl's");
+    target = "2048";
+    xlconfig_adopt(&host, &guest, &config);
+    assert_int_equal(xlconfig_work(&host, now_ns + 1000000000), UINT64_MAX);
+    assert_string_equal(asked, "");
+    store_error = -EIO; /* it may be there */
+    xlconfig_adopt(&host, &guest, &config);
+    store_error = 0;
+    assert_int_equal(xlconfig_work(&host, now_ns + 1000000000), UINT64_MAX);
+    assert_string_equal(asked, "");
+    target = NULL; /* the daemon was killed before it had written it */
+    xlconfig_adopt(&host, &guest, &config);
+    assert_int_equal(xlconfig_work(&host, now_ns + 1000000000), UINT64_MAX);
+    assert_has(asked, "/memory/target=3072 ");
 }
 
 static void it_goes_with_the_locks_that_xl_left(void **state)
@@ -306,26 +365,26 @@ static void of_one_that_cannot_be_written_nothing_is_left(void **state)
 {
     (void)state;
     for (int i = 0; i < 4; i++) {
-        guest.state = i & 1 ? GUEST_RUNNING : GUEST_SHELL;
         write_refusal = i & 2 ? EDQUOT : 0;
         write_max = 5;
-        xlconfig_write(&guest, &config);
+        if (i & 1)
+            xlconfig_adopt(&host, &guest, &config);
+        else
+            xlconfig_write(&guest, &config);
         assert_false(guest.known_to_xl);
         assert_null(text_of(file("d", "libxl-json")));
         assert_null(text_of(file("s", "libxl-json")));
     }
 }
 
-static void one_that_was_begun_by_a_daemon_that_was_killed_is_finished(void **state)
+static void nothing_of_one_that_was_begun_before_is_in_it(void **state)
 {
     char begun[2000] = "";
 
     (void)state;
-    guest.state = GUEST_RUNNING;
     memset(begun, 'x', sizeof(begun) - 1);
     put(file("s", "libxl-json"), begun);
     xlconfig_write(&guest, &config);
-    assert_true(guest.known_to_xl);
     char *text = text_of(file("d", "libxl-json"));
     assert_non_null(text);
     assert_null(strstr(text, "xxx"));
@@ -376,9 +435,9 @@ static void no_more_wait_than_there_are_domains(void **state)
     unsigned n_turns = 0;
 
     (void)state;
-    guest.state = GUEST_RUNNING;
-    for (int i = 0; i < HOST_DOMAINS + 64; i++)
-        xlconfig_write(&guest, &config);
+    xlconfig_write(&guest, &config);
+    for (int i = 1; i < HOST_DOMAINS + 64; i++)
+        xlconfig_adopt(&host, &guest, &config); /* which is quicker, as the file is there */
     do
         n_turns++;
     while (xlconfig_work(&host, now_ns + 1000000000) != UINT64_MAX);
@@ -403,10 +462,12 @@ int main(void)
         TEST(it_is_what_libxl_reads),
         TEST(a_new_domain_has_no_file_of_an_older_one),
         TEST(what_xl_wrote_is_kept_when_a_guest_is_taken_over),
+        TEST(of_a_guest_of_unknown_configuration_none_is_written),
+        TEST(the_memory_that_xl_has_set_stays_when_a_guest_is_taken_over),
         TEST(it_goes_with_the_locks_that_xl_left),
         TEST(that_it_cannot_be_written_is_told_once),
         TEST(of_one_that_cannot_be_written_nothing_is_left),
-        TEST(one_that_was_begun_by_a_daemon_that_was_killed_is_finished),
+        TEST(nothing_of_one_that_was_begun_before_is_in_it),
         TEST(its_memory_is_told_within_a_second),
         TEST(of_a_guest_that_has_gone_nothing_is_told),
         TEST(many_are_told_in_turns),
