@@ -399,3 +399,20 @@ int config_parse(struct config *config, const char *text, size_t len, const char
         return fail_set(fail, EINVAL, "%s: memory is not set", file);
     return 0;
 }
+
+static const char *word_of(const struct word *words, int meaning)
+{
+    while (words->meaning != meaning)
+        words++;
+    return words->word;
+}
+
+const char *config_action_word(enum config_action action)
+{
+    return word_of(actions, (int)action);
+}
+
+const char *config_tsc_word(uint32_t tsc_mode)
+{
+    return word_of(tsc_modes, (int)tsc_mode);
+}

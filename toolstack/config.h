@@ -72,4 +72,8 @@ void config_format_mac(const uint8_t mac[6], char *text);
 /** Write a UUID that way, with a NUL: 37 bytes. */
 void config_format_uuid(const uint8_t uuid[16], char *text);
 
+/** An action, or a tsc_mode, as a configuration has it. */
+const char *config_action_word(enum config_action action);
+const char *config_tsc_word(uint32_t tsc_mode);
+
 #endif

@@ -76,6 +76,18 @@ static void put_disks(struct json_out *out, const struct config *config)
     json_close(out, ']');
 }
 
+/* A list of each vCPU's CPUs, of one. */
+static void put_cpus(struct json_out *out, const struct config *config)
+{
+    json_open(out, "vcpu_hard_affinity", '[');
+    json_open(out, NULL, '[');
+    for (unsigned cpu = 0; cpu < CONFIG_CPUS_MAX; cpu++)
+        if (config->cpus[cpu / 8] & 1 << cpu % 8)
+            json_put_number(out, NULL, cpu);
+    json_close(out, ']');
+    json_close(out, ']');
+}
+
 /* By the names and types of libxl's libxl_types.idl; what is not said is as libxl has it. */
 static void put_config(struct json_out *out, const struct guest *guest, const struct config *config)
 {
@@ -96,7 +108,12 @@ static void put_config(struct json_out *out, const struct guest *guest, const st
         json_put_number(out, "max_grant_frames", config->max_grant_frames);
     if (config->max_maptrack_frames >= 0)
         json_put_number(out, "max_maptrack_frames", config->max_maptrack_frames);
+    if (config->cpus_given)
+        put_cpus(out, config);
+    json_put_string(out, "tsc_mode", config_tsc_word(config->tsc_mode));
     json_put_string(out, "kernel", config->kernel);
+    if (*config->ramdisk)
+        json_put_string(out, "ramdisk", config->ramdisk);
     json_put_string(out, "cmdline", config->cmdline);
     json_open(out, "type.pv", '{');
     json_close(out, '}');
@@ -105,6 +122,9 @@ static void put_config(struct json_out *out, const struct guest *guest, const st
         put_vifs(out, config);
     if (config->n_disks)
         put_disks(out, config);
+    json_put_string(out, "on_poweroff", config_action_word(config->on_poweroff));
+    json_put_string(out, "on_reboot", config_action_word(config->on_reboot));
+    json_put_string(out, "on_crash", config_action_word(config->on_crash));
     json_close(out, '}');
     json_end_line(out);
 }

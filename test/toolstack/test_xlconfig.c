@@ -220,6 +220,13 @@ static void it_is_what_libxl_reads(void **state)
 
     (void)state;
     strcpy(config.pool, "slow");
+    strcpy(config.ramdisk, "/a/ramdisk");
+    config.tsc_mode = 2;
+    config.cpus_given = true;
+    config.cpus[0] = 0x82;
+    config.cpus[31] = 0x80;
+    config.on_reboot = ACTION_RESTART;
+    config.on_crash = ACTION_PRESERVE;
     config.n_vifs = 2;
     strcpy(config.vifs[0].bridge, "xenbr0");
     config.vifs[0].mac_given = true;
@@ -240,7 +247,14 @@ static void it_is_what_libxl_reads(void **state)
     assert_string_equal(json_get_string(info, "uuid", ""), UUID);
     assert_string_equal(json_get_string(info, "pool_name", ""), "slow");
     info = json_get(json, "b_info");
+    assert_string_equal(json_get_string(info, "kernel", ""), "/a/web.xen");
+    assert_string_equal(json_get_string(info, "ramdisk", ""), "/a/ramdisk");
     assert_string_equal(json_get_string(info, "cmdline", ""), config.cmdline);
+    assert_string_equal(json_get_string(info, "tsc_mode", ""), "native");
+    assert_has(text, "\"vcpu_hard_affinity\":[[1,7,255]],");
+    assert_string_equal(json_get_string(json, "on_poweroff", ""), "destroy");
+    assert_string_equal(json_get_string(json, "on_reboot", ""), "restart");
+    assert_string_equal(json_get_string(json, "on_crash", ""), "preserve");
     assert_int_equal(json_get_number(info, "event_channels", 0), 64);
     assert_int_equal(json_get_number(info, "max_grant_frames", 0), 4);
     assert_int_equal(json_get_number(info, "max_maptrack_frames", 0), 2);
@@ -268,6 +282,8 @@ static void a_new_domain_has_no_file_of_an_older_one(void **state)
     xlconfig_write(&guest, &config);
     char *text = text_of(file("d", "libxl-json"));
     assert_null(strstr(text, "max_")); /* Xen's own choice */
+    assert_null(strstr(text, "affinity"));
+    assert_null(strstr(text, "ramdisk"));
     assert_int_equal(strncmp(text, "{\"c_info\":", 10), 0);
     free(text);
 }
