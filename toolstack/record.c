@@ -153,9 +153,7 @@ static void remove_rest(struct host *host, uint32_t domid)
                  strerror(errno));
 }
 
-/*
- * Backends whose domain has gone while no launcher ran: `xl destroy` does not know them.
- */
+/* Backends whose domain went while no launcher ran, and not by `xl destroy`, which removes them. */
 static void remove_orphans(struct host *host, const char *kind)
 {
     char path[DEVICE_PATH_MAX], **names, *end;

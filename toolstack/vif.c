@@ -54,9 +54,9 @@ static int choose_mac(const struct config_vif *vif, char *text, struct fail *fai
 }
 
 /*
- * No more nodes than netback and the guest read: about each of the backend's, Linux asks xenstored
- * once more. That the interface has joined its bridge is said before it has: it matters when the
- * guest connects, which does not run yet.
+ * No more nodes than netback, the guest and xl read: about each of the backend's, Linux asks
+ * xenstored once more. That the interface has joined its bridge is said before it has: it matters
+ * when the guest connects, which does not run yet.
  */
 static int write_nodes(struct host *host, uint32_t domid, unsigned index, bool introduced,
                        const struct config_vif *vif, struct fail *fail)

@@ -88,7 +88,7 @@ class Fleet:
                              f" {' '.join(taken[:REASONS_MAX])}")  # fmt: skip
 
     def check_room(self, names):
-        """Raise SpratError when Xen's free memory does not take these guests."""
+        """Raise SpratError when the free memory, Xen's or dom0's, does not take these guests."""
         kinds = {}
         for name in names:
             path = self.folder / f"{name}.cfg"
