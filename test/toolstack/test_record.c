@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fake_domains.h"
 #include "guest.h"
 #include "host.h"
 #include "log.h"
@@ -21,8 +22,6 @@ static char said[1024];    /* to the log */
 static char removed[512];  /* paths, each with a blank behind it */
 static const char *record; /* of domain 5; NULL: it has none */
 static const char *named;  /* what xenstore calls it; NULL: nothing */
-static xc_domaininfo_t infos[3];
-static int n_infos;
 static struct guest *adopted;
 static unsigned n_destroyed, n_released;
 static const char *const *vifs; /* domains with backends, as xenstored lists them */
@@ -104,23 +103,6 @@ int store_list(struct store *store, const char *path, char ***names, struct fail
     for (size_t i = 0; vifs[i]; i++)
         (*names)[i] = (char *)vifs[i];
     return 0;
-}
-
-int xc_domain_getinfolist(xc_interface *control, uint32_t first, unsigned max,
-                          xc_domaininfo_t *list)
-{
-    int n = 0;
-
-    (void)control;
-    (void)max;
-    if (n_infos < 0) {
-        errno = EPERM;
-        return -1;
-    }
-    for (int i = 0; i < n_infos; i++)
-        if (infos[i].domain >= first)
-            list[n++] = infos[i];
-    return n;
 }
 
 int hyper_domain_info(struct hyper *hyper, uint32_t domid, xc_domaininfo_t *info)
