@@ -377,6 +377,14 @@ static void silent_server_body(void)
     expect(SOLICIT);
 }
 
+static void assert_asked_every_minute(void)
+{
+    unsigned before = n_said;
+
+    peer_wait_ms(660000);
+    assert_in_range(n_said - before, 9, 13);
+}
+
 /* Where there is none, it is asked for ever more seldom, as seldom as servers want. */
 static void no_server_body(void)
 {
@@ -391,16 +399,12 @@ static void no_server_body(void)
     terms.sol_max = 60;
     say(ADVERTISE, &terms);
     peer_wait_ms(4000000);
-    unsigned before = n_said;
-    peer_wait_ms(660000);
-    assert_in_range(n_said - before, 9, 13);
+    assert_asked_every_minute();
     terms.sol_max = 1; /* nobody may want this */
     say(ADVERTISE, &terms);
     terms.sol_max = 86401;
     say(ADVERTISE, &terms);
-    before = n_said;
-    peer_wait_ms(660000);
-    assert_in_range(n_said - before, 9, 13);
+    assert_asked_every_minute();
 }
 
 /* So it is with names alone. */
@@ -417,9 +421,7 @@ static void no_names_body(void)
     refused.inf_max = 60;
     say(REPLY, &refused);
     peer_wait_ms(1000000);
-    unsigned before = n_said;
-    peer_wait_ms(660000);
-    assert_in_range(n_said - before, 9, 13);
+    assert_asked_every_minute();
 }
 
 /* A guest without a link that is up does nothing. */
