@@ -130,6 +130,11 @@ macro(_sprat_check_sources)
         _sprat_refuse("has no SOURCES: write SOURCES and the application's C files.")
     endif()
     foreach(source IN LISTS arg_SOURCES)
+        # CMake would leave it out, in silence, or compile it for the host.
+        if(NOT source MATCHES "[$]<" AND NOT source MATCHES "[.][chsSo]$")
+            _sprat_refuse("the source file ${source} is neither C nor assembly: name files that "
+                          "end in .c, .S or .s (or .h, or .o for what is compiled already).")
+        endif()
         # A generator expression, or a file that another rule makes, is CMake's to look for.
         get_source_file_property(generated ${source} GENERATED)
         cmake_path(ABSOLUTE_PATH source OUTPUT_VARIABLE path)

@@ -57,8 +57,9 @@ class Scratch:
 
     def write(self, name, text):
         """Write a file of the project."""
-        self.project.mkdir(exist_ok=True)
-        (self.project / name).write_text(text)
+        path = self.project / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
     def configure(self, declaration):
         """Run CMake on the project with `declaration`; return exit code and output, unwrapped."""

@@ -67,6 +67,16 @@ class Declarations(unittest.TestCase):
     def test_source_that_is_not_there(self):
         self.refused("NAME tiny SOURCES teeny.c", "the source file teeny.c is not in")
 
+    def test_source_in_another_language(self):
+        for name in "tiny.cc", "tiny.asm", "notes":
+            self.scratch.write(name, "")
+            self.refused(f"NAME tiny SOURCES tiny.c {name}", f"{name} is neither C nor assembly")
+
+    def test_sources_beside_c(self):
+        for name in "tiny.h", "tiny.s", "tiny.S", "tiny.o":
+            self.scratch.write(name, "")
+        self.accepted("SOURCES tiny.h tiny.s tiny.S tiny.o")
+
     def test_unknown_word(self):
         self.refused("NAME tiny MEMROY 2 SOURCES tiny.c", 'does not know the word "MEMROY"')
 

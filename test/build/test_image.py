@@ -45,6 +45,32 @@ int main(int argc, char **argv)
 }
 """
 
+READER = """
+#include <stdio.h>
+
+int main(void)
+{
+    return fopen("/page.html", "r") == NULL;
+}
+"""
+
+ASSEMBLY_USER = """
+extern int seven(void);
+
+int main(void)
+{
+    return seven();
+}
+"""
+
+ASSEMBLY = """
+    .globl seven
+seven:
+    mov     $7, %eax
+    ret
+    .section .note.GNU-stack, "", @progbits
+"""
+
 THREAD_LOCAL = """
 _Thread_local volatile int mine;
 
@@ -160,6 +186,16 @@ class Images(unittest.TestCase):
     def test_memory_below_the_least_is_refused(self):
         self.refused("large", LARGE, "MEMORY 3", "MEMORY 3 is too little", "Write MEMORY 4")
         self.made("large", LARGE, "MEMORY 4")
+
+    def test_files_are_in_the_image_of_a_project_in_c_alone(self):
+        self.scratch.write("files/page.html", "a page of the image's own\n")
+        path = self.made("server", READER, "FILES files")
+        self.assertTrue(b"a page of the image's own" in path.read_bytes(), "it is not in the image")
+
+    def test_assembly_is_compiled_in_a_project_in_c_alone(self):
+        self.scratch.write("seven.S", ASSEMBLY)
+        path = self.made("assembly", ASSEMBLY_USER, "SOURCES assembly.c seven.S")
+        self.assertIn("seven", support.must("nm", f"{path}.sym"))
 
     def test_stack_is_as_large_as_declared(self):
         ends = {}
