@@ -8,7 +8,8 @@ struct call {
     struct element *target;
     struct str name, value; /* both in one allocation, `text` */
     char *text;
-    unsigned budget; /* guards against handlers that call each other */
+    unsigned running; /* so many times: what is called may come back to it */
+    bool dropped;     /* while it ran: what is called may replace it */
 };
 
 struct call *call_new(struct element *e, struct str text)
@@ -46,6 +47,10 @@ struct call *call_new(struct element *e, struct str text)
 
 void call_free(struct call *c)
 {
+    if (c && c->running) {
+        c->dropped = true;
+        return;
+    }
     if (c)
         free(c->text);
     free(c);
@@ -66,12 +71,12 @@ void call_run(struct call *call, struct element *e)
         router_stop(e->router);
         return;
     }
-    if (call->budget) /* the handler came back to us */
-        return;
-    call->budget = 1;
+    call->running++;
     handler_call(call->target, call->name, &c, true, &status);
-    call->budget = 0;
+    call->running--;
     if (status != HANDLER_OK)
         element_log(e, "calling %s failed: %s", call->text, errs.out.s ? errs.out.s : "");
     text_free(&errs.out);
+    if (call->dropped)
+        call_free(call);
 }

@@ -197,6 +197,20 @@ static void stop_and_end_calls_work(void **state)
     lab_refuse("InfiniteSource(END_CALL d.count 3) -> d :: Discard", "must be a write handler");
 }
 
+/* What is called may replace the call, or come back to it. */
+static void a_call_may_reach_itself(void **state)
+{
+    (void)state;
+    lab_load("FromDevice(eth0) -> c :: Counter(COUNT_CALL 2 c.count_call 4 s.switch 1)"
+             " -> s :: Switch -> Discard; s[1] -> Discard");
+    for (unsigned i = 0; i < 3; i++)
+        lab_receive_hex(0, "00");
+    assert_string_equal(lab_read("c.count_call"), "4 s.switch 1");
+    assert_string_equal(lab_read("s.switch"), "0");
+    lab_receive_hex(0, "00");
+    assert_string_equal(lab_read("s.switch"), "1");
+}
+
 static void schedulers_share_as_documented(void **state)
 {
     (void)state;
@@ -424,6 +438,7 @@ int main(void)
         LAB_TEST(rated_unqueues_keep_their_rate_and_sleep),
         LAB_TEST(sources_make_what_they_are_told),
         LAB_TEST(stop_and_end_calls_work),
+        LAB_TEST(a_call_may_reach_itself),
         LAB_TEST(drr_shares_bytes_not_packets),
         LAB_TEST(counters_measure_rates_and_call),
         LAB_TEST(average_counters_and_meters_follow_the_rate),
