@@ -163,6 +163,29 @@ static void a_swap_takes_only_blocks_that_fit(void **state)
     assert_int_equal(lab_number("m.free"), 1);
 }
 
+/* A larger block begins with one host's ports and goes on with another's: the first one has it. */
+static void a_swap_gives_no_block_to_two_hosts(void **state)
+{
+    static const char config[] =
+        "m :: PortBlockMapper(1.0.0.1, 0, 1, PORTS 1024-1055, BLOCK %u);"
+        "FromDevice(eth0) -> CheckIPHeader(14) -> r :: IPRewriter(m) -> Discard; r[1] -> Discard";
+    struct frame f = {.src = "10.0.0.1", .dst = "8.8.8.8", .proto = 17, .sport = 9, .dport = 53};
+    char text[400];
+
+    (void)state;
+    snprintf(text, sizeof(text), config, 8);
+    lab_load(text);
+    lab_receive_frame(0, &f);
+    f.src = "10.0.0.2";
+    lab_receive_frame(0, &f);
+    assert_int_equal(lab_number("r.table_size"), 2);
+    snprintf(text, sizeof(text), config, 16);
+    lab_write("hotconfig", text);
+    assert_int_equal(lab_number("r.table_size"), 1);
+    assert_string_equal(lab_read("m.blocks"), "1.0.0.1 1024-1039 10.0.0.1 1 flows\n");
+    assert_int_equal(lab_number("m.free"), 1);
+}
+
 static void ports_in_a_patterns_range_are_kept(void **state)
 {
     struct frame f = {.src = "10.0.0.1", .dst = "8.8.8.8", .proto = 17, .sport = 5000, .dport = 53};
@@ -451,6 +474,7 @@ int main(void)
         LAB_TEST(the_reassembler_holds_so_many_packets_and_tells_the_largest_piece),
         LAB_TEST(a_host_that_gets_no_block_leaves_no_trace),
         LAB_TEST(a_swap_takes_only_blocks_that_fit),
+        LAB_TEST(a_swap_gives_no_block_to_two_hosts),
         LAB_TEST(ports_in_a_patterns_range_are_kept),
         LAB_TEST(flows_that_have_ended_make_room_before_others_do),
         LAB_TEST(echoes_are_probes_too),
