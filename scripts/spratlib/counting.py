@@ -40,7 +40,7 @@ def run(options, add_files, script, take_line):
     lock = place.claim()
     process = None
     try:
-        initramfs = place.folder / "initramfs"
+        initramfs = place.folder / "initramfs.bench"
         with open(initramfs, "wb") as file:
             file.write(machine.boot.initramfs.read_bytes())
             archive = cpio.Writer(file)
@@ -52,9 +52,9 @@ def run(options, add_files, script, take_line):
         reader, writer = os.pipe2(os.O_CLOEXEC)
         try:
             fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-            arguments = [*machine.arguments(), "-m", str(machine.memory_mib), "-serial", "stdio",
+            arguments = ["-m", str(machine.memory_mib), "-serial", "stdio",
                          *shlex.split(os.environ.get("SPRAT_QEMU_OPTIONS", ""))]  # fmt: skip
-            process = qemu.start(place.folder, arguments, lock, tied=True, output=writer)
+            process = qemu.start(place.folder, machine, arguments, lock, tied=True, output=writer)
         finally:
             os.close(writer)
         log_path = place.folder / "serial.log"

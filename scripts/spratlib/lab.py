@@ -195,9 +195,9 @@ class Lab:
         """Start QEMU from a snapshot; None when that does not work, and the snapshot is removed."""
         process = None
         try:
-            arguments = [*machine.arguments(), *memory_arguments(machine, snapshot / "ram", "off")]
+            arguments = memory_arguments(machine, snapshot / "ram", "off")
             arguments += [*device_arguments(), "-incoming", "defer"]
-            process = qemu.start(self.folder, arguments, lock, tied=tied)
+            process = qemu.start(self.folder, machine, arguments, lock, tied=tied)
             with qemu.Qmp(self.folder) as qmp, open(snapshot / "state", "rb") as state:
                 set_capabilities(qmp)
                 qmp.command("getfd", fd=state.fileno(), fdname="state")
@@ -280,7 +280,7 @@ def boot(folder, machine, lock, arguments, *, tied):
     if not arguments:
         arguments = ["-m", str(machine.memory_mib)]
     process = qemu.start(
-        folder, [*machine.arguments(), *arguments, *device_arguments()], lock, tied=tied
+        folder, machine, [*arguments, *device_arguments()], lock, tied=tied
     )
     try:
         with qemu.Qmp(folder):

@@ -45,7 +45,7 @@ class Machine:
     xen_options: str = ""
 
     def arguments(self):
-        """Return QEMU's arguments for the machine; sockets are relative to the run folder."""
+        """Return QEMU's arguments for the machine; its files are relative to the run folder."""
         xen = (
             "console=com1 com1=115200,8n1 dom0_max_vcpus=1"
             f" dom0_mem={self.dom0_memory_mib}M,max:{self.dom0_memory_mib}M"
@@ -57,9 +57,8 @@ class Machine:
         arguments = [
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-M", "pc", "-cpu", CPU,
-            "-kernel", str(self.boot.xen), "-append", f"{xen} {self.xen_options}".strip(),
-            "-initrd",
-            f"{_escape(self.boot.kernel)} {_escape(linux)},{_escape(self.boot.initramfs)}",
+            "-kernel", "xen", "-append", f"{xen} {self.xen_options}".strip(),
+            "-initrd", f"vmlinux {_escape(linux)},initramfs",
         ]
         if self.deterministic:
             arguments += [
@@ -77,6 +76,15 @@ class Machine:
                     "-device", f"virtserialport,bus=agent.0,chardev=agent{number},nr={number}",
                 ]
         return arguments
+
+    def link_files(self, folder):
+        """Give the boot files the names that arguments() has, in the run folder: QEMU would take
+        what is behind a blank in a path for the file's command line."""
+        files = {"xen": self.boot.xen, "vmlinux": self.boot.kernel,
+                 "initramfs": self.boot.initramfs}  # fmt: skip
+        for name, path in files.items():
+            (folder / name).unlink(missing_ok=True)
+            (folder / name).symlink_to(path)
 
 
 def _escape(value):
@@ -97,11 +105,12 @@ def version():
     return done.stdout.splitlines()[0]
 
 
-def start(folder, arguments, lock, *, tied, output=None):
+def start(folder, machine, arguments, lock, *, tied, output=None):
     """Start QEMU in the run folder `folder`; return its Popen. Its control channel is the socket
     "qmp" there, its own words are in "qemu.log". Both exist before QEMU does, so nobody has to wait
     for them to appear. QEMU writes PID_FILE itself, so it can be ended whatever becomes of us.
 
+    @param arguments  what it gets beside the machine's own
     @param lock  descriptor of the run folder's lock, which QEMU inherits: the lock is held exactly
                  as long as QEMU lives, however it ends
     @param tied  True: QEMU dies with this process, however that ends (even by SIGKILL)
@@ -109,6 +118,7 @@ def start(folder, arguments, lock, *, tied, output=None):
     """
     if shutil.which(PROGRAM) is None:
         raise SpratError(f"{PROGRAM} is not here; install the package qemu-system-x86")
+    machine.link_files(folder)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as qmp:
         with agent.short_path(folder / "qmp") as path:
             qmp.bind(path)
@@ -119,7 +129,7 @@ def start(folder, arguments, lock, *, tied, output=None):
         ]
         with open(folder / "qemu.log", "wb") as log:
             return subprocess.Popen(
-                [PROGRAM, *arguments, *control],
+                [PROGRAM, *machine.arguments(), *arguments, *control],
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log if output is None else output,

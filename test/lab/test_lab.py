@@ -2,6 +2,7 @@
 """Labs: up and down, commands in dom0, and whose end is whose."""
 
 import contextlib
+import dataclasses
 import hashlib
 import os
 import signal
@@ -10,7 +11,7 @@ import time
 import unittest
 
 import support
-from spratlib import agent, lab, qemu
+from spratlib import agent, dom0, lab, qemu
 from spratlib.errors import SpratError
 
 NOT_RUNNING = 3
@@ -222,6 +223,20 @@ class LifeTest(unittest.TestCase):
         self.assertIn(f"failed/{name}/serial.log", done.stderr)
         self.assertRegex(done.stderr, "(?i)panic|memory")
         self.assertFalse(lab.Lab(name).is_running())
+
+    def test_a_machine_starts_in_a_folder_of_any_name(self):
+        machine = lab.prepare(lab.Options(), print)
+        folder = support.scratch_folder() / "two words, one comma"
+        folder.mkdir()
+        boot = {name: folder / f"the {name}" for name in ("xen", "kernel", "initramfs")}
+        for name, path in boot.items():
+            path.symlink_to(getattr(machine.boot, name))
+        machine = dataclasses.replace(machine, boot=dom0.Boot(**boot, key="any"))
+        with open(folder / "lock", "w") as lock:
+            process = qemu.start(folder, machine, ["-S"], lock.fileno(), tied=True)
+        self.addCleanup(lab.end_process, process)
+        with qemu.Qmp(folder) as qmp:
+            self.assertEqual(qmp.command("query-status")["status"], "prelaunch")
 
     def test_impossible_sizes_are_refused(self):
         done = support.sprat("lab", "up", "--lab", self.name(), "--memory", "256")
