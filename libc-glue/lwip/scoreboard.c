@@ -23,29 +23,36 @@ static unsigned find(const struct scoreboard *board, u32_t sequence)
     return i;
 }
 
+/* Room for one range more. Without memory, *at stays as it is. */
+static struct scoreboard *grow(struct scoreboard **at, unsigned n)
+{
+    struct scoreboard *board =
+        n < RANGES_MAX ? realloc(*at, sizeof(*board) + (n + 1) * sizeof(board->ranges[0])) : NULL;
+
+    if (board)
+        *at = board;
+    return board;
+}
+
 bool scoreboard_add(struct scoreboard **at, struct scoreboard_range range)
 {
     struct scoreboard *board = *at;
-    unsigned n = board ? board->n : 0;
+    unsigned n = board ? board->n : 0, first = board ? find(board, range.from) : 0, behind = first;
 
-    if (n == RANGES_MAX || !scoreboard_lacks(board, range))
+    if (!scoreboard_lacks(board, range))
         return false;
-    board = realloc(board, sizeof(*board) + (n + 1) * sizeof(range));
-    if (!board)
+    for (; behind < n && TCP_SEQ_LEQ(board->ranges[behind].from, range.to); behind++) {
+        if (TCP_SEQ_LT(board->ranges[behind].from, range.from))
+            range.from = board->ranges[behind].from;
+        if (TCP_SEQ_GT(board->ranges[behind].to, range.to))
+            range.to = board->ranges[behind].to;
+    }
+    if (behind == first && !(board = grow(at, n)))
         return false;
-    *at = board;
-    board->n = n;
-    unsigned first = find(board, range.from), behind = first;
     struct scoreboard_range *ranges = board->ranges;
 
-    for (; behind < n && TCP_SEQ_LEQ(ranges[behind].from, range.to); behind++) {
-        if (TCP_SEQ_LT(ranges[behind].from, range.from))
-            range.from = ranges[behind].from;
-        if (TCP_SEQ_GT(ranges[behind].to, range.to))
-            range.to = ranges[behind].to;
-    }
     memmove(ranges + first + 1, ranges + behind, (n - behind) * sizeof(range));
-    board->n += first + 1 - behind;
+    board->n = n + first + 1 - behind;
     ranges[first] = range;
     return true;
 }

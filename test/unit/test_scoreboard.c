@@ -99,8 +99,12 @@ static void many_body(void)
     while (scoreboard_add(&board, range(2 * n + 1, 2 * n + 2)))
         n++;
     assert_int_equal(n, 256);
-    scoreboard_acked(&board, FIRST + 100);
+    assert_true(scoreboard_add(&board, range(2, 3))); /* joins two: one less */
     assert_true(scoreboard_add(&board, range(2 * n + 1, 2 * n + 2)));
+    assert_false(scoreboard_add(&board, range(2 * n + 3, 2 * n + 4)));
+    assert_true(scoreboard_add(&board, range(2 * n + 2, 2 * n + 3))); /* makes one longer */
+    scoreboard_acked(&board, FIRST + 100);
+    assert_true(scoreboard_add(&board, range(2 * n + 4, 2 * n + 5)));
     begin();
 }
 
