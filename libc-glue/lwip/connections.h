@@ -21,6 +21,7 @@ struct connection {
     uint16_t largest;         /**< bytes of a segment that was made */
     uint8_t challenged;       /**< the tick of the last challenge: segment.c */
     bool recovering;          /**< segments were lost: recovery.c, ... */
+    bool asks;                /**< not so yet: the last packet was sent again, ... */
     uint32_t recover;         /**< ... which is over when this is acknowledged, ... */
     uint32_t resent;          /**< ... and up to here holes were filled, the last of them ... */
     uint32_t resent_at;       /**< ... when so much had been sent */

@@ -89,7 +89,15 @@ bool recovery_resend_last(struct tcp_pcb *pcb)
         return false;
     u32_t most = pcb->mss - LWIP_TCP_OPT_LENGTH(last->flags), len = last->len ? last->len : 1;
     sequence = first_byte(last) + (len - 1) / most * most;
-    return resend(pcb, sequence, &end);
+    if (!resend(pcb, sequence, &end))
+        return false;
+    if (pcb->cwnd < window_in_flight(pcb))
+        pcb->cwnd = window_in_flight(pcb); /* or it could not be sent */
+    if (!connection_of(pcb)->recovering) {
+        connection_of(pcb)->asks = true;
+        connection_of(pcb)->recover = pcb->snd_nxt;
+    }
+    return true;
 }
 
 void recovery_sent(struct tcp_pcb *pcb)
@@ -106,6 +114,7 @@ void recovery_sent(struct tcp_pcb *pcb)
         if (!pcb->unsent)
             pcb->unsent_oversize = 0;
         insert(&pcb->unacked, packet);
+        connection->asks = false;
         if (TCP_SEQ_LT(first_byte(packet), connection->resent))
             connection->resent = first_byte(packet);
     }
@@ -129,16 +138,24 @@ static u32_t on_its_way(const struct tcp_pcb *pcb)
     return connection->recovering ? behind + scoreboard_lacks(connection->board, filled) : behind;
 }
 
-/* The first hole that was not filled: behind the first, those alone that are known to be lost. */
+/* The first hole that was not filled and is lost. A peer that does not tell of holes has another
+ * before what is not acknowledged yet. */
 static bool find_hole(const struct tcp_pcb *pcb, u32_t *hole)
 {
     const struct connection *connection = connection_of(pcb);
 
     *hole = pcb->lastack;
     if (TCP_SEQ_LEQ(connection->resent, *hole))
-        return true;
+        return !(pcb->flags & TF_SACK) || is_lost(pcb, *hole);
     *hole = connection->resent;
     return scoreboard_hole(connection->board, hole) && is_lost(pcb, *hole);
+}
+
+bool recovery_waits(const struct tcp_pcb *pcb)
+{
+    const struct connection *connection = connection_of(pcb);
+
+    return connection->recovering && TCP_SEQ_GT(connection->resent, pcb->lastack);
 }
 
 /* Fill holes, as far as the window allows. @param first  one in any case. */
@@ -166,6 +183,7 @@ static void recover(struct tcp_pcb *pcb)
         return;
     connection->resent_at = pcb->snd_nxt;
     connection->recovering = true;
+    connection->asks = false;
     connection->recover = pcb->snd_nxt;
     pcb->ssthresh = half(pcb, sent < pcb->cwnd ? sent : pcb->cwnd);
     pcb->bytes_acked = 0;
@@ -192,6 +210,11 @@ bool recovery_has(const struct tcp_pcb *pcb, const struct scoreboard_range *rang
     scoreboard_acked(&connection->board, pcb->lastack);
     if (TCP_SEQ_LT(connection->highest, pcb->lastack))
         connection->highest = pcb->lastack;
+    if (connection->asks && TCP_SEQ_GEQ(pcb->lastack, connection->recover) &&
+        (n ? TCP_SEQ_LT(ranges->from, pcb->lastack) : repeats)) {
+        connection->asks = false; /* nothing was lost: the question came too early */
+        connection->trip_ns *= 2;
+    }
     u32_t highest = connection->highest;
     for (; n; n--, ranges++) {
         if (TCP_SEQ_LEQ(ranges->from, pcb->lastack) || TCP_SEQ_LEQ(ranges->to, ranges->from) ||
@@ -213,6 +236,11 @@ bool recovery_acked(struct tcp_pcb *pcb)
 {
     struct connection *connection = connection_of(pcb);
 
+    if (connection->asks && TCP_SEQ_GT(pcb->lastack, connection->recover)) {
+        connection->asks = false;
+        pcb->cwnd = pcb->ssthresh = half(pcb, pcb->cwnd);
+        return true;
+    }
     if (!connection->recovering)
         return false;
     if (TCP_SEQ_GEQ(pcb->lastack, connection->recover))
@@ -255,7 +283,7 @@ void recovery_forget(struct tcp_pcb *pcb)
 
     if (!connection)
         return;
-    connection->recovering = false;
+    connection->recovering = connection->asks = false;
     connection->highest = pcb->lastack;
     scoreboard_forget(&connection->board);
 }

@@ -7,8 +7,8 @@
  * connection it repeats itself.
  *
  * Before that time, when several segments are in flight, the last packet is sent again once
- * (RFC 8985, 7): if what comes of it shows holes, they need no time-out. The window stays as it is
- * until then: not all peers tell of what they had twice.
+ * (RFC 8985, 7): if what comes of it shows holes, they need no time-out. Where it has filled the
+ * only one, recovery.c finds that out.
  *
  * An acknowledgement moves a connection's time, not the first of all: whoever looks too early finds
  * the next.
@@ -60,7 +60,7 @@ static bool may_probe(const struct tcp_pcb *pcb)
 
     return pcb->flags & TF_SACK && !(pcb->flags & TF_RTO) &&
            window_in_flight(pcb) > tso_real_size(pcb) && connection->trip_ns &&
-           !connection->backoff && !connection->probed && !connection->recovering;
+           !connection->backoff && !connection->probed && !recovery_waits(pcb);
 }
 
 static void arm(struct tcp_pcb *pcb, uint64_t now_ns)
@@ -132,7 +132,7 @@ void timeout_none(void)
 static void probe(struct tcp_pcb *pcb)
 {
     connection_of(pcb)->probed = true;
-    if (!connection_of(pcb)->recovering && recovery_resend_last(pcb))
+    if (!recovery_waits(pcb) && recovery_resend_last(pcb))
         net_output(pcb);
 }
 

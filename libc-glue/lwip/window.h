@@ -38,6 +38,9 @@ void recovery_repeated(struct tcp_pcb *pcb);
  * must be. */
 bool recovery_acked(struct tcp_pcb *pcb);
 
+/** Were holes filled of which nothing was heard yet? */
+bool recovery_waits(const struct tcp_pcb *pcb);
+
 /** Have the last packet sent again. @return false: it is not to be had now. */
 bool recovery_resend_last(struct tcp_pcb *pcb);
 

@@ -47,6 +47,17 @@ static void halves_body(void)
     assert_in_range(pass_window(), window + 1, window + 2 * SEGMENT);
 }
 
+/* A peer that does not tell of holes: what a repaired loss leaves is another. */
+static void partly_body(void)
+{
+    start();
+    uint32_t flight = fly(), lost = seen.to - flight;
+    repeat(lost);
+    forget();
+    acknowledge(lost + 2 * SEGMENT);
+    assert_int_equal(seen.from, lost + 2 * SEGMENT);
+}
+
 /* What is acknowledged late is not taken for lost; what is not, for later each time. */
 static void far_body(void)
 {
@@ -110,6 +121,7 @@ IN_KERNEL(opening)
 IN_KERNEL(slow_start)
 IN_KERNEL(unused)
 IN_KERNEL(halves)
+IN_KERNEL(partly)
 IN_KERNEL(far)
 IN_KERNEL(idle)
 IN_KERNEL(time_out)
@@ -121,6 +133,7 @@ int main(void)
         {"what_is_acknowledged_doubles_the_window", slow_start, NULL, NULL, NULL},
         {"a_window_that_is_not_used_does_not_grow", unused, NULL, NULL, NULL},
         {"a_loss_halves_the_window_and_one_segment_is_sent_again", halves, NULL, NULL, NULL},
+        {"what_a_repair_leaves_is_lost_too", partly, NULL, NULL, NULL},
         {"a_time_out_is_longer_than_round_trips_are", far, NULL, NULL, NULL},
         {"who_sends_after_a_while_has_a_time_out", idle, NULL, NULL, NULL},
         {"after_a_time_out_one_segment_is_sent", time_out, NULL, NULL, NULL},
