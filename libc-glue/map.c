@@ -98,3 +98,35 @@ SPRAT_API int munmap(void *address, size_t len)
         free(address);
     return 0;
 }
+
+SPRAT_API int msync(void *address, size_t len, int flags)
+{
+    (void)address;
+    (void)len;
+    return flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) ? (int)file_result(-EINVAL) : 0;
+}
+
+SPRAT_API int mlock(const void *address, size_t len)
+{
+    (void)address;
+    (void)len;
+    return 0;
+}
+
+SPRAT_API int munlock(const void *address, size_t len)
+{
+    (void)address;
+    (void)len;
+    return 0;
+}
+
+SPRAT_API int mlockall(int flags)
+{
+    (void)flags;
+    return 0;
+}
+
+SPRAT_API int munlockall(void)
+{
+    return 0;
+}

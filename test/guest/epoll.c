@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -198,6 +200,70 @@ static void wrong_calls_fail_as_they_should(void)
     end();
 }
 
+static void a_counter_is_read_and_made_zero(void)
+{
+    int fd = eventfd(3, EFD_NONBLOCK);
+    eventfd_t value;
+    char small[7] = "";
+
+    CHECK(fd >= 0 && read(fd, &value, sizeof(value)) == 8 && value == 3);
+    CHECK_FAILS(read(fd, &value, sizeof(value)), EAGAIN);
+    CHECK(eventfd_write(fd, 4) == 0 && eventfd_write(fd, 5) == 0);
+    CHECK_FAILS(read(fd, small, sizeof(small)), EINVAL);
+    CHECK_FAILS(write(fd, small, sizeof(small)), EINVAL);
+    CHECK(eventfd_read(fd, &value) == 0 && value == 9);
+    CHECK_FAILS(eventfd_write(fd, UINT64_MAX), EINVAL);
+    CHECK(eventfd_write(fd, UINT64_MAX - 1) == 0);
+    CHECK_FAILS(eventfd_write(fd, 1), EAGAIN);
+    CHECK(close(fd) == 0);
+    CHECK_FAILS(eventfd(0, 2), EINVAL);
+}
+
+static void a_semaphore_is_taken_one_by_one(void)
+{
+    int fd = eventfd(2, EFD_SEMAPHORE | EFD_NONBLOCK | EFD_CLOEXEC);
+    eventfd_t value;
+
+    CHECK(fcntl(fd, F_GETFD) == FD_CLOEXEC);
+    for (int i = 0; i < 2; i++)
+        CHECK(eventfd_read(fd, &value) == 0 && value == 1);
+    CHECK_FAILS(eventfd_read(fd, &value), EAGAIN);
+    CHECK(close(fd) == 0);
+}
+
+static int counter;
+
+static void *count_up(void *value)
+{
+    CHECK(eventfd_write(counter, *(eventfd_t *)value) == 0);
+    return NULL;
+}
+
+static void a_counter_wakes_who_polls_and_who_waits(void)
+{
+    eventfd_t one = 1, most = UINT64_MAX - 1, value;
+    pthread_t thread;
+
+    CHECK((epoll = epoll_create1(0)) >= 0 && (counter = eventfd(0, 0)) >= 0);
+    watch(EPOLL_CTL_ADD, counter, EPOLLIN);
+    CHECK(epoll_wait(epoll, events, 8, 0) == 0);
+    CHECK(pthread_create(&thread, NULL, count_up, &one) == 0);
+    CHECK(epoll_wait(epoll, events, 8, -1) == 1 && events[0].data.fd == counter);
+    CHECK(pthread_join(thread, NULL) == 0 && eventfd_read(counter, &value) == 0 && value == 1);
+    CHECK(epoll_wait(epoll, events, 8, 0) == 0);
+    /* One that reads waits for a count, one that writes for room. */
+    CHECK(pthread_create(&thread, NULL, count_up, &most) == 0);
+    CHECK(eventfd_read(counter, &value) == 0 && value == most);
+    CHECK(pthread_join(thread, NULL) == 0 && eventfd_write(counter, most) == 0);
+    CHECK(pthread_create(&thread, NULL, count_up, &one) == 0 && sched_yield() == 0);
+    CHECK(eventfd_read(counter, &value) == 0 && value == most);
+    CHECK(pthread_join(thread, NULL) == 0 && eventfd_read(counter, &value) == 0 && value == 1);
+    watch(EPOLL_CTL_MOD, counter, EPOLLOUT);
+    CHECK(epoll_wait(epoll, events, 8, 0) == 1);
+    CHECK(eventfd_write(counter, most) == 0 && epoll_wait(epoll, events, 8, 0) == 0);
+    CHECK(close(counter) == 0 && close(epoll) == 0);
+}
+
 int main(void)
 {
     RUN(what_is_ready_is_told_until_it_is_not);
@@ -210,6 +276,9 @@ int main(void)
     RUN(a_wait_ends_when_something_happens_and_when_its_time_is_over);
     RUN(an_epoll_can_be_waited_for);
     RUN(wrong_calls_fail_as_they_should);
+    RUN(a_counter_is_read_and_made_zero);
+    RUN(a_semaphore_is_taken_one_by_one);
+    RUN(a_counter_wakes_who_polls_and_who_waits);
     puts("all passed");
     return 0;
 }

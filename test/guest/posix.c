@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <byteswap.h>
 #include <dirent.h>
+#include <dlfcn.h>
 #include <endian.h>
 #include <err.h>
 #include <fnmatch.h>
@@ -12,11 +13,13 @@
 #include <pwd.h>
 #include <regex.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
-#include <syslog.h>
+#include <sys/syslog.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -216,6 +219,63 @@ static void a_stream_is_locked_as_often_as_wanted(void)
     funlockfile(stdout);
 }
 
+static void limits_are_what_the_guest_is_made_of(void)
+{
+    struct rlimit limit;
+
+    CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    CHECK(limit.rlim_cur == (rlim_t)sysconf(_SC_OPEN_MAX) && limit.rlim_max == limit.rlim_cur);
+    CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    limit.rlim_max++;
+    CHECK_FAILS(setrlimit(RLIMIT_NOFILE, &limit), EPERM);
+    limit = (struct rlimit){10, 10};
+    CHECK_FAILS(setrlimit(RLIMIT_NOFILE, &limit), EINVAL);
+    limit = (struct rlimit){11, 10};
+    CHECK_FAILS(setrlimit(RLIMIT_NOFILE, &limit), EINVAL);
+    CHECK(getrlimit(RLIMIT_AS, &limit) == 0);
+    CHECK(limit.rlim_cur == (rlim_t)sysconf(_SC_PHYS_PAGES) * (rlim_t)sysconf(_SC_PAGESIZE));
+    CHECK(getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_cur == 0);
+    CHECK(getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur == 64 * 1024);
+    CHECK(getrlimit(RLIMIT_CPU, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY);
+    CHECK(setrlimit(RLIMIT_CPU, &limit) == 0);
+    CHECK_FAILS(getrlimit(RLIM_NLIMITS, &limit), EINVAL);
+    CHECK_FAILS(getrlimit(-1, &limit), EINVAL);
+    CHECK_FAILS(setrlimit(RLIM_NLIMITS, &limit), EINVAL);
+}
+
+static void nothing_is_loaded(void)
+{
+    CHECK(!dlerror());
+    CHECK(!dlopen("module.so", RTLD_NOW));
+    CHECK(strstr(dlerror(), "nothing can be loaded") && !dlerror());
+    CHECK(!dlsym(NULL, "main") && dlerror());
+    CHECK(dlclose(NULL) != 0 && dlerror());
+}
+
+static void the_console_is_as_it_is(void)
+{
+    struct termios settings;
+    int ends[2];
+
+    CHECK(tcgetattr(STDIN_FILENO, &settings) == 0);
+    CHECK(!(settings.c_lflag & (ECHO | ICANON)) && settings.c_cc[VMIN] == 1);
+    CHECK(tcsetattr(STDIN_FILENO, TCSAFLUSH, &settings) == 0);
+    CHECK_FAILS(tcsetattr(STDIN_FILENO, TCSAFLUSH + 1, &settings), EINVAL);
+    CHECK(pipe(ends) == 0);
+    CHECK_FAILS(tcgetattr(ends[0], &settings), ENOTTY);
+    CHECK_FAILS(tcsetattr(ends[0], TCSANOW, &settings), ENOTTY);
+    CHECK(close(ends[0]) == 0 && close(ends[1]) == 0);
+    CHECK_FAILS(tcgetattr(ends[0], &settings), EBADF);
+}
+
+static void memory_stays(void)
+{
+    CHECK(mlockall(MCL_CURRENT | MCL_FUTURE) == 0 && munlockall() == 0);
+    CHECK(mlock(&memory_stays, 1) == 0 && munlock(&memory_stays, 1) == 0);
+    CHECK(msync(NULL, 0, MS_SYNC | MS_INVALIDATE) == 0);
+    CHECK_FAILS(msync(NULL, 0, 8), EINVAL);
+}
+
 int main(void)
 {
     RUN(there_is_one_process);
@@ -231,6 +291,10 @@ int main(void)
     RUN(random_bytes_are_as_many_as_wanted);
     RUN(the_log_is_the_console);
     RUN(a_stream_is_locked_as_often_as_wanted);
+    RUN(limits_are_what_the_guest_is_made_of);
+    RUN(nothing_is_loaded);
+    RUN(the_console_is_as_it_is);
+    RUN(memory_stays);
     puts("all passed");
     return EXIT_SUCCESS;
 }

@@ -17,11 +17,27 @@
 #define MAP_ANON      MAP_ANONYMOUS
 #define MAP_FAILED    ((void *)-1)
 
+#define MS_ASYNC      1
+#define MS_INVALIDATE 2
+#define MS_SYNC       4
+
+#define MCL_CURRENT 1
+#define MCL_FUTURE  2
+
 /**
  * A file is mapped where it is in the archive, so the address is aligned to 4 bytes, not to a page,
  * and what follows the file's end is not zero.
  */
 void *mmap(void *address, size_t len, int protection, int flags, int fd, off_t offset);
 int munmap(void *address, size_t len);
+
+/** Nothing that is mapped is written to a file. @return 0, or -1 with EINVAL for unknown flags. */
+int msync(void *address, size_t len, int flags);
+
+/** All memory stays where it is. @return 0. */
+int mlock(const void *address, size_t len);
+int munlock(const void *address, size_t len);
+int mlockall(int flags);
+int munlockall(void);
 
 #endif

@@ -95,6 +95,7 @@ struct linger {
 #define SO_SNDTIMEO      21
 #define SO_BINDTODEVICE  25 /**< an interface's name, as <net/if.h> has them; none: any */
 #define SO_ACCEPTCONN    30
+#define SO_MARK          36 /**< not there: ENOPROTOOPT */
 #define SO_PROTOCOL      38
 #define SO_DOMAIN        39
 #define SO_BINDTOIFINDEX 62

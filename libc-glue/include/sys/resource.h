@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/** newlib's, with limits. */
+#include_next <sys/resource.h>
+
+#ifndef _SPRAT_SYS_RESOURCE_H
+#define _SPRAT_SYS_RESOURCE_H
+
+#define RLIMIT_CPU     0
+#define RLIMIT_FSIZE   1
+#define RLIMIT_DATA    2 /**< the guest's memory, in bytes */
+#define RLIMIT_STACK   3 /**< the calling thread's stack, in bytes */
+#define RLIMIT_CORE    4 /**< 0: a crash is told on the console */
+#define RLIMIT_RSS     5 /**< the guest's memory */
+#define RLIMIT_NPROC   6 /**< 1 */
+#define RLIMIT_NOFILE  7 /**< descriptors */
+#define RLIMIT_MEMLOCK 8 /**< the guest's memory */
+#define RLIMIT_AS      9 /**< the guest's memory */
+#define RLIM_NLIMITS   10
+
+#define RLIM_INFINITY (~0ul)
+
+typedef unsigned long rlim_t;
+
+struct rlimit {
+    rlim_t rlim_cur; /**< the limit */
+    rlim_t rlim_max; /**< what it may be raised to; the same here */
+};
+
+int getrlimit(int resource, struct rlimit *limit);
+
+/**
+ * A guest's limits are what it is made of. One that is asked for as it is, or higher where there is
+ * none, is set; -1 with EPERM for more than there is, EINVAL for less, which nobody would keep to.
+ */
+int setrlimit(int resource, const struct rlimit *limit);
+
+#endif
