@@ -29,6 +29,7 @@
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -355,8 +356,20 @@ static void report(uint64_t started_ns, uint64_t cpu_ns_before)
            (unsigned long long)(cpu_ns() - cpu_ns_before));
 }
 
+/* A burst is sent as a network card's interrupt would: netback's thread, which its first frame
+ * wakes up, does not get the CPU before the last one. Whether it does was a matter of chance, and
+ * worth up to half of all packets/s. */
+static void precede(void)
+{
+    const struct sched_param lowest = {.sched_priority = 1};
+
+    if (sched_setscheduler(0, SCHED_FIFO, &lowest))
+        die("real-time scheduling", strerror(errno));
+}
+
 static void run(void)
 {
+    precede();
     settle();
     if (options.warm)
         pass(options.warm, options.window);
