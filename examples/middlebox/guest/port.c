@@ -23,8 +23,9 @@
 #define BURST_MAX    64
 #define RX_MIN       32 /* Linux's backend waits for 18 free buffers before it hands on a packet */
 #define RX_MAX       256
+#define RX_SHARE     3 /* of the memory that is free before the first interface is opened */
+#define RX_STEP      32
 #define DEVICE_PAGES 38 /* of an interface: RX_MIN buffers, its rings, and what is noted of both */
-#define RX_SHARE     16 /* of free memory, for each interface */
 #define LINK_WAIT_NS 10000000000ull
 /* Buffers for one burst, for those that take its place in the ring, and for a copy of each. */
 #define BUFFERS_LOW 96
@@ -199,10 +200,19 @@ static void device_changed(void *arg)
             tell_listener(&devices[i], true);
 }
 
+/*
+ * A third of the memory is for what comes in, in equal parts: the bursts of the backend are as long
+ * as the buffers are many. What interfaces got that are open already is left out on both sides.
+ */
 static unsigned rx_buffers(void)
 {
-    long share = sysconf(_SC_AVPHYS_PAGES) / RX_SHARE;
+    unsigned numbers[DEVNAME_NUMBERS];
+    int listed = netfront_list(numbers, DEVNAME_NUMBERS);
+    unsigned n = listed > (int)n_devices ? (unsigned)listed : n_devices + 1;
+    unsigned long pages = netbuf_kept() + (unsigned long)sysconf(_SC_AVPHYS_PAGES);
+    unsigned long share = pages / (RX_SHARE * n - n_devices);
 
+    share = (share + RX_STEP / 2) / RX_STEP * RX_STEP;
     return share < RX_MIN ? RX_MIN : share > RX_MAX ? RX_MAX : (unsigned)share;
 }
 
@@ -238,6 +248,7 @@ struct port_dev *port_dev_find(const char *name, const char **why)
      * large ones. */
     struct netfront_config config = {.rx_buffers = rx_buffers(), .no_offload = true};
     *dev = (struct port_dev){.number = number};
+    netbuf_keep((n_devices + 1) * config.rx_buffers); /* as many may be on their way */
     int error = netfront_open(number, &config, device_changed, dev, &dev->nf);
     if (error) {
         if (error == -ENODEV)
