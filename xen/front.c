@@ -315,7 +315,7 @@ static void leave_at_once(struct front *front, enum front_state state)
     front->backend_state = XenbusStateUnknown;
     if (is_live(front))
         front->driver->disconnect(front);
-    if (front->state != FRONT_CLOSED && front->state != FRONT_GONE)
+    if (front->state != FRONT_CLOSED)
         release(front, false);
     enter(front, state);
 }

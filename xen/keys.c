@@ -62,7 +62,7 @@ int keys_read(struct keys *keys)
 
 bool keys_is_text(const struct xenstore_item *item)
 {
-    return item->result >= 0 && strlen(item->value) == (size_t)item->result;
+    return strlen(item->value) == (size_t)item->result; /* which -errno is not */
 }
 
 uint64_t keys_number(const struct xenstore_item *item, uint64_t otherwise)

@@ -70,8 +70,6 @@ static void finish(struct xswire_request *request, int result)
 /* xenstored spoke nonsense: what it says next can't be told from what it said before. */
 static void fault(const char *what)
 {
-    if (wire.broken)
-        return;
     wire.broken = true;
     port_log("xenstore: fault: %s; xenstore is not used any more", what);
     struct list *lists[] = {&wire.awaited, &wire.to_send};
@@ -109,7 +107,7 @@ static bool send_some(void)
 {
     bool progress = false;
 
-    while (wire.to_send.first && !wire.broken) {
+    while (wire.to_send.first) {
         struct xswire_request *request = wire.to_send.first;
         size_t len;
         const char *piece = piece_at(request, request->sent, &len);
@@ -224,10 +222,10 @@ static bool receive_some(void)
                                               sizeof(wire.header) - wire.got)
                               : bytering_take(&wire.rsp, wire.payload + in_payload,
                                               wire.header.len - in_payload);
-        if (n < 0)
+        if (n < 0) {
             fault("its answer producer is out of range");
-        if (n < 0)
             break;
+        }
         wire.got += (size_t)n;
         progress |= n > 0;
         if (wire.got < sizeof(wire.header))

@@ -70,6 +70,12 @@ static void offered(struct front *front)
     note("offered");
 }
 
+static void errand(struct front *front)
+{
+    (void)front;
+    note("errand");
+}
+
 struct thing thing = {.driver = {.kind = "thing",
                                  .published = XenbusStateConnected,
                                  .publish = publish,
@@ -77,7 +83,8 @@ struct thing thing = {.driver = {.kind = "thing",
                                  .disconnect = disconnect,
                                  .release = release,
                                  .changed = changed,
-                                 .offered = offered}};
+                                 .offered = offered,
+                                 .errand = errand}};
 
 /* The world */
 

@@ -99,11 +99,11 @@ static void an_option_that_is_none_is_said(void **state)
 static void take_options(int argc, char **argv, char **env)
 {
     note_args(argc, argv, env);
+    assert_null(option_take("i"));
     assert_string_equal(option_take("ip"), "10.0.0.2/24");
     assert_null(option_take("ip")); /* it is taken */
     assert_string_equal(option_take("flag"), "");
     assert_string_equal(option_take("twice"), "2");
-    assert_null(option_take("i"));
     assert_null(option_take("ipv6"));
     assert_string_equal(option_take_any("disk."), "xvda=/a");
     assert_string_equal(option_take_any("disk."), "b");

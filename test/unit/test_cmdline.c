@@ -90,6 +90,7 @@ static void single_quotes_keep_all(void **state)
 {
     (void)state;
     check("'a\\b\"c\\'", "", "", "a\\b\"c\\");
+    check("'a\\\\b\\\"c'", "", "", "a\\\\b\\\"c");
 }
 
 static void double_quotes_keep_all_but_escaped_quotes_and_backslashes(void **state)

@@ -125,6 +125,9 @@ static void a_daemon_that_reads_too_much_gets_no_more(void **state)
     assert_int_equal(ring->out_prod, 0);
     assert_true(console_drained());
     assert_int_equal(console_port(), 0);
+    console_restart(fake_start_info()->console.domU.evtchn); /* as when the guest is restored */
+    assert_int_equal(console_write("lost", 4), 4);
+    assert_int_equal(ring->out_prod, 0);
 }
 
 static void a_daemon_that_types_too_much_is_not_read(void **state)

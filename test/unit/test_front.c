@@ -413,6 +413,19 @@ static void a_watch_that_is_refused_leaves_nothing(void **state)
     assert_int_equal(fake_n_blocks(), 0);
 }
 
+/* Who asks for one need not know how far it is. */
+static void an_errand_is_for_a_device_that_is_connected(void **state)
+{
+    (void)state;
+    for (enum front_state ours = FRONT_INITIALISING; ours < FRONT_GONE; ours++) {
+        thing_begin(ours);
+        front_errand(thing.front);
+        thing_settle();
+        assert_string_equal(thing.calls, ours == FRONT_CONNECTED ? "errand" : "");
+        end();
+    }
+}
+
 static void devices_are_listed(void **state)
 {
     unsigned numbers[4];
@@ -427,6 +440,20 @@ static void devices_are_listed(void **state)
     assert_int_equal(front_list("thing", numbers, 4), 2);
     assert_int_equal(numbers[0] + numbers[1], 17);
     assert_int_equal(front_list("thing", numbers, 1), 1);
+}
+
+static void a_list_that_can_not_be_had_is_none(void **state)
+{
+    unsigned numbers[4];
+
+    (void)state;
+    fake_xenstored_write("device/thing/17/backend", "/x");
+    fake_xenstored.refuse_type = XS_DIRECTORY;
+    fake_xenstored.refuse = "EACCES";
+    assert_int_equal(front_list("thing", numbers, 4), -EACCES);
+    fake_alloc_fails(0);
+    assert_int_equal(front_list("thing", numbers, 4), -ENOMEM);
+    assert_int_equal(fake_n_blocks(), 0);
 }
 
 /* Disks have long numbers: a hundred names are more than half a KiB. */
@@ -480,6 +507,8 @@ int main(void)
         cmocka_unit_test_setup(a_backend_that_becomes_none_changes_nothing, setup),
         cmocka_unit_test_setup(a_watch_that_is_refused_leaves_nothing, setup),
         cmocka_unit_test_setup(devices_are_listed, setup),
+        cmocka_unit_test_setup(an_errand_is_for_a_device_that_is_connected, setup),
+        cmocka_unit_test_setup(a_list_that_can_not_be_had_is_none, setup),
         cmocka_unit_test_setup(many_devices_are_listed, setup),
         cmocka_unit_test_setup(a_number_of_the_backends_is_one_or_the_default, setup),
     };

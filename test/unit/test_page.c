@@ -101,6 +101,15 @@ static void more_memory_than_one_block_of_bits_is_for_is_mapped_when_used(void *
     assert_int_equal(n, n_free - fake_n_tables() - 1 /* the second block */);
 }
 
+static void more_memory_than_there_are_blocks_for_is_not_used(void **state)
+{
+    (void)state;
+    fake_build(&(struct fake_guest){0});
+    fake_start_info()->nr_pages = (32ul << 30) / PAGE_BYTES + MANY;
+    page_init();
+    assert_int_equal(page_total(), (32ul << 30) / PAGE_BYTES);
+}
+
 static void a_small_guest_has_small_room(void **state)
 {
     size_t n = 0;
@@ -315,6 +324,7 @@ int main(void)
         cmocka_unit_test(the_builders_pages_are_used_and_the_rest_is_free),
         cmocka_unit_test(rings_behind_the_page_tables_are_not_given_away),
         cmocka_unit_test(all_pages_are_given_once_and_taken_back),
+        cmocka_unit_test(more_memory_than_there_are_blocks_for_is_not_used),
         cmocka_unit_test(more_memory_than_one_block_of_bits_is_for_is_mapped_when_used),
         cmocka_unit_test(a_small_guest_has_small_room),
         cmocka_unit_test(a_run_is_given_whole),

@@ -353,6 +353,22 @@ static void a_ring_of_which_a_page_is_mapped_is_lost(void **state)
     assert_int_equal(ring_free(&large, refs), 0);
 }
 
+/* What was taken back of it has the number of an entry of Xen's tools, who map theirs. */
+static void pages_that_were_taken_back_are_not_mapped(void **state)
+{
+    struct ring large;
+
+    (void)state;
+    assert_int_equal(ring_alloc(&large, 3, 2, 112, refs), 0);
+    fake_gnttab_entry(0)->flags |= GTF_reading;
+    fake_gnttab_entry(refs[1])->flags |= GTF_reading;
+    assert_false(ring_revoke(&large, refs));
+    assert_true(ring_mapped(&large, refs));
+    fake_gnttab_entry(refs[1])->flags &= (uint16_t)~GTF_reading;
+    assert_false(ring_mapped(&large, refs));
+    assert_int_equal(ring_free(&large, refs), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -377,6 +393,7 @@ int main(void)
         cmocka_unit_test_setup(several_pages_make_a_larger_ring, setup),
         cmocka_unit_test_setup(a_ring_that_cant_be_granted_leaves_nothing, setup),
         cmocka_unit_test_setup(a_ring_of_which_a_page_is_mapped_is_lost, setup),
+        cmocka_unit_test_setup(pages_that_were_taken_back_are_not_mapped, setup),
     };
     return RUN_TESTS(tests);
 }

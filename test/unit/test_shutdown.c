@@ -241,6 +241,19 @@ static void an_empty_word_is_no_wish(void **state)
     assert_not_understood("", "");
 }
 
+/* xenstored has no room for a transaction: it may be asked again when the wish is. */
+static void a_wish_that_can_not_be_taken_is_left(void **state)
+{
+    (void)state;
+    wish = "poweroff";
+    fake_xenstored.refuse_type = XS_TRANSACTION_START;
+    fake_xenstored.refuse = "ENOSPC";
+    assert_int_equal(fake_run_kernel(listen), FAKE_RETURNED);
+    assert_int_equal(n_wishes, 0);
+    assert_int_equal(fake_xenstored.n_requests, 4); /* the watch, two looks, the transaction */
+    assert_string_equal(fake_xenstored_value("control/shutdown"), "poweroff");
+}
+
 /* The application may have the last word. */
 static void a_wish_that_the_application_ignores_is_understood(void **state)
 {
@@ -348,6 +361,7 @@ int main(void)
         cmocka_unit_test(a_word_that_begins_like_one_is_unknown),
         cmocka_unit_test(a_word_that_is_too_long_is_none),
         cmocka_unit_test(an_empty_word_is_no_wish),
+        cmocka_unit_test(a_wish_that_can_not_be_taken_is_left),
         cmocka_unit_test(a_wish_that_the_application_ignores_is_understood),
         cmocka_unit_test(a_wish_that_comes_while_another_is_served_is_served_too),
         cmocka_unit_test(a_clash_with_another_writer_is_tried_again),

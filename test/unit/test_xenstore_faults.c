@@ -357,6 +357,27 @@ static void an_answer_producer_far_away_ends_it(void **state)
     assert_broken("its answer producer is out of range");
 }
 
+/* While its first byte alone is there, the others are the last one's: that would be too long. */
+static void an_answer_s_length_comes_in_pieces(void **state)
+{
+    (void)state;
+    answer_len = XENSTORE_PAYLOAD_MAX;
+    fake_xenstored.tamper = of_length;
+    assert_int_equal(read_name(), -E2BIG);
+    fake_xenstored.piece = 13; /* the length is behind 12 */
+    assert_sound();
+}
+
+static void a_watch_that_failed_is_none(void **state)
+{
+    (void)state;
+    fake_alloc_fails(0);
+    assert_int_equal(xenstore_watch_async(&watch), -ENOMEM);
+    xenstore_restart(fake_xenstore_page(), fake_start_info()->store_evtchn);
+    receive();
+    assert_int_equal(fake_xenstored.n_requests, 0);
+}
+
 static void a_watch_asked_for_meanwhile_is_freed_by_the_fault(void **state)
 {
     (void)state;
@@ -418,6 +439,40 @@ static void an_answer_that_comes_too_late_disturbs_nobody(void **state)
     assert_int_equal(read_name(), -ETIMEDOUT);
     fake_xenstored.delay_ns = 0;
     assert_sound();
+    assert_sound();
+}
+
+/* Whoever is about to be saved waits for what is asked, but not longer than it said. */
+static void quiet_is_when_all_is_answered(void **state)
+{
+    static char path[1500];
+    struct xenstore_watch long_watch = {.path = path, .handler = note_change};
+
+    (void)state;
+    fake_xenstored.delay_ns = 1000;
+    assert_int_equal(xenstore_watch_async(&watch), 0);
+    assert_int_equal(xenstore_quiet(FAKE_START_NS + 100000), 0);
+    assert_int_equal(fake_now(), FAKE_START_NS + 1000);
+    fake_xenstored.dead = true; /* so that its beginning fills the ring */
+    memset(path, 'p', sizeof(path) - 1);
+    assert_int_equal(xenstore_watch_async(&long_watch), 0);
+    assert_int_equal(xenstore_quiet(FAKE_START_NS + 100000), -ETIMEDOUT);
+    assert_int_equal(fake_now(), FAKE_START_NS + 100000);
+}
+
+/* The ring is full of what was asked before. */
+static void a_request_without_a_byte_in_the_ring_is_withdrawn(void **state)
+{
+    static char path[1024 - sizeof(struct xsd_sockmsg) - sizeof("") - sizeof("1") + 1];
+    struct xenstore_watch full = {.path = path, .handler = note_change};
+
+    (void)state;
+    memset(path, 'p', sizeof(path) - 1);
+    fake_xenstored.dead = true;
+    assert_int_equal(xenstore_watch_async(&full), 0);
+    assert_int_equal(fake_xenstore_page()->req_prod, sizeof(fake_xenstore_page()->req));
+    assert_int_equal(read_name(), -ETIMEDOUT);
+    fake_xenstored.dead = false;
     assert_sound();
 }
 
@@ -489,11 +544,15 @@ int main(void)
         cmocka_unit_test_setup(a_token_of_more_than_32_bits_calls_nobody, setup),
         cmocka_unit_test_setup(a_request_consumer_far_away_ends_it, setup),
         cmocka_unit_test_setup(an_answer_producer_far_away_ends_it, setup),
+        cmocka_unit_test_setup(an_answer_s_length_comes_in_pieces, setup),
+        cmocka_unit_test_setup(a_watch_that_failed_is_none, setup),
         cmocka_unit_test_setup(a_watch_asked_for_meanwhile_is_freed_by_the_fault, setup),
         cmocka_unit_test_setup(garbage_is_not_read_as_answers, setup),
         cmocka_unit_test_setup(interrupts_without_a_word_change_nothing, setup),
         cmocka_unit_test_setup(a_silent_xenstored_is_given_up_after_a_minute, setup),
         cmocka_unit_test_setup(an_answer_that_comes_too_late_disturbs_nobody, setup),
+        cmocka_unit_test_setup(quiet_is_when_all_is_answered, setup),
+        cmocka_unit_test_setup(a_request_without_a_byte_in_the_ring_is_withdrawn, setup),
         cmocka_unit_test_setup(requests_to_a_dead_xenstored_are_given_up_one_by_one, setup),
         cmocka_unit_test_setup(a_request_that_waits_for_room_is_withdrawn_whole, setup),
         cmocka_unit_test_setup(a_request_that_never_began_is_withdrawn, setup),

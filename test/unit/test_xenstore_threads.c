@@ -100,6 +100,22 @@ static void a_silent_xenstored_is_given_up_by_all(void **state)
         assert_int_equal(results[i], -ETIMEDOUT);
 }
 
+static void ask_and_wait(void)
+{
+    thread_start("asks", 65536, ask, &results[0]);
+    thread_yield();
+    results[1] = xenstore_quiet(PORT_FOREVER);
+}
+
+static void what_is_given_up_keeps_nobody_waiting(void **state)
+{
+    (void)state;
+    fake_xenstored.silent = true;
+    assert_int_equal(fake_run_kernel(ask_and_wait), FAKE_RETURNED);
+    assert_int_equal(results[0], -ETIMEDOUT);
+    assert_int_equal(results[1], 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -108,6 +124,7 @@ int main(void)
         cmocka_unit_test(each_gets_its_own_answer_from_the_last_to_the_first),
         cmocka_unit_test(a_fault_ends_the_waiting_of_all),
         cmocka_unit_test(a_silent_xenstored_is_given_up_by_all),
+        cmocka_unit_test(what_is_given_up_keeps_nobody_waiting),
     };
     return RUN_TESTS(tests);
 }
