@@ -10,8 +10,9 @@
 #include "host.h"
 #include "store.h"
 
-#define NOTES        "/libxl/%" PRIu32 /* of a domain */
-#define INITIALISING "1"               /* XenbusStateInitialising */
+#define NOTES        "/libxl/%" PRIu32               /* of a domain */
+#define ERRORS       "/local/domain/0/error/backend" /* of Linux' */
+#define INITIALISING "1"                             /* XenbusStateInitialising */
 
 void device_front(const struct device *device, char path[DEVICE_PATH_MAX])
 {
@@ -110,6 +111,18 @@ void device_remove_all(struct host *host, const char *kind, uint32_t domid)
 void device_remove_notes(struct host *host, uint32_t domid)
 {
     store_remove(host->store, NOTES, domid);
+}
+
+void device_remove_domain(struct host *host, uint32_t domid)
+{
+    static const char *const kinds[] = {"vif", "vbd"};
+
+    store_remove(host->store, "/local/domain/%" PRIu32, domid);
+    device_remove_notes(host, domid);
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+        device_remove_all(host, kinds[i], domid);
+        store_remove(host->store, ERRORS "/%s/%" PRIu32, kinds[i], domid);
+    }
 }
 
 int device_list(struct host *host, const char *kind, uint32_t domid, uint32_t **numbers,

@@ -56,6 +56,9 @@ void device_remove_all(struct host *host, const char *kind, uint32_t domid);
 /** Remove what libxl keeps about a domain's devices, of all kinds. */
 void device_remove_notes(struct host *host, uint32_t domid);
 
+/** Remove all of a domain that is not there any more: its own nodes too. */
+void device_remove_domain(struct host *host, uint32_t domid);
+
 /**
  * The numbers of a domain's devices, by what xenstored says.
  *

@@ -18,6 +18,7 @@
 #include "store.h"
 #include "vif.h"
 #include "xlconfig.h"
+#include "xlrest.h"
 
 /* RFC 4122, version 4 */
 static int make_uuid(uint8_t uuid[16], struct fail *fail)
@@ -319,10 +320,11 @@ int guest_destroy(struct host *host, struct guest *guest, bool announce, struct 
 
     /* xl may have attached something unheard. */
     bool has_devices = guest->n_vifs || guest->n_disks || guest->given_devices || introduced;
-    xlconfig_remove(host, guest);
     /* From here on, whoever finds the domain knows that it is to go. */
     domain_mark(handle);
     xc_domain_sethandle(host->hyper.control, guest->domid, handle);
+    if (guest->known_to_xl)
+        xlrest_leave(guest, handle);
     host_leave(host, guest);
     close_rings(host, guest);
     /* xenstored tells about the end of those it knows: it gets to know this one for a moment. */

@@ -15,6 +15,7 @@
 #include "pool.h"
 #include "wait.h"
 #include "xlconfig.h"
+#include "xlrest.h"
 
 #define SOON_NS 10000000000ull /* a guest that ends so soon after its start is in a loop */
 #define DELAY_FIRST_NS                                                                             \
@@ -404,7 +405,7 @@ static uint64_t restart_due(struct host *host, uint64_t now_ns)
 uint64_t life_work(struct host *host, uint64_t now_ns)
 {
     const uint64_t due_ns[] = {restart_due(host, now_ns), look_at_suspects(host, now_ns),
-                               xlconfig_work(host, now_ns)};
+                               xlconfig_work(host, now_ns), xlrest_work(host, now_ns)};
     uint64_t next_ns = UINT64_MAX;
 
     for (size_t i = 0; i < sizeof(due_ns) / sizeof(*due_ns); i++)

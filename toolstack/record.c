@@ -13,6 +13,7 @@
 #include "host.h"
 #include "log.h"
 #include "store.h"
+#include "xlrest.h"
 
 #define RECORD_MAX 3800 /* with its path, below xenstore's 4096 bytes a message */
 
@@ -141,10 +142,7 @@ static void remove_rest(struct host *host, uint32_t domid)
 {
     struct fail fail;
 
-    store_remove(host->store, "/local/domain/%" PRIu32, domid);
-    device_remove_notes(host, domid);
-    device_remove_all(host, "vif", domid);
-    device_remove_all(host, "vbd", domid);
+    device_remove_domain(host, domid);
     store_release(host->store, domid);
     if (store_flush(host->store, &fail) < 0)
         log_line("domain %" PRIu32 ": %s", domid, fail.text);
@@ -209,6 +207,7 @@ int record_adopt_all(struct host *host, unsigned *n_removed, unsigned *n_adopted
     } while (n == BATCH);
     remove_orphans(host, "vif");
     remove_orphans(host, "vbd");
+    xlrest_find(host);
     host->domains_ended = true;
     return store_flush(host->store, fail);
 }

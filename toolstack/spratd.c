@@ -35,6 +35,7 @@
 #include "record.h"
 #include "store.h"
 #include "wait.h"
+#include "xlrest.h"
 
 #define SOCKET_DEFAULT "/run/sprat/spratd.socket"
 #define LOCK_DEFAULT   "/run/sprat/spratd.lock"
@@ -341,6 +342,7 @@ int main(int argc, char **argv)
     error = serve(&fail);
     pool_close(&host);
     client_close_all(&host);
+    xlrest_end(&host);
 
 err_host:
     host_close(&host);

@@ -14,14 +14,10 @@
 #include "json.h"
 #include "log.h"
 #include "store.h"
-
-#define FOLDER "/var/lib/xen"
+#include "xlfile.h"
 
 #define NODES_NS    1000000000ull /* from the first of those that wait until they are written */
 #define NODES_BATCH 64            /* guests; then it is others' turn */
-
-/* The file of a guest, or a lock: libxl leaves those to who ends the domain. */
-enum { PATH_MAX_ = sizeof(FOLDER) + 100 };
 
 /* Domains whose guests have no nodes yet. */
 static struct {
@@ -29,16 +25,6 @@ static struct {
     unsigned n, first;
     uint64_t due_ns;
 } waiting = {.due_ns = UINT64_MAX};
-
-static void path_of(const struct guest *guest, const char *kind, const char *what,
-                    char path[PATH_MAX_])
-{
-    char uuid[37];
-
-    config_format_uuid(guest->uuid, uuid);
-    snprintf(path, PATH_MAX_, FOLDER "/userdata-%s.%" PRIu32 ".%s.%s", kind, guest->domid, uuid,
-             what);
-}
 
 static void put_vifs(struct json_out *out, const struct config *config)
 {
@@ -133,18 +119,20 @@ static void put_config(struct json_out *out, const struct guest *guest, const st
  * A file that is there is a whole one: it is written beside, by a name that libxl removes too with
  * all of a domain's.
  *
+ * libxl's lock is not for this: libxl writes no file where it has read none.
+ *
  * @param is_new  no xl has seen the domain: what is there is of another with its number and UUID.
  *                Else what is there is xl's, which knows the devices that it has added.
  * @return 0 or -errno.
  */
 static int write_file(const struct guest *guest, const struct json_out *text, bool is_new)
 {
-    char path[PATH_MAX_], begun[PATH_MAX_];
+    char path[XLFILE_PATH_MAX], begun[XLFILE_PATH_MAX];
 
     if (text->failed)
         return -ENOMEM;
-    path_of(guest, "d", "libxl-json", path);
-    path_of(guest, "s", "libxl-json", begun);
+    xlfile_path(guest->domid, guest->uuid, "d", "libxl-json", path);
+    xlfile_path(guest->domid, guest->uuid, "s", "libxl-json", begun);
     int fd = open(begun, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
@@ -169,7 +157,7 @@ static void write_config(struct guest *guest, const struct config *config, bool 
     int error = write_file(guest, &text, is_new);
     guest->known_to_xl = !error;
     if (error && !complained)
-        log_line("xl will list guests, and refuse what needs more: " FOLDER ": %s",
+        log_line("xl will list guests, and refuse what needs more: " XLFILE_FOLDER ": %s",
                  strerror(-error));
     complained |= error != 0;
 }
@@ -191,12 +179,12 @@ void xlconfig_write(struct guest *guest, const struct config *config)
 
 void xlconfig_adopt(struct host *host, struct guest *guest, const struct config *config)
 {
-    char path[PATH_MAX_], *target;
+    char path[XLFILE_PATH_MAX], *target;
     struct fail ignored;
 
-    path_of(guest, "s", "libxl-json", path);
+    xlfile_path(guest->domid, guest->uuid, "s", "libxl-json", path);
     unlink(path); /* of a launcher that was killed */
-    path_of(guest, "d", "libxl-json", path);
+    xlfile_path(guest->domid, guest->uuid, "d", "libxl-json", path);
     guest->known_to_xl = access(path, F_OK) == 0;
     if (!guest->known_to_xl && config)
         write_config(guest, config, false);
@@ -236,23 +224,4 @@ uint64_t xlconfig_work(struct host *host, uint64_t now_ns)
         waiting.due_ns = UINT64_MAX;
     }
     return waiting.due_ns;
-}
-
-void xlconfig_remove(struct host *host, struct guest *guest)
-{
-    static const struct {
-        const char *kind, *what;
-    } files[] = {
-        {"d", "libxl-json"}, {"l", "domain-userdata-lock"}, {"l", "libxl-device-changes-lock"}};
-    char path[PATH_MAX_], uuid[37];
-
-    if (!guest->known_to_xl)
-        return;
-    config_format_uuid(guest->uuid, uuid);
-    store_remove(host->store, "/vm/%s", uuid); /* a name or a size that xl has set */
-    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
-        path_of(guest, files[i].kind, files[i].what, path);
-        unlink(path);
-    }
-    guest->known_to_xl = false;
 }

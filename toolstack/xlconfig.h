@@ -2,8 +2,8 @@
 /**
  * What xl knows of a guest beside its domain: libxl keeps a configuration in a file that bears the
  * domain's number and UUID, and most of xl's commands refuse a domain without one. A guest of the
- * launcher has such a file from when it bears its UUID until it is to go. Source: Xen's
- * tools/libs/light, libxl__userdata_path().
+ * launcher has such a file from when it bears its UUID until it is to go: see xlfile.h, and
+ * xlrest.h for its end.
  */
 #ifndef SPRAT_TOOLSTACK_XLCONFIG_H
 #define SPRAT_TOOLSTACK_XLCONFIG_H
@@ -29,8 +29,5 @@ void xlconfig_adopt(struct host *host, struct guest *guest, const struct config 
 
 /** Write the nodes that are due. @return when the next ones are, or UINT64_MAX. */
 uint64_t xlconfig_work(struct host *host, uint64_t now_ns);
-
-/** Remove the file, and what xl left beside it. The requests wait in the store. */
-void xlconfig_remove(struct host *host, struct guest *guest);
 
 #endif

@@ -20,6 +20,7 @@ STEADY = 5  # looks that see the same
 
 
 class LauncherCase(unittest.TestCase):
+    maxDiff = None
     @classmethod
     def setUpClass(cls):
         cls.lab = support.use_any_lab()

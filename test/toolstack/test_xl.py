@@ -15,7 +15,7 @@ NODES = "xenstore-ls -f | grep -E '^/(libxl|vm|local/domain/0/backend/...)/' || 
 class XlTest(LauncherCase):
     def tearDown(self):
         super().tearDown()
-        self.assertEqual(self.dom0(f"{FILES}; {NODES}"), "")
+        self.assert_soon(lambda: self.dom0(f"{FILES}; {NODES}") == "")
 
     def replace_daemon(self):
         """Kill the daemon, and have another one take its guests."""
@@ -118,6 +118,48 @@ class XlTest(LauncherCase):
         self.assertEqual(self.guests(), ["one"])
         self.assertEqual(self.names(), [])  # it is xl's now
         self.dom0("timeout 20 xl shutdown -w one; xl destroy one 2>/dev/null || true")
+
+    def uuid(self, name):
+        """Return what xl lists as a domain's UUID."""
+        return self.dom0(f"xl list -v {name}").splitlines()[1].split()[6]
+
+    def test_what_they_know_of_a_guest_that_is_restored_at_once_stays(self):
+        for name in ("one", "two"):
+            self.create(self.cfg, "--name", f"old-{name}")
+            self.dom0(f"xl rename old-{name} {name}")  # it writes below /vm
+        one, two = self.uuid("one"), self.uuid("two")
+        self.listed("one")
+        self.dom0("timeout 60 xl save one /tmp/saved && xl restore -e /tmp/saved; rm /tmp/saved")
+        self.ctl("destroy", "two")
+        self.assert_soon(lambda: two not in self.dom0("xenstore-ls /vm"))
+        self.assertIn(one, self.dom0("xenstore-ls /vm"))
+        self.dom0("xl destroy one")
+
+    def test_what_they_are_about_to_write_of_a_guest_that_goes_goes(self):
+        self.dom0("modprobe -a xen-netback bridge; ip link show xenbr7 >/dev/null 2>&1 ||"
+                  " { ip link add xenbr7 type bridge && ip link set xenbr7 up; }")  # fmt: skip
+        for _ in range(5):
+            domid = self.create(self.cfg, "--name", "one")[0]["domid"]
+            lock = f"/var/lib/xen/userdata-l.{domid}.{self.uuid('one')}.domain-userdata-lock"
+            self.dom0(f"xl network-attach one bridge=xenbr7 mac={MAC} >/dev/null 2>&1 & "
+                      f"until [ -e {lock} ]; do :; done; {self.programs}/spratctl destroy one;"
+                      " wait")  # fmt: skip
+        self.assert_soon(lambda: self.dom0(f"{FILES}; {NODES}") == "")
+
+    def test_what_they_knew_of_domains_that_a_power_cut_took_goes(self):
+        self.create(self.cfg, "--name", "one")
+        files = self.dom0(FILES)
+        self.dom0(f"xl create -q -e {self.cfg} name='\"two\"'")
+        theirs = self.uuid("two")
+        gone = "6e0bd9b5-0a3b-4a44-8b4c-1c0dd2f0a9f1"
+        self.dom0(f"cd /var/lib/xen && touch userdata-d.7777.{gone}.libxl-json"
+                  f" userdata-d.7777.{gone}.xl; xenstore-write /vm/{gone}/name gone")  # fmt: skip
+        self.replace_daemon()
+        self.assert_soon(lambda: gone not in self.dom0(f"{FILES}; xenstore-ls -f /vm"))
+        self.assertIn(theirs, self.dom0(FILES))
+        self.assertIn(theirs, self.dom0("xenstore-ls /vm"))
+        self.assertIn(files.strip(), self.dom0(FILES))
+        self.dom0("xl destroy two")
 
     def test_they_ask_it_to_end(self):
         self.create(self.cfg, "--name", "one")

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Tests of xlconfig.c: the file that libxl has of a guest, as far as the launcher writes it. */
-#include "check.h"
+#include "xlfolder.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
+#include "fake_domains.h"
 #include "guest.h"
 #include "host.h"
 #include "json.h"
@@ -15,13 +10,10 @@
 #include "store.h"
 #include "xlconfig.h"
 
-#define UUID "00010203-0405-0607-0809-0a0b0c0d0e0f"
-
 static struct host host;
-static char folder[] = "/tmp/sprat-xlconfig-XXXXXX"; /* stands for /var/lib/xen */
-static int refusal, write_refusal;                   /* an errno of open(), of write() */
-static bool is_hidden;                               /* from access(), what there is */
-static size_t write_max;                             /* then there is no more room */
+static int write_refusal; /* an errno of write() */
+static bool is_hidden;    /* from access(), what there is */
+static size_t write_max;  /* then there is no more room */
 static char said[2048], asked[512];
 static unsigned n_flushed;
 static int store_error;
@@ -52,16 +44,6 @@ void store_write(struct store *store, const char *value, const char *path, ...)
     snprintf(asked + strlen(asked), sizeof(asked) - strlen(asked), "=%s ", value);
 }
 
-void store_remove(struct store *store, const char *path, ...)
-{
-    va_list args;
-
-    (void)store;
-    va_start(args, path);
-    vsnprintf(asked + strlen(asked), sizeof(asked) - strlen(asked), path, args);
-    va_end(args);
-}
-
 int store_read(struct store *store, const char *path, char **value, struct fail *fail)
 {
     (void)store;
@@ -84,26 +66,6 @@ int store_flush(struct store *store, struct fail *fail)
 uint64_t host_now_ns(void)
 {
     return now_ns;
-}
-
-/* Where it is here. The one before is still good. */
-static const char *moved(const char *path)
-{
-    static char texts[2][256];
-    static unsigned n;
-    char *text = texts[n++ % 2];
-
-    assert_int_equal(strncmp(path, "/var/lib/xen/", 13), 0);
-    snprintf(text, 256, "%s%s", folder, strrchr(path, '/'));
-    return text;
-}
-
-int __real_open(const char *path, int flags, ...);
-int __wrap_open(const char *path, int flags, ...);
-int __wrap_open(const char *path, int flags, ...)
-{
-    errno = refusal;
-    return refusal ? -1 : __real_open(moved(path), flags, 0600);
 }
 
 ssize_t __real_write(int fd, const void *bytes, size_t n);
@@ -134,30 +96,6 @@ int __real_rename(const char *path, const char *to);
 int __wrap_rename(const char *path, const char *to)
 {
     return __real_rename(moved(path), moved(to));
-}
-
-int __real_unlink(const char *path);
-int __wrap_unlink(const char *path);
-int __wrap_unlink(const char *path)
-{
-    return __real_unlink(moved(path));
-}
-
-static const char *file(const char *kind, const char *what)
-{
-    static char path[256];
-
-    snprintf(path, sizeof(path), "%s/userdata-%s.7." UUID ".%s", folder, kind, what);
-    return path;
-}
-
-static void put(const char *path, const char *text)
-{
-    FILE *stream = fopen(path, "we");
-
-    assert_non_null(stream);
-    fputs(text, stream);
-    fclose(stream);
 }
 
 /* The file's text; the caller's. NULL: there is none. */
@@ -302,8 +240,7 @@ static void what_xl_wrote_is_kept_when_a_guest_is_taken_over(void **state)
     is_hidden = false;
     assert_text(file("d", "libxl-json"), "xl's");
     assert_null(text_of(file("s", "libxl-json")));
-    xlconfig_remove(&host, &guest);
-    assert_null(text_of(file("d", "libxl-json")));
+    __real_unlink(file("d", "libxl-json"));
     xlconfig_adopt(&host, &guest, &config);
     assert_true(guest.known_to_xl);
     char *text = text_of(file("d", "libxl-json"));
@@ -343,25 +280,6 @@ static void the_memory_that_xl_has_set_stays_when_a_guest_is_taken_over(void **s
     xlconfig_adopt(&host, &guest, &config);
     assert_int_equal(xlconfig_work(&host, now_ns + 1000000000), UINT64_MAX);
     assert_has(asked, "/memory/target=3072 ");
-}
-
-static void it_goes_with_the_locks_that_xl_left(void **state)
-{
-    (void)state;
-    xlconfig_write(&guest, &config);
-    put(file("l", "domain-userdata-lock"), "");
-    put(file("l", "libxl-device-changes-lock"), "");
-    xlconfig_remove(&host, &guest);
-    assert_false(guest.known_to_xl);
-    assert_null(text_of(file("d", "libxl-json")));
-    assert_null(text_of(file("l", "domain-userdata-lock")));
-    assert_null(text_of(file("l", "libxl-device-changes-lock")));
-    assert_string_equal(asked, "/vm/" UUID);
-    *asked = '\0';
-    put(file("d", "libxl-json"), "another's"); /* one that has none leaves them alone */
-    xlconfig_remove(&host, &guest);
-    assert_text(file("d", "libxl-json"), "another's");
-    assert_string_equal(asked, "");
 }
 
 static void that_it_cannot_be_written_is_told_once(void **state)
@@ -480,7 +398,6 @@ int main(void)
         TEST(what_xl_wrote_is_kept_when_a_guest_is_taken_over),
         TEST(of_a_guest_of_unknown_configuration_none_is_written),
         TEST(the_memory_that_xl_has_set_stays_when_a_guest_is_taken_over),
-        TEST(it_goes_with_the_locks_that_xl_left),
         TEST(that_it_cannot_be_written_is_told_once),
         TEST(of_one_that_cannot_be_written_nothing_is_left),
         TEST(nothing_of_one_that_was_begun_before_is_in_it),
