@@ -244,7 +244,8 @@ static int serve_list(struct request *request, struct fail *fail)
         json_put_string(&request->out, "name", guest->name);
         json_put_number(&request->out, "domid", domid);
         json_put_string(&request->out, "uuid", uuid);
-        json_put_string(&request->out, "state", states[guest->state]);
+        json_put_string(&request->out, "state",
+                        guest->is_suspended ? "suspended" : states[guest->state]);
         json_put_number(&request->out, "memory_mib", guest->memory_mib);
         json_put_number(&request->out, "restarts", guest->n_restarts);
         json_put_number(&request->out, "config_crc", guest->config_crc);

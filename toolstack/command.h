@@ -21,11 +21,12 @@
  * With "ready", the answer comes when that text is on the guest's console. A guest that was asked
  * to shut down is not restarted. Guests that wait to be restarted may be destroyed too.
  *
- * Each of the guests that are listed has name, uuid, state (running, ended: kept after its end,
- * waiting: to be restarted) and restarts (in a row, each soon after the start before). Those with a
- * domain have domid, memory_mib, console_bytes, config_crc (CRC-32 of the configuration's text) and
- * ready: a text that was waited for has come, or was lost with an earlier launcher. One that waits
- * has trouble: why the last try failed. "others" are domains that the launcher did not make.
+ * Each of the guests that are listed has name, uuid, state (running, suspended: by itself or for
+ * who saves it, ended: kept after its end, waiting: to be restarted) and restarts (in a row, each
+ * soon after the start before). Those with a domain have domid, memory_mib, console_bytes,
+ * config_crc (CRC-32 of the configuration's text) and ready: a text that was waited for has come,
+ * or was lost with an earlier launcher. One that waits has trouble: why the last try failed.
+ * "others" are domains that the launcher did not make.
  */
 #ifndef SPRAT_TOOLSTACK_COMMAND_H
 #define SPRAT_TOOLSTACK_COMMAND_H

@@ -388,26 +388,44 @@ int guest_adopt(struct host *host, struct guest *guest, struct fail *fail)
     return 0;
 }
 
+static void release_channels(struct host *host, struct guest *guest)
+{
+    host_leave_ports(host, guest);
+    unbind_proxy(host, guest);
+    console_unbind(&guest->console, &host->hyper);
+}
+
+int guest_serve_again(struct host *host, struct guest *guest, struct fail *fail)
+{
+    if (guest->introduced || guest->proxy.port >= 0)
+        return 0;
+    int error =
+        console_bind(&guest->console, &host->hyper, guest->domid, guest->console_port, fail);
+    if (!error)
+        error = bind_proxy(host, guest, fail);
+    if (!error)
+        error = host_enter_ports(host, guest, fail);
+    if (error)
+        release_channels(host, guest);
+    return error;
+}
+
 /* xenstored takes the guest's channel for itself meanwhile. */
 int guest_tell_suspended(struct host *host, struct guest *guest, struct fail *fail)
 {
-    struct console *console = &guest->console;
+    struct fail again_fail;
 
     if (guest->introduced)
         return 0;
-    host_leave_ports(host, guest);
-    unbind_proxy(host, guest);
-    console_unbind(console, &host->hyper);
+    release_channels(host, guest);
     store_introduce(host->store, guest->domid, guest->store_mfn, guest->store_port);
     host->n_introduced++;
     store_release(host->store, guest->domid);
     int error = store_flush(host->store, fail);
-    int bound = console_bind(console, &host->hyper, guest->domid, guest->console_port, fail);
-    if (!bound)
-        bound = bind_proxy(host, guest, fail);
-    if (!bound)
-        bound = host_enter_ports(host, guest, fail);
-    return error ? error : bound;
+    int again = guest_serve_again(host, guest, &again_fail);
+    if (!error && again)
+        *fail = again_fail;
+    return error ? error : again;
 }
 
 int guest_request(struct host *host, struct guest *guest, bool reboot, struct fail *fail)

@@ -125,9 +125,16 @@ int guest_adopt(struct host *host, struct guest *guest, struct fail *fail);
  * A guest has suspended itself, as who saves it had asked, and waits for xenstored to tell, which
  * does not know the guest.
  *
- * @return 0 or -errno; then the guest's console and xenstore may be served no more.
+ * @return 0 or -errno; then who saves it may not know, or guest_serve_again() is to be tried.
  */
 int guest_tell_suspended(struct host *host, struct guest *guest, struct fail *fail);
+
+/**
+ * Serve the console and xenstore of a guest whose event channels could not be had again.
+ *
+ * @return 0, also when it is served; or -errno.
+ */
+int guest_serve_again(struct host *host, struct guest *guest, struct fail *fail);
 
 /** Ask a guest to end, or to reboot. @return 0 or -errno. */
 int guest_request(struct host *host, struct guest *guest, bool reboot, struct fail *fail);

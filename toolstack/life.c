@@ -179,6 +179,16 @@ static void suspended(struct host *host, struct guest *guest)
     guest->is_suspended = true;
 }
 
+/* It runs, and may have been suspended. */
+static void goes_on(struct host *host, struct guest *guest)
+{
+    struct fail fail;
+
+    if (guest_serve_again(host, guest, &fail) < 0 && guest->is_suspended)
+        log_line("%s goes on, and is not served: %s; it is tried again", guest->name, fail.text);
+    guest->is_suspended = false;
+}
+
 static void look_at(struct host *host, struct guest *guest, const xc_domaininfo_t *info)
 {
     unsigned reason = info->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
@@ -204,8 +214,8 @@ static void look_at(struct host *host, struct guest *guest, const xc_domaininfo_
             report_crash(host, guest, reason);
             end(host, guest, guest->on_crash, true, "crash");
         }
-    } else {
-        guest->is_suspended = false;
+    } else if (!(info->flags & XEN_DOMINF_shutdown)) {
+        goes_on(host, guest);
     }
 }
 

@@ -40,6 +40,8 @@ class State:
             return "has ended again"
         if guest["state"] == "ended":
             return "has ended and is kept, as its cfg says; 'xl destroy' removes it"
+        if guest["state"] == "suspended":
+            return "is suspended, and goes on if who saves it lets it; 'xl destroy' removes it"
         waits = f"; waits{': ' + guest['trouble'] if 'trouble' in guest else ''}"
         return (f"ends soon after its start, {guest['restarts']} times now"
                 f"{waits if guest['state'] == 'waiting' else ''}")  # fmt: skip

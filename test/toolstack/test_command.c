@@ -418,6 +418,10 @@ static void shells_are_not_listed(void **state)
     host.by_domid[2] = &shell;
     assert_ok("{\"op\":\"list\"}", "\"name\":\"here\"");
     assert_null(strstr(answer, "shell"));
+    assert_has(answer, "\"state\":\"running\"");
+    guest.is_suspended = true;
+    assert_ok("{\"op\":\"list\"}", "\"state\":\"suspended\"");
+    guest.is_suspended = false;
     foreign_error = EIO;
     assert_refused("{\"op\":\"list\"}", "cannot list");
 }
