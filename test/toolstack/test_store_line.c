@@ -7,9 +7,12 @@
 
 #include "check.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <xen/io/xs_wire.h>
@@ -41,21 +44,6 @@ int __wrap_connect(int fd, const struct sockaddr *address, socklen_t len)
     return 0;
 }
 
-static int open_store(void **state)
-{
-    (void)state;
-    connected = 0;
-    return store_open(&store, &fail);
-}
-
-static int close_store(void **state)
-{
-    (void)state;
-    store_close(store);
-    close(peer);
-    return 0;
-}
-
 static void put(const void *bytes, size_t len)
 {
     assert_int_equal(write(peer, bytes, len), len);
@@ -70,6 +58,63 @@ static void say(uint32_t type, const char *payload, size_t len)
 }
 
 #define SAY(type, text) say(type, text, sizeof(text) - 1)
+
+/*
+ * Time passes only while xenstored is waited for, and where `quiet_ms` says so: then it says a word
+ * after that time, or nothing within it.
+ */
+static int64_t quiet_ms;
+static const char *word;
+static int64_t now_ms;
+static int n_interrupts; /* of poll() by signals, and of send() */
+
+int __real_clock_gettime(clockid_t id, struct timespec *time);
+int __wrap_clock_gettime(clockid_t id, struct timespec *time);
+int __wrap_clock_gettime(clockid_t id, struct timespec *time)
+{
+    assert_int_equal(id, CLOCK_MONOTONIC);
+    *time = (struct timespec){now_ms / 1000, now_ms % 1000 * 1000000};
+    return 0;
+}
+
+int __real_poll(struct pollfd *fds, nfds_t n, int timeout_ms);
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout_ms);
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
+{
+    int64_t passed_ms = quiet_ms < timeout_ms ? quiet_ms : timeout_ms;
+
+    assert_true(timeout_ms > 0);
+    if (n_interrupts) {
+        n_interrupts--;
+        errno = EINTR;
+        return -1;
+    }
+    if (!quiet_ms)
+        return __real_poll(fds, n, 1000); /* what is awaited is there */
+    now_ms += passed_ms;
+    quiet_ms -= passed_ms;
+    if (!quiet_ms && word)
+        say(XS_WRITE, word, strlen(word) + 1);
+    return __real_poll(fds, n, 0);
+}
+
+static int open_store(void **state)
+{
+    (void)state;
+    connected = 0;
+    quiet_ms = n_interrupts = 0;
+    word = NULL;
+    now_ms = 100000;
+    return store_open(&store, &fail);
+}
+
+static int close_store(void **state)
+{
+    (void)state;
+    store_close(store);
+    close(peer);
+    return 0;
+}
 
 /* Take a request from the socket. @return its type. */
 static uint32_t take_request(char *payload, size_t *len)
@@ -264,6 +309,11 @@ static void a_xenstored_that_has_gone_is_told(void **state)
 {
     (void)state;
     store_write(store, "", "/a");
+    shutdown(peer, SHUT_WR); /* it takes the request */
+    assert_int_equal(store_flush(store, &fail), -EPIPE);
+    close_store(state);
+    assert_int_equal(open_store(state), 0);
+    store_write(store, "", "/a");
     shutdown(peer, SHUT_RDWR);
     assert_int_equal(store_flush(store, &fail), -EPIPE);
     assert_int_equal(store_receive(store, &fail), -EPIPE);
@@ -273,6 +323,79 @@ static void a_xenstored_that_has_gone_is_told(void **state)
     assert_has(fail.text, "/run/xenstored/socket");
     connected = 0;
     assert_int_equal(store_open(&store, &fail), 0);
+}
+
+static void a_xenstored_that_is_slow_is_waited_for(void **state)
+{
+    (void)state;
+    quiet_ms = 29999;
+    word = "OK";
+    store_write(store, "", "/a");
+    assert_int_equal(store_flush(store, &fail), 0);
+    quiet_ms = 29999; /* each time anew */
+    n_interrupts = 2;
+    store_write(store, "", "/a");
+    assert_int_equal(store_flush(store, &fail), 0);
+    assert_int_equal(now_ms, 100000 + 2 * 29999);
+}
+
+static void one_that_is_silent_is_given_up(void **state)
+{
+    char *value;
+
+    (void)state;
+    quiet_ms = 31000;
+    store_write(store, "", "/a");
+    assert_int_equal(store_flush(store, &fail), -ETIMEDOUT);
+    assert_has(fail.text, "has not answered for 30 s");
+    assert_int_equal(now_ms, 130000);
+    quiet_ms = 0;
+    SAY(XS_WRITE, "OK\0"); /* too late: nobody knows any more what it answers */
+    assert_int_equal(store_read(store, "/a", &value, &fail), -EPIPE);
+}
+
+/* It reads nothing either: the socket is full. */
+static void one_that_is_deaf_is_given_up(void **state)
+{
+    static char value[4000];
+    struct store_event event;
+
+    (void)state;
+    memset(value, 'x', sizeof(value) - 1);
+    for (unsigned i = 0; i < 1000; i++)
+        store_write(store, value, "/a/%u", i);
+    quiet_ms = 31000;
+    SAY(XS_WATCH_EVENT, "/b\0it says something, but no answer");
+    assert_int_equal(store_flush(store, &fail), -ETIMEDOUT);
+    assert_true(store_next_event(store, &event));
+    store_event_free(&event);
+}
+
+/* What it had no room for at first is sent when it has. */
+static void what_is_long_is_sent_in_parts(void **state)
+{
+    static char value[4000];
+    pid_t xenstored = fork();
+
+    (void)state;
+    if (xenstored == 0) {
+        static char payload[XENSTORE_PAYLOAD_MAX];
+        struct xsd_sockmsg header;
+        for (unsigned i = 0; i < 1000; i++) {
+            if (recv(peer, &header, sizeof(header), MSG_WAITALL) != sizeof(header) ||
+                recv(peer, payload, header.len, MSG_WAITALL) != (ssize_t)header.len)
+                _exit(1);
+            say(XS_WRITE, "OK", 3);
+        }
+        _exit(0);
+    }
+    memset(value, 'x', sizeof(value) - 1);
+    for (unsigned i = 0; i < 1000; i++)
+        store_write(store, value, "/a/%u", i);
+    int error = store_flush(store, &fail), status;
+    assert_int_equal(waitpid(xenstored, &status, 0), xenstored);
+    assert_int_equal(status, 0);
+    assert_int_equal(error, 0);
 }
 
 /* As text, with its NUL: a path or a value of so many bytes. */
@@ -362,6 +485,10 @@ int main(void)
         TEST(nonsense_ends_the_connection),
         TEST(an_answer_that_nobody_asked_for_is_told),
         TEST(a_xenstored_that_has_gone_is_told),
+        TEST(a_xenstored_that_is_slow_is_waited_for),
+        TEST(one_that_is_silent_is_given_up),
+        TEST(one_that_is_deaf_is_given_up),
+        TEST(what_is_long_is_sent_in_parts),
         TEST(what_is_too_long_is_not_even_sent),
         TEST(what_is_passed_on_is_answered_by_itself),
         TEST(many_requests_wait_for_one_answer),
