@@ -76,6 +76,16 @@ void net_leave(void)
         net_kick();
 }
 
+/* Without a gateway, IPv4 leads to the link alone. */
+static bool leads_to(const struct netif *netif, const ip_addr_t *to)
+{
+    const ip4_addr_t *ip = ip_2_ip4(to);
+
+    return IP_IS_V6(to) || !ip4_addr_isany_val(*netif_ip4_gw(netif)) ||
+           ip4_addr_netcmp(ip, netif_ip4_addr(netif), netif_ip4_netmask(netif)) ||
+           ip4_addr_islinklocal(ip) || ip4_addr_ismulticast(ip) || ip4_addr_isbroadcast(ip, netif);
+}
+
 struct netif *net_route(const struct ip_pcb *block, const ip_addr_t *to)
 {
     if (block->netif_idx != NETIF_NO_INDEX)
@@ -83,7 +93,9 @@ struct netif *net_route(const struct ip_pcb *block, const ip_addr_t *to)
     struct netif *netif = ip_route(&block->local_ip, to);
     bool named = IP_IS_V6(to) && ip6_addr_has_zone(ip_2_ip6(to));
     /* The loopback interface, which lwIP takes for want of others, leads nowhere else. */
-    return netif && !netif->state && !named && !address_is_own(to) ? NULL : netif;
+    if (!netif || named || address_is_own(to))
+        return netif;
+    return netif->state && leads_to(netif, to) ? netif : NULL;
 }
 
 static void wait_at_start(bool (*is_there)(void), bool *over)

@@ -33,7 +33,7 @@ static err_t begin(struct tcp_pcb *pcb, const ip_addr_t *to, u16_t port)
 
     if (netif && address_is_any(local))
         local = ip_netif_get_local_ip(netif, to);
-    if (!netif || !local)
+    if (!netif || !local || ip_addr_isbroadcast(to, netif) || ip_addr_ismulticast(to))
         return ERR_RTE;
     if (bound)
         return tcp_connect(pcb, to, port, connected);

@@ -11,6 +11,8 @@
 
 #include <sprat/page.h>
 
+#include "lwip/netif.h"
+
 #include "kernel.h"
 #include "peer.h"
 #include "world.h"
@@ -243,6 +245,56 @@ static void short_memory_body(void)
     assert_int_equal(send(server, "served", 6, MSG_DONTWAIT), 6);
 }
 
+static int connect_to(int type, uint32_t ip)
+{
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(7), .sin_addr.s_addr = htonl(ip)};
+    int fd = socket(AF_INET, type | SOCK_NONBLOCK, 0);
+    int error = connect(fd, (struct sockaddr *)&to, sizeof(to)) ? errno : 0;
+
+    close(fd);
+    return error;
+}
+
+static int connect_far6(void)
+{
+    struct sockaddr_in6 to = {
+        .sin6_family = AF_INET6, .sin6_port = htons(7), .sin6_addr = {{{0xfd, 0, 0, 7}}}};
+    int fd = socket(AF_INET6, SOCK_DGRAM, 0);
+    int error = connect(fd, (struct sockaddr *)&to, sizeof(to)) ? errno : 0;
+
+    close(fd);
+    return error;
+}
+
+/* Without a gateway, and with one; and where nobody can answer. */
+static void ways_body(void)
+{
+    const uint32_t far = 0xc0000201, near = 0x0a000063, all = 0x0a0000ff, group = 0xe0000101;
+    ip4_addr_t gateway = {htonl(0x0a000001)};
+
+    peer_start();
+    assert_int_equal(connect_to(SOCK_STREAM, far), ENETUNREACH);
+    assert_int_equal(connect_to(SOCK_DGRAM, far), ENETUNREACH);
+    assert_int_equal(connect_to(SOCK_STREAM, near), EINPROGRESS);
+    assert_int_equal(connect_to(SOCK_DGRAM, near), 0);
+    assert_int_equal(connect_to(SOCK_DGRAM, group), 0);
+    assert_int_equal(connect_to(SOCK_DGRAM, 0xa9fe0909), 0); /* the link's own addresses */
+    assert_int_equal(connect_to(SOCK_DGRAM, INADDR_BROADCAST), 0);
+    assert_int_equal(connect_far6(), 0); /* that has its own */
+    assert_int_equal(connect_to(SOCK_STREAM, all), ENETUNREACH);
+    assert_int_equal(connect_to(SOCK_STREAM, group), ENETUNREACH);
+    netif_set_gw(netif_default, &gateway);
+    assert_int_equal(connect_to(SOCK_STREAM, far), EINPROGRESS);
+    assert_int_equal(connect_to(SOCK_DGRAM, far), 0);
+    assert_int_equal(connect_to(SOCK_STREAM, all), ENETUNREACH);
+    assert_int_equal(connect_to(SOCK_STREAM, group), ENETUNREACH);
+    netif_set_down(netif_default); /* there still is the loopback interface */
+    assert_int_equal(connect_to(SOCK_DGRAM, far), ENETUNREACH);
+    assert_int_equal(connect_far6(), ENETUNREACH);
+}
+
+IN_KERNEL(ways)
 IN_KERNEL(resets)
 IN_KERNEL(syns)
 IN_KERNEL(data)
@@ -258,6 +310,7 @@ IN_KERNEL(short_memory)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        {"who_can_not_be_reached_is_told_at_once", ways, NULL, NULL, NULL},
         {"only_an_exact_reset_resets", resets, NULL, NULL, NULL},
         {"a_syn_within_a_connection_is_challenged", syns, NULL, NULL, NULL},
         {"data_with_a_wrong_acknowledgement_is_not_taken", data, NULL, NULL, NULL},
