@@ -104,6 +104,18 @@ SPRAT_API int statvfs(const char *restrict path, struct statvfs *restrict st)
     return (int)file_result(error);
 }
 
+SPRAT_API int fstatvfs(int fd, struct statvfs *st)
+{
+    struct file *file = file_hold(fd);
+    struct fs_node node;
+
+    if (!file)
+        return (int)file_result(-EBADF);
+    int error = fs_node_of(file, &node) ? space_of(&node, st) : -ENOSYS;
+    file_release(file);
+    return (int)file_result(error);
+}
+
 SPRAT_API char *getcwd(char *path, size_t size)
 {
     if (!path)

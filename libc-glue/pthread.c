@@ -21,6 +21,8 @@ struct __pthread {
     void *(*start)(void *);
     void *arg, *result;
     bool ended, detached, joining;
+    struct thread *thread; /* NULL: the first */
+    char name[PTHREAD_NAME_BYTES];
     struct port_queue joiners;
     struct __pthread_cleanup *cleanups;
     struct __pthread *next, **link; /* of all that run */
@@ -138,6 +140,7 @@ SPRAT_API int pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(
         return EAGAIN;
     }
     thread->local = made;
+    made->thread = thread;
     made->next = threads.others;
     made->link = &threads.others;
     if (made->next)
@@ -206,6 +209,30 @@ void threads_forget(sigset_t set)
     threads.main.signals.pending &= ~set;
     for (struct __pthread *thread = threads.others; thread; thread = thread->next)
         thread->signals.pending &= ~set;
+}
+
+/* Names, which crash reports tell. */
+
+SPRAT_API int pthread_setname_np(pthread_t thread, const char *name)
+{
+    if (strlen(name) >= sizeof(thread->name))
+        return ERANGE;
+    if (thread->ended)
+        return ESRCH;
+    strcpy(thread->name, name);
+    if (thread->thread)
+        thread->thread->name = thread->name;
+    return 0;
+}
+
+SPRAT_API int pthread_getname_np(pthread_t thread, char *name, size_t size)
+{
+    const char *is = *thread->name ? thread->name : thread == &threads.main ? "main" : "pthread";
+
+    if (strlen(is) >= size)
+        return ERANGE;
+    strcpy(name, is);
+    return 0;
 }
 
 /* Attributes. */

@@ -84,7 +84,7 @@ ssize_t ext4_read(struct ext4 *fs, uint32_t ino, void *bytes, size_t len, uint64
     return done || n >= 0 ? (ssize_t)done : n;
 }
 
-/* Write into one block. @return bytes, or -errno. */
+/* Write into one block; without bytes, only see that there is one. @return bytes, or -errno. */
 static ssize_t write_block(struct ext4 *fs, uint32_t ino, union inode *inode, const uint8_t *bytes,
                            size_t len, uint64_t offset)
 {
@@ -96,8 +96,8 @@ static ssize_t write_block(struct ext4 *fs, uint32_t ino, union inode *inode, co
     if (len > block_bytes - at)
         len = block_bytes - at;
     int error = map_allocate(fs, ino, inode, offset / block_bytes, &place, &is_new);
-    if (error)
-        return error;
+    if (error || (!bytes && !is_new))
+        return error ? error : (ssize_t)len;
     error = is_new || len == block_bytes ? cache_take(&fs->cache, place, &block)
                                          : cache_read(&fs->cache, place, &block);
     if (error)
@@ -105,7 +105,8 @@ static ssize_t write_block(struct ext4 *fs, uint32_t ino, union inode *inode, co
     bool fresh = is_new ? meta_is_fresh(fs, place) : (block->state & BLOCK_FRESH) != 0;
     if (is_new)
         memset(block->bytes, 0, block_bytes);
-    memcpy(block->bytes + at, bytes, len);
+    if (bytes)
+        memcpy(block->bytes + at, bytes, len);
     cache_changed(&fs->cache, block, fresh);
     return (ssize_t)len;
 }
@@ -118,7 +119,7 @@ static ssize_t write_step(struct ext4 *fs, uint32_t ino, union inode *inode, con
     ssize_t n = 0;
 
     for (unsigned i = 0; i < STEP_BLOCKS && done < len; i++) {
-        n = write_block(fs, ino, inode, bytes + done, len - done, offset + done);
+        n = write_block(fs, ino, inode, bytes ? bytes + done : NULL, len - done, offset + done);
         if (n < 0)
             break;
         done += (size_t)n;
@@ -150,23 +151,24 @@ static ssize_t write_all(struct ext4 *fs, uint32_t ino, const uint8_t *bytes, si
         *offset = inode_size(&inode);
     if (*offset > INT64_MAX || len > INT64_MAX - *offset)
         return -EFBIG;
-    uint64_t size = inode_size(&inode);
-    bool is_beyond = *offset > size;
-    if (is_beyond) {
-        n = inode_resize(fs, ino, &inode, *offset);
+    uint64_t size = inode_size(&inode), least = bytes ? *offset : *offset + len;
+    if (least > size) {
+        n = inode_resize(fs, ino, &inode, least);
         if (n)
             return n;
     }
     while (done < len) {
         n = done ? tx_more(fs, STEP_CHANGES) : 0;
         if (!n)
-            n = write_step(fs, ino, &inode, bytes + done, len - done, *offset);
+            n = write_step(fs, ino, &inode, bytes ? bytes + done : NULL, len - done, *offset);
         if (n < 0)
             break;
         done += (size_t)n;
         *offset += (size_t)n;
     }
-    if (!done && is_beyond && !fs->dead) { /* what is not written makes it no longer, either */
+    if (done && *offset > size)
+        size = *offset;
+    if (inode_size(&inode) > size && !fs->dead) { /* what is not written makes it no longer */
         inode_set_size(&inode, size);
         int error = inode_write(fs, ino, &inode);
         n = error ? error : n;

@@ -42,6 +42,7 @@
 #define PTHREAD_STACK_MIN             16384 /* newlib's printf and the runtime need it */
 #define PTHREAD_KEYS_MAX              64
 #define PTHREAD_DESTRUCTOR_ITERATIONS 4
+#define PTHREAD_NAME_BYTES            16 /* with the end */
 
 int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
                    void *arg);
@@ -50,6 +51,10 @@ int pthread_detach(pthread_t thread);
 void pthread_exit(void *result) __attribute__((noreturn));
 pthread_t pthread_self(void);
 int pthread_equal(pthread_t a, pthread_t b);
+
+/** @return 0, ERANGE when it is too long, ESRCH for a thread that has ended. */
+int pthread_setname_np(pthread_t thread, const char *name);
+int pthread_getname_np(pthread_t thread, char *name, size_t size);
 
 int pthread_attr_init(pthread_attr_t *attr);
 int pthread_attr_destroy(pthread_attr_t *attr);

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The read-only file system, tested in a guest; its files are those of the folder files/. */
+#define _GNU_SOURCE /* O_CLOEXEC */
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -104,6 +111,132 @@ static void a_file_is_mapped_where_it_is(void)
     CHECK(munmap(pages, 8192) == 0);
 }
 
+static bool is_real(const char *path, const char *expected)
+{
+    char resolved[PATH_MAX];
+
+    return realpath(path, resolved) == resolved && strcmp(resolved, expected) == 0;
+}
+
+static void a_real_path_has_no_links_and_no_dots(void)
+{
+    static char path[2 * PATH_MAX];
+
+    CHECK(is_real("/", "/") && is_real(".", "/") && is_real("..", "/") && is_real("//", "/"));
+    CHECK(is_real("link.txt", "/sub/deep/d.txt") && is_real("sub//./deep/", "/sub/deep"));
+    CHECK(is_real("/sub/deep/../../link.txt", "/sub/deep/d.txt"));
+    CHECK(is_real("/sub/deep/..", "/sub") && is_real("/../sub/../..", "/"));
+    char *made = realpath("sub/empty", NULL);
+    CHECK(made && strcmp(made, "/sub/empty") == 0);
+    free(made);
+    CHECK(!realpath("/loop", NULL) && errno == ELOOP);
+    CHECK(!realpath("/none", NULL) && errno == ENOENT);
+    CHECK(!realpath("/none/..", NULL) && errno == ENOENT);
+    CHECK(!realpath("", NULL) && errno == ENOENT);
+    CHECK(!realpath(NULL, path) && errno == EINVAL);
+    CHECK(!realpath("/hello.txt/", NULL) && errno == ENOTDIR);
+    CHECK(!realpath("/hello.txt/..", NULL) && errno == ENOTDIR);
+    CHECK(!realpath("/link.txt/.", NULL) && errno == ENOTDIR);
+    memset(path, '/', PATH_MAX - 1);
+    CHECK(is_real(path, "/"));
+    path[PATH_MAX - 1] = '.';
+    CHECK(!realpath(path, NULL) && errno == ENAMETOOLONG);
+    memset(path, 'x', PATH_MAX - 1);
+    path[PATH_MAX - 1] = '\0';
+    CHECK(!realpath(path, NULL) && errno == ENAMETOOLONG);
+}
+
+static void pieces_are_read_at_an_offset(void)
+{
+    char first[4] = "", second[20] = "";
+    struct iovec iov[] = {{first, 3}, {NULL, 0}, {second, sizeof(second)}};
+    int fd = open("/hello.txt", O_RDONLY), ends[2];
+
+    CHECK(preadv(fd, iov, 3, 2) == 10 && strcmp(first, "llo") == 0);
+    CHECK(strcmp(second, ", file\n") == 0 && lseek(fd, 0, SEEK_CUR) == 0);
+    CHECK(preadv(fd, iov, 3, 12) == 0 && preadv(fd, iov, 0, 0) == 0);
+    CHECK_FAILS(preadv(fd, iov, -1, 0), EINVAL);
+    CHECK_FAILS(preadv(fd, iov, 3, -1), EINVAL);
+    CHECK_FAILS(pwritev(fd, iov, 3, 0), EBADF);
+    CHECK(close(fd) == 0 && pipe(ends) == 0);
+    CHECK_FAILS(preadv(fd + 100, iov, 0, 0), EBADF);
+    CHECK_FAILS(preadv(ends[0], iov, 3, 0), ESPIPE);
+    CHECK_FAILS(pwritev(ends[1], iov, 3, 0), ESPIPE);
+    CHECK(close(ends[0]) == 0 && close(ends[1]) == 0);
+}
+
+static void space_and_advice_have_their_errors(void)
+{
+    int fd = open("/hello.txt", O_RDONLY), ends[2];
+    struct statvfs st;
+
+    CHECK_FAILS(fstatvfs(fd, &st), ENOSYS); /* as statvfs() of a path there */
+    CHECK_FAILS(fstatvfs(fd + 100, &st), EBADF);
+    CHECK(posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL) == 0);
+    CHECK(posix_fadvise(fd, 0, 100, POSIX_FADV_NOREUSE) == 0);
+    CHECK(posix_fadvise(fd, 0, 0, POSIX_FADV_NOREUSE + 1) == EINVAL);
+    CHECK(posix_fadvise(fd, 0, 0, -1) == EINVAL);
+    CHECK(posix_fadvise(fd, 0, -1, POSIX_FADV_NORMAL) == EINVAL);
+    CHECK(posix_fallocate(fd, 0, 100) == EBADF && posix_fallocate(fd, -1, 100) == EINVAL);
+    CHECK_FAILS(lockf(fd, F_LOCK, 0), EBADF);
+    CHECK_FAILS(lockf(fd, F_TLOCK, 0), EBADF);
+    CHECK(lockf(fd, F_TEST, 0) == 0 && lockf(fd, F_ULOCK, 0) == 0);
+    CHECK_FAILS(lockf(fd, F_TEST + 1, 0), EINVAL);
+    CHECK(close(fd) == 0 && pipe(ends) == 0);
+    CHECK(posix_fadvise(fd + 100, 0, 0, POSIX_FADV_NORMAL) == EBADF);
+    CHECK(posix_fadvise(ends[0], 0, 0, POSIX_FADV_NORMAL) == ESPIPE);
+    CHECK(posix_fallocate(fd + 100, 0, 1) == EBADF && posix_fallocate(ends[1], 0, 1) == ESPIPE);
+    CHECK(posix_fallocate(STDOUT_FILENO, 0, 1) == ENODEV);
+    CHECK_FAILS(lockf(fd + 100, F_LOCK, 0), EBADF);
+    CHECK(close(ends[0]) == 0 && close(ends[1]) == 0);
+}
+
+static void two_open_files_lock_each_other_out(void)
+{
+    int first = open("/hello.txt", O_RDONLY), second = open("/hello.txt", O_RDONLY);
+    int other = open("/sub/empty", O_RDONLY), copy = dup(first), ends[2];
+
+    CHECK(flock(first, LOCK_SH) == 0 && flock(second, LOCK_SH | LOCK_NB) == 0);
+    CHECK_FAILS(flock(first, LOCK_EX | LOCK_NB), EWOULDBLOCK);
+    CHECK(flock(second, LOCK_EX | LOCK_NB) == 0); /* what tried in vain lost its own */
+    CHECK_FAILS(flock(first, LOCK_SH | LOCK_NB), EWOULDBLOCK);
+    CHECK(flock(second, LOCK_EX | LOCK_NB) == 0 && flock(other, LOCK_EX | LOCK_NB) == 0);
+    CHECK(flock(second, LOCK_UN) == 0 && flock(second, LOCK_UN) == 0);
+    /* A copy of a descriptor is the same open file, which ends with the last of them. */
+    CHECK(flock(first, LOCK_EX) == 0 && flock(copy, LOCK_EX) == 0 && close(first) == 0);
+    CHECK_FAILS(flock(second, LOCK_EX | LOCK_NB), EWOULDBLOCK);
+    CHECK(close(copy) == 0 && flock(second, LOCK_EX | LOCK_NB) == 0);
+    CHECK_FAILS(flock(copy, LOCK_SH), EBADF);
+    CHECK_FAILS(flock(second, 0), EINVAL);
+    CHECK_FAILS(flock(second, LOCK_SH | LOCK_EX), EINVAL);
+    CHECK(close(second) == 0 && close(other) == 0 && pipe(ends) == 0);
+    CHECK(flock(ends[0], LOCK_EX) == 0 && flock(ends[0], LOCK_UN) == 0);
+    CHECK(close(ends[0]) == 0 && close(ends[1]) == 0);
+}
+
+static int waiting_for;
+
+static void *takes_it(void *arg)
+{
+    CHECK(flock(waiting_for, LOCK_EX) == 0);
+    *(bool *)arg = true;
+    return NULL;
+}
+
+static void who_waits_for_a_lock_gets_it(void)
+{
+    int holder = open("/hello.txt", O_RDONLY);
+    pthread_t thread;
+    bool taken = false;
+
+    waiting_for = open("/hello.txt", O_RDONLY);
+    CHECK(flock(holder, LOCK_SH) == 0);
+    CHECK(pthread_create(&thread, NULL, takes_it, &taken) == 0);
+    CHECK(usleep(1000) == 0 && !taken);
+    CHECK(close(holder) == 0 && pthread_join(thread, NULL) == 0 && taken);
+    CHECK(close(waiting_for) == 0);
+}
+
 int main(void)
 {
     RUN(files_are_read_by_descriptor_and_by_stream);
@@ -112,6 +245,11 @@ int main(void)
     RUN(nothing_can_be_changed);
     RUN(a_directory_lists_each_name_once);
     RUN(a_file_is_mapped_where_it_is);
+    RUN(a_real_path_has_no_links_and_no_dots);
+    RUN(pieces_are_read_at_an_offset);
+    RUN(space_and_advice_have_their_errors);
+    RUN(two_open_files_lock_each_other_out);
+    RUN(who_waits_for_a_lock_gets_it);
     puts("all passed");
     return EXIT_SUCCESS;
 }

@@ -6,10 +6,14 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -272,6 +276,47 @@ static void paths_begin_in_directories(void)
     CHECK(rmdir("/data/more/deep") == 0 && close(more) == 0);
 }
 
+static void space_is_had_before_it_is_used(void)
+{
+    char first[8] = "", second[8] = "";
+    struct iovec out[] = {{"one", 3}, {"two", 3}}, in[] = {{first, 4}, {second, 4}};
+    struct statvfs before, after, by_path;
+    struct stat st;
+    int fd = open("/data/space", O_RDWR | O_CREAT | O_EXCL, 0644);
+
+    CHECK(pwritev(fd, out, 2, 5000) == 6 && preadv(fd, in, 2, 4999) == 7);
+    CHECK(memcmp(first, "\0one", 4) == 0 && memcmp(second, "two", 4) == 0);
+    CHECK(lseek(fd, 0, SEEK_CUR) == 0 && fstatvfs(fd, &before) == 0);
+    CHECK(posix_fallocate(fd, 100, 1000000) == 0 && fstatvfs(fd, &after) == 0);
+    CHECK(before.f_bfree - after.f_bfree >= 1000000 / before.f_frsize);
+    CHECK(statvfs("/data", &by_path) == 0 && by_path.f_blocks == after.f_blocks);
+    CHECK(fstat(fd, &st) == 0 && st.st_size == 1000100 && st.st_blocks >= 1000000 / 512);
+    CHECK(preadv(fd, in, 2, 4999) == 8 && memcmp(first, "\0one", 4) == 0);
+    CHECK(memcmp(second, "two", 4) == 0 && posix_fallocate(fd, 0, 10) == 0);
+    CHECK(fstat(fd, &st) == 0 && st.st_size == 1000100);
+    CHECK(posix_fallocate(fd, 0, 0) == EINVAL && posix_fallocate(fd, 0, -1) == EINVAL);
+    CHECK(posix_fallocate(fd, INT64_MAX, 1) == EFBIG && posix_fallocate(fd, 0, GIB) == ENOSPC);
+    CHECK_FAILS(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 10), EOPNOTSUPP);
+    CHECK(fallocate(fd, 0, 0, 10) == 0);
+    CHECK(lockf(fd, F_LOCK, 0) == 0 && lockf(fd, F_TEST, 0) == 0 && lockf(fd, F_ULOCK, 0) == 0);
+    CHECK(close(fd) == 0 && unlink("/data/space") == 0);
+    fd = open("/data", O_RDONLY);
+    CHECK(posix_fallocate(fd, 0, 1) == EBADF && close(fd) == 0);
+}
+
+static void a_lock_is_of_the_file_whatever_it_is_called(void)
+{
+    int first = open("/data/locked", O_RDWR | O_CREAT, 0644), second;
+    char resolved[PATH_MAX];
+
+    CHECK(flock(first, LOCK_EX) == 0 && symlink("locked", "/data/alias") == 0);
+    CHECK(realpath("/data/more/../alias", resolved) && strcmp(resolved, "/data/locked") == 0);
+    CHECK((second = open("/data/alias", O_RDONLY)) >= 0);
+    CHECK_FAILS(flock(second, LOCK_SH | LOCK_NB), EWOULDBLOCK);
+    CHECK(close(first) == 0 && flock(second, LOCK_SH | LOCK_NB) == 0 && close(second) == 0);
+    CHECK(unlink("/data/alias") == 0 && unlink("/data/locked") == 0);
+}
+
 int main(void)
 {
     RUN(a_file_may_be_larger_than_its_disk);
@@ -282,6 +327,8 @@ int main(void)
     RUN(threads_share_a_position_and_each_byte_is_read_once);
     RUN(threads_share_a_position_and_none_writes_over_the_other);
     RUN(paths_begin_in_directories);
+    RUN(space_is_had_before_it_is_used);
+    RUN(a_lock_is_of_the_file_whatever_it_is_called);
     puts("all passed");
     return 0;
 }

@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 #include <sys/syslog.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -274,6 +275,83 @@ static void memory_stays(void)
     CHECK(mlock(&memory_stays, 1) == 0 && munlock(&memory_stays, 1) == 0);
     CHECK(msync(NULL, 0, MS_SYNC | MS_INVALIDATE) == 0);
     CHECK_FAILS(msync(NULL, 0, 8), EINVAL);
+    CHECK(madvise(NULL, 0, MADV_WILLNEED) == 0 && madvise(NULL, 0, MADV_DONTDUMP) == 0);
+    CHECK_FAILS(madvise(NULL, 0, MADV_DONTNEED), EINVAL); /* it would be zeros afterwards */
+    CHECK_FAILS(madvise(NULL, 0, -1), EINVAL);
+    CHECK(posix_madvise(NULL, 0, POSIX_MADV_DONTNEED) == 0);
+    CHECK(posix_madvise(NULL, 0, POSIX_MADV_DONTNEED + 1) == EINVAL);
+    CHECK(posix_madvise(NULL, 0, -1) == EINVAL);
+}
+
+static void lines_are_as_long_as_they_are(void)
+{
+    char text[3000], *line = NULL;
+    size_t size = 0;
+
+    memset(text, 'x', sizeof(text));
+    memcpy(text, "one\n\ntwo:", 9);
+    FILE *stream = fmemopen(text, sizeof(text), "r");
+    CHECK(stream && getline(&line, &size, stream) == 4 && strcmp(line, "one\n") == 0);
+    CHECK(getline(&line, &size, stream) == 1 && strcmp(line, "\n") == 0);
+    CHECK(getdelim(&line, &size, ':', stream) == 4 && strcmp(line, "two:") == 0);
+    CHECK(getline(&line, &size, stream) == (ssize_t)sizeof(text) - 9 && size > sizeof(text) - 9);
+    CHECK(strlen(line) == sizeof(text) - 9 && line[sizeof(text) - 10] == 'x');
+    CHECK(getline(&line, &size, stream) == -1 && feof(stream));
+    CHECK_FAILS(getline(NULL, &size, stream), EINVAL);
+    CHECK_FAILS(getline(&line, NULL, stream), EINVAL);
+    free(line);
+    CHECK(fclose(stream) == 0);
+}
+
+static time_t time_of(int year, int month, int day, int hour, int minute, int second)
+{
+    struct tm date = {.tm_year = year - 1900,
+                      .tm_mon = month - 1,
+                      .tm_mday = day,
+                      .tm_hour = hour,
+                      .tm_min = minute,
+                      .tm_sec = second,
+                      .tm_isdst = 1};
+
+    return timegm(&date);
+}
+
+static void a_date_is_a_time(void)
+{
+    struct tm date = {.tm_year = 124, .tm_mon = 13, .tm_mday = 29, .tm_hour = -1}, back;
+
+    CHECK(time_of(1970, 1, 1, 0, 0, 0) == 0 && time_of(2000, 2, 29, 12, 0, 1) == 951825601);
+    CHECK(time_of(2000, 3, 1, 0, 0, 0) - time_of(2000, 2, 28, 0, 0, 0) == 2 * 86400);
+    CHECK(time_of(1900, 3, 1, 0, 0, 0) - time_of(1900, 2, 28, 0, 0, 0) == 86400);
+    CHECK(time_of(1969, 12, 31, 23, 59, 59) == -1 && time_of(1, 1, 1, 0, 0, 0) == -62135596800);
+    CHECK(time_of(2026, -24, 0, 0, 0, 0) == time_of(2023, 11, 30, 0, 0, 0));
+    /* The 29th of the 14th month, an hour before. */
+    CHECK(timegm(&date) == time_of(2025, 2, 28, 23, 0, 0));
+    CHECK(date.tm_year == 125 && date.tm_mon == 1 && date.tm_mday == 28 && date.tm_hour == 23);
+    CHECK(date.tm_wday == 5 && date.tm_yday == 58 && date.tm_isdst == 0);
+    for (time_t time = -70000000000; time < 70000000000; time += 86400 * 123 + 4567) {
+        CHECK(gmtime_r(&time, &back) && timegm(&back) == time);
+    }
+    date = (struct tm){.tm_year = INT32_MAX, .tm_mon = 11, .tm_mday = 31};
+    CHECK(timegm(&date) == 67768036191590400 && date.tm_year == INT32_MAX);
+    date.tm_mday = 32;
+    CHECK_FAILS(timegm(&date), EOVERFLOW);
+    date = (struct tm){.tm_year = INT32_MIN, .tm_mday = 1};
+    CHECK(timegm(&date) == -67768040609740800);
+    date = (struct tm){.tm_year = INT32_MIN, .tm_mday = 0};
+    CHECK_FAILS(timegm(&date), EOVERFLOW);
+}
+
+static void limits_of_paths_are_told(void)
+{
+    CHECK(pathconf("/", _PC_NAME_MAX) == 255 && fpathconf(STDIN_FILENO, _PC_PIPE_BUF) >= 512);
+    CHECK(pathconf("/", _PC_PATH_MAX) >= 256 && pathconf("/", _PC_NO_TRUNC) == 1);
+    CHECK(pathconf("/", _PC_VDISABLE) == 0 && pathconf("/", _PC_FILESIZEBITS) == 64);
+    errno = 0;
+    CHECK(pathconf("/", _PC_SYMLINK_MAX) == -1 && pathconf("/", _PC_ASYNC_IO) == -1 && !errno);
+    CHECK_FAILS(pathconf("/", 1000), EINVAL);
+    CHECK_FAILS(pathconf("/none", _PC_NAME_MAX), ENOENT);
+    CHECK_FAILS(fpathconf(99, _PC_NAME_MAX), EBADF);
 }
 
 int main(void)
@@ -295,6 +373,9 @@ int main(void)
     RUN(nothing_is_loaded);
     RUN(the_console_is_as_it_is);
     RUN(memory_stays);
+    RUN(lines_are_as_long_as_they_are);
+    RUN(a_date_is_a_time);
+    RUN(limits_of_paths_are_told);
     puts("all passed");
     return EXIT_SUCCESS;
 }

@@ -359,6 +359,36 @@ static void many_threads_leave_nothing_behind(void)
     CHECK(sysconf(_SC_AVPHYS_PAGES) == before);
 }
 
+static void *has_a_name(void *arg)
+{
+    char name[16];
+
+    sem_wait(arg);
+    CHECK(pthread_getname_np(pthread_self(), name, sizeof(name)) == 0);
+    CHECK(strcmp(name, "worker") == 0);
+    return NULL;
+}
+
+static void a_thread_has_the_name_that_it_is_given(void)
+{
+    char name[16];
+    pthread_t thread;
+    sem_t sem;
+
+    CHECK(sem_init(&sem, 0, 0) == 0 && pthread_create(&thread, NULL, has_a_name, &sem) == 0);
+    CHECK(pthread_setname_np(thread, "a-name-of-16-byt") == ERANGE);
+    CHECK(pthread_setname_np(thread, "a-name-of-15-by") == 0);
+    CHECK(pthread_getname_np(thread, name, 15) == ERANGE);
+    CHECK(pthread_getname_np(thread, name, 16) == 0 && strcmp(name, "a-name-of-15-by") == 0);
+    CHECK(pthread_setname_np(thread, "worker") == 0 && sem_post(&sem) == 0);
+    sched_yield();
+    CHECK(pthread_setname_np(thread, "late") == ESRCH && pthread_join(thread, NULL) == 0);
+    CHECK(pthread_getname_np(pthread_self(), name, sizeof(name)) == 0 && strlen(name) > 0);
+    CHECK(pthread_setname_np(pthread_self(), "first") == 0);
+    CHECK(pthread_getname_np(pthread_self(), name, sizeof(name)) == 0);
+    CHECK(strcmp(name, "first") == 0 && sem_destroy(&sem) == 0);
+}
+
 int main(void)
 {
     RUN(a_thread_returns_what_join_gives);
@@ -372,6 +402,7 @@ int main(void)
     RUN(who_only_polls_lets_others_run);
     RUN(poll_waits_without_memory_too);
     RUN(many_threads_leave_nothing_behind);
+    RUN(a_thread_has_the_name_that_it_is_given);
     puts("all passed");
     return EXIT_SUCCESS;
 }

@@ -127,16 +127,36 @@ static ssize_t write_much(void)
     return ext4_write(fs, file, bytes, BIG_BYTES, &offset, true);
 }
 
+static ssize_t make_room_far(void)
+{
+    uint64_t offset = HOLE_AT;
+
+    return ext4_write(fs, file, NULL, BLOCK, &offset, false);
+}
+
+static ssize_t make_much_room(void)
+{
+    uint64_t offset = FILE_BYTES;
+
+    return ext4_write(fs, file, NULL, BIG_BYTES, &offset, false);
+}
+
 static const struct change {
     ssize_t (*run)(void);
     const char *moves; /* this name of the root */
     ssize_t writes;    /* bytes to the file, from ... */
     off_t from;        /* on; 0: it makes `new` */
 } changes[] = {
-    {make_in_full, NULL, 0, 0},        {make_dir, NULL, 0, 0},
-    {make_link, NULL, 0, 0},           {link_file, NULL, 0, 0},
-    {move_file, "file", 0, 0},         {move_dir, "dir", 0, 0},
-    {write_far, NULL, BLOCK, HOLE_AT}, {write_much, NULL, BIG_BYTES, FILE_BYTES},
+    {make_in_full, NULL, 0, 0},
+    {make_dir, NULL, 0, 0},
+    {make_link, NULL, 0, 0},
+    {link_file, NULL, 0, 0},
+    {move_file, "file", 0, 0},
+    {move_dir, "dir", 0, 0},
+    {write_far, NULL, BLOCK, HOLE_AT},
+    {write_much, NULL, BIG_BYTES, FILE_BYTES},
+    {make_room_far, NULL, BLOCK, HOLE_AT},
+    {make_much_room, NULL, BIG_BYTES, FILE_BYTES},
 };
 
 static void assert_whole(const struct change *change, ssize_t result)
@@ -347,6 +367,67 @@ static void inodes_are_found_in_all_groups(void **state)
     assert_clean();
 }
 
+/* Some bytes in the middle of a hole, and some at the end. */
+static void write_two(uint32_t ino)
+{
+    uint64_t first = 3000, second = 9000;
+
+    assert_int_equal(ext4_write(fs, ino, "first", 5, &first, false), 5);
+    assert_int_equal(ext4_write(fs, ino, "second", 6, &second, false), 6);
+}
+
+static void assert_two_and_zeros(uint32_t ino, size_t size)
+{
+    static uint8_t expected[20000], found[20000];
+
+    memset(expected, 0, sizeof(expected));
+    memcpy(expected + 3000, "first", 5);
+    memcpy(expected + 9000, "second", 6);
+    assert_int_equal(ext4_read(fs, ino, found, sizeof(found), 0), size);
+    assert_memory_equal(found, expected, size);
+}
+
+static void room_that_is_made_is_there_when_the_disk_is_full(void **state)
+{
+    static const char *const options[] = {"-t ext4 -b 1024", "-t ext2 -b 1024"};
+    struct stat st = {0};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        make(options[i]);
+        assert_mounted();
+        uint32_t longer = make_file("longer"), shorter = make_file("shorter");
+        write_two(longer);
+        write_two(shorter);
+        uint64_t offset = 500;
+        assert_int_equal(ext4_write(fs, longer, NULL, 7000, &offset, false), 7000);
+        assert_int_equal(offset, 7500);
+        assert_two_and_zeros(longer, 9006);
+        offset = 500;
+        assert_int_equal(ext4_write(fs, shorter, NULL, 15000, &offset, false), 15000);
+        assert_two_and_zeros(shorter, 15500);
+        assert_int_equal(ext4_stat(fs, shorter, &st), 0);
+        assert_true(st.st_blocks >= 32);
+        ballast = make_file("ballast");
+        offset = 0;
+        while (ext4_write(fs, ballast, bytes, sizeof(bytes), &offset, true) > 0)
+            ;
+        for (offset = 0; offset < 15500;)
+            assert_true(ext4_write(fs, shorter, bytes, 15500 - offset, &offset, false) > 0);
+        for (offset = 500; offset < 7500;)
+            assert_true(ext4_write(fs, longer, bytes, 7500 - offset, &offset, false) > 0);
+        offset = 15500;
+        assert_int_equal(ext4_write(fs, shorter, NULL, 5000, &offset, false), 16384 - 15500);
+        assert_int_equal(ext4_write(fs, shorter, NULL, 5000, &offset, false), -ENOSPC);
+        assert_int_equal(ext4_stat(fs, shorter, &st), 0);
+        assert_int_equal(st.st_size, 16384);
+        unmount();
+        assert_clean();
+        simdisk_free(&sim);
+    }
+    memset(&sim, 0, sizeof(sim));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +437,7 @@ int main(void)
         EXT4_TEST(a_name_that_needs_no_block_is_made_on_a_full_disk),
         EXT4_TEST(without_inodes_nothing_is_made_until_one_is_freed),
         EXT4_TEST(inodes_are_found_in_all_groups),
+        EXT4_TEST(room_that_is_made_is_there_when_the_disk_is_full),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

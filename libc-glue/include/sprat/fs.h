@@ -32,7 +32,8 @@ struct fs_entry {
 
 /** What a file system that can be written does; names have `len` bytes, without '/' and '\0'. */
 struct fs_changes {
-    /** Write at *offset (or at the file's end, which *offset receives), and move it behind that. */
+    /** Write at *offset (or at the file's end, which *offset receives), and move it behind that.
+     * Without `bytes`, what is there stays, and what is not becomes zeros that have their place. */
     ssize_t (*write)(struct fs *fs, uint64_t id, const void *bytes, size_t len, uint64_t *offset,
                      bool at_end);
     int (*truncate)(struct fs *fs, uint64_t id, uint64_t size);

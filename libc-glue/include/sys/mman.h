@@ -21,6 +21,23 @@
 #define MS_INVALIDATE 2
 #define MS_SYNC       4
 
+#define POSIX_MADV_NORMAL     0
+#define POSIX_MADV_RANDOM     1
+#define POSIX_MADV_SEQUENTIAL 2
+#define POSIX_MADV_WILLNEED   3
+#define POSIX_MADV_DONTNEED   4
+
+#define MADV_NORMAL     POSIX_MADV_NORMAL
+#define MADV_RANDOM     POSIX_MADV_RANDOM
+#define MADV_SEQUENTIAL POSIX_MADV_SEQUENTIAL
+#define MADV_WILLNEED   POSIX_MADV_WILLNEED
+#define MADV_DONTNEED   POSIX_MADV_DONTNEED /**< refused, as of locked memory on Linux: EINVAL */
+#define MADV_FREE       8                   /**< refused */
+#define MADV_DONTFORK   10
+#define MADV_DOFORK     11
+#define MADV_DONTDUMP   16
+#define MADV_DODUMP     17
+
 #define MCL_CURRENT 1
 #define MCL_FUTURE  2
 
@@ -39,5 +56,10 @@ int mlock(const void *address, size_t len);
 int munlock(const void *address, size_t len);
 int mlockall(int flags);
 int munlockall(void);
+
+/** Nothing comes of advice. @return 0, or EINVAL for what is none. */
+int posix_madvise(void *address, size_t len, int advice);
+/** @return 0; -1 with EINVAL for what would change the memory, or is not known. */
+int madvise(void *address, size_t len, int advice);
 
 #endif

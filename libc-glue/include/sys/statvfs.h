@@ -15,5 +15,6 @@ struct statvfs {
 };
 
 int statvfs(const char *__restrict path, struct statvfs *__restrict st);
+int fstatvfs(int fd, struct statvfs *st);
 
 #endif

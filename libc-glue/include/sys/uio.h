@@ -15,4 +15,8 @@ struct iovec {
 ssize_t readv(int fd, const struct iovec *iov, int n_iov);
 ssize_t writev(int fd, const struct iovec *iov, int n_iov);
 
+/** At an offset, the position untouched. @return bytes, or -1 with errno; ESPIPE: it has none. */
+ssize_t preadv(int fd, const struct iovec *iov, int n_iov, off_t offset);
+ssize_t pwritev(int fd, const struct iovec *iov, int n_iov, off_t offset);
+
 #endif
