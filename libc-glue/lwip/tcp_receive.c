@@ -101,7 +101,7 @@ ssize_t tcp_socket_receive(struct socket *socket, struct msghdr *message, int fl
             size_t n = flags & MSG_TRUNC ? skip_received(socket, max - done)
                                          : copy_received(socket, message, done, max);
             done += n;
-            if (flags & MSG_PEEK)
+            if (flags & MSG_PEEK || !max)
                 break;
             tcp_socket_consume(socket, n);
             continue;

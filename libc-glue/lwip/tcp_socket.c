@@ -186,9 +186,11 @@ static int tcp_socket_accept(struct socket *socket, struct socket **out)
 {
     uint64_t started_ns = 0;
 
-    if (socket->tcp.state != TCP_LISTENING)
-        return -EINVAL;
-    while (!socket->tcp.accepted) {
+    for (;;) {
+        if (socket->tcp.state != TCP_LISTENING)
+            return -EINVAL;
+        if (socket->tcp.accepted)
+            break;
         int error =
             socket_wait(socket, &socket->readers, socket->receive_timeout_ns, 0, &started_ns);
         if (error)
