@@ -8,6 +8,8 @@ import unittest
 
 from support import BUILD, ROOT, console, cpu_ns, create, dom0, eventually, sprat
 
+from spratlib import middlebox  # support knows where it is
+
 ADDRESS = "10.0.0.77"
 MAC = "00:16:3e:00:00:77"
 PONG = (
@@ -78,11 +80,19 @@ class Middlebox(unittest.TestCase):
         self.assertRegex(self.in_pieces(*pieces), r"^2\d\d")
         self.assertRegex(self.ask("READ q2.capacity"), r"77$")
         self.assertEqual(self.ping(), 3)
-        self.assertIn("500 Piece 0 can't be read", self.ask("PIECES 1"))
+        self.assertRegex(self.ask("PIECES 3"), r"^500 Piece 0 can't be read\\r\\n$")
         self.assertRegex(self.ask("PIECES 1025"), "^501 ")
         self.assertRegex(self.ask("PIECES x"), "^501 ")
 
-    def test_6_another_configuration_takes_over_while_it_runs(self):
+    def test_6_a_packet_larger_than_a_buffer_is_none(self):
+        text = ("f :: FromDevice(eth0) -> Discard; s :: TimedSource(0.01, LENGTH 9000)"
+                " -> big :: Counter -> Discard; TimedSource(0.01, LENGTH 3000)"
+                " -> small :: Counter -> Discard;")  # fmt: skip
+        self.assertRegex(self.ask(f"WRITE hotconfig {text}"), r"^2\d\d")
+        eventually(lambda: not re.search(r"DATA 1\D+0$", self.ask("READ small.count")))
+        self.assertRegex(self.ask("READ big.count"), r"DATA 1\D+0$")
+
+    def test_7_another_configuration_takes_over_while_it_runs(self):
         self.assertRegex(self.ask("WRITE hotconfig FromDevice(eth0) -> Discard;"), r"^2\d\d")
         self.assertEqual(self.ping(1), 0)
 
@@ -125,7 +135,23 @@ class ControlSocket(unittest.TestCase):
         self.assertRegex(self.talk("WRITE c.reset", port=7778), r"\n530 ")
         self.assertRegex(self.talk("WRITE c.reset"), r"\n200 ")
 
-    def test_3_a_connection_outlives_the_swap_that_it_asks_for(self):
+    def test_3_eight_are_served_at_once_and_the_ninth_when_one_has_gone(self):
+        greeting = "Click::ControlSocket/1.3"
+        self.addCleanup(dom0, "rm -rf /tmp/many")
+        said = dom0(f"""mkdir /tmp/many; cd /tmp/many; pids=
+            mkfifo wait; exec 3<>wait
+            trap 'kill $pids' EXIT
+            for n in 1 2 3 4 5 6 7 8; do
+                nc {self.ADDRESS} 7777 <wait >out$n & pids="$pids $!"
+                until grep -q Click out$n; do usleep 10000; done
+            done
+            timeout 20 nc {self.ADDRESS} 7777 </dev/null; echo ninth
+            kill ${{pids##* }}; pids=${{pids% *}}
+            until timeout 20 nc {self.ADDRESS} 7777 </dev/null | grep Click; do usleep 10000; done
+            """)
+        self.assertEqual(said.replace("\r", ""), f"ninth\n{greeting}\n")
+
+    def test_4_a_connection_outlives_the_swap_that_it_asks_for(self):
         request = f"WRITEDATA hotconfig {len(self.OTHER)}\\r\\n{self.OTHER}READ q.capacity"
         said = self.talk(request)
         self.assertRegex(said, r"(?s)\n200 .*DATA 1\n9")
@@ -234,6 +260,27 @@ class Start(unittest.TestCase):
              " 'FromDevice(eth0) -> c :: Counter -> Discard;' && xl unpause stored")  # fmt: skip
         eventually(lambda: "middlebox: running" in console("stored"))
         self.assertEqual(sprat("handler", "read", "stored", "c.class").stdout, "Counter\n")
+
+    def test_words_that_a_guest_does_not_take_end_it(self):
+        cfg = BUILD / "examples/middlebox.cfg"
+        for words, code, complaint in (
+            ([], 2, "no configuration: give it with -e TEXT"),
+            (["-x"], 2, "usage: middlebox"),
+            (["-e", "Idle -> Discard", "/more"], 2, "usage: middlebox"),
+            (["/gone.click"], 1, "no file /gone.click in the image's archive or the ramdisk"),
+        ):  # fmt: skip
+            done = sprat("run", cfg, "--timeout", 60, "--", *words)
+            self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+            self.assertIn(complaint, done.stdout)
+
+    def test_a_file_longer_than_a_configuration_may_be_ends_the_guest(self):
+        path = self.folder / "longer.click"
+        path.write_text("FromDevice(eth0) -> Discard;")
+        cfg = pathlib.Path(sprat("middlebox", path, "--only-cfg", "--memory", 16).stdout.strip())
+        cfg.with_suffix(".cpio").write_bytes(middlebox.archive_of(b"/" * ((1 << 20) + 1)))
+        done = sprat("run", cfg, "--timeout", 60)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("/config.click can't be read, or is longer than 1 MiB", done.stdout)
 
     def test_a_warning_is_told_before_the_guest_starts(self):
         path = self.folder / "host.click"
