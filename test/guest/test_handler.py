@@ -196,10 +196,14 @@ class Ends(unittest.TestCase):
 
     def test_lies_are_told(self):
         folder = f"{self.folder}/control"
-        for reply, complaint in (("2 $tag", "has no piece 1"), ("1 $tag", "is not complete")):
+        for reply, text, complaint in (
+            ("2 $tag", "200 ", "has no piece 1"),
+            ("1 $tag", "200 ", "is not complete"),
+            ("1 $tag", r"200 a\r\n200 b\r\n", "answers 2 of 1 requests"),
+        ):
             process = self.ask("mute", self.folder)
             dom0(f"""tag=$(xenstore-read {folder}/request | cut -d' ' -f2)
-                xenstore-write {folder}/reply/0 '200 '
+                xenstore-write {folder}/reply/0 '{text}'
                 xenstore-write {folder}/replies "1 x$tag"
                 xenstore-write {folder}/replies "65537 $tag"
                 xenstore-write {folder}/replies "$tag"
@@ -262,6 +266,9 @@ class Words(unittest.TestCase):
                      b"200 x\r\nDATA x\r\na", b"200 x\r\nDATA -1\r\na", b"200 x\r\nDATA 1",
                      b"200 x\r\nDATA 9999999999\r\na", b"\r\n", b"\xff\r\n"):  # fmt: skip
             with self.subTest(said), self.assertRaises(errors.SpratError):
+                handler.parse(said)
+        for said in (b"200 x", b"200 x\r\nDATA 1"):  # a line without its end is no line
+            with self.assertRaisesRegex(errors.SpratError, "is not complete"):
                 handler.parse(said)
 
 

@@ -330,6 +330,12 @@ class Start(unittest.TestCase):
         said = sprat("run", cfg, "--timeout", 60).stdout
         self.assertRegex(said, r"1:30: .*the guest has no such interface; its cfg lists")
 
+    def test_words_for_the_guest_are_refused(self):
+        done = sprat("middlebox", ROOT / "examples/middlebox/conf/bridge.click", "--only-cfg",
+                     "--", "more")  # fmt: skip
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.assertIn("a configuration takes no arguments after --", done.stderr)
+
     def test_a_bridge_for_a_device_that_is_not_there_is_refused(self):
         config = ROOT / "examples/middlebox/conf/bridge.click"
         done = sprat("middlebox", config, "--bridge", "eth7=br")
