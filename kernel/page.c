@@ -241,6 +241,20 @@ size_t page_run(const void *pages)
     return n;
 }
 
+bool page_split(void *pages)
+{
+    pfn_t pfn = mmu_pfn(pages), first = pfn;
+
+    if ((uintptr_t)pages % PAGE_BYTES || pfn >= page.frontier || !is_used(pfn))
+        return false;
+    while (!is_first(first))
+        first--;
+    if (first == 0)
+        return false;
+    *first_word(pfn) |= bit_of(pfn);
+    return true;
+}
+
 void page_trim(void *pages, size_t n_pages)
 {
     pfn_t end = mmu_pfn(pages) + n_pages;

@@ -20,8 +20,8 @@
 
 #define NS_PER_MS 1000000ull
 #define ALWAYS    (EPOLLERR | EPOLLHUP)
-#define ANY       (POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM)
 #define HOW       (EPOLLET | EPOLLONESHOT)
+#define NEST_MAX  5 /* epolls that hear of each other in a row, as on Linux */
 
 struct epoll {
     struct file file;
@@ -107,7 +107,7 @@ static void on_gone(struct file_watch *watch)
 static uint32_t ready_now(const struct interest *interest)
 {
     const struct file_ops *ops = interest->watched->ops;
-    uint32_t now = (uint16_t)(ops->poll ? ops->poll(interest->watched) : ANY);
+    uint32_t now = (uint16_t)ops->poll(interest->watched);
 
     return interest->is_off ? 0 : now & ((interest->event.events & ~HOW) | ALWAYS);
 }
@@ -195,6 +195,47 @@ static int add(struct epoll *epoll, struct file *file, int fd, const struct epol
     return 0;
 }
 
+/* How many epolls hear of this one's changes, or what it hears of, in a row. */
+static unsigned levels_above(const struct epoll *epoll)
+{
+    unsigned most = 0;
+
+    for (struct file_watch *watch = epoll->file.watches; watch; watch = watch->next) {
+        if (watch->changed != on_changed)
+            continue;
+        unsigned levels = 1 + levels_above(CONTAINER_OF(watch, struct interest, watch)->epoll);
+        most = levels > most ? levels : most;
+    }
+    return most;
+}
+
+/* @return NEST_MAX and more where `outer` is among them. */
+static unsigned levels_below(const struct epoll *epoll, const struct epoll *outer)
+{
+    unsigned most = 0;
+
+    if (epoll == outer)
+        return NEST_MAX;
+    for (const struct interest *at = epoll->all; at; at = at->next_all) {
+        if (at->watched->ops != &epoll_ops)
+            continue;
+        unsigned levels = 1 + levels_below(epoll_of(at->watched), outer);
+        most = levels > most ? levels : most;
+    }
+    return most;
+}
+
+/* @return 0, or why this can't be of interest. */
+static int check_interest(const struct epoll *epoll, struct file *file)
+{
+    if (!file->ops->poll)
+        return -EPERM; /* a file or a disk is always ready */
+    if (file->ops == &epoll_ops &&
+        levels_above(epoll) + 1 + levels_below(epoll_of(file), epoll) >= NEST_MAX)
+        return -ELOOP;
+    return 0;
+}
+
 static int control(struct epoll *epoll, int operation, struct file *file, int fd,
                    const struct epoll_event *event)
 {
@@ -202,6 +243,9 @@ static int control(struct epoll *epoll, int operation, struct file *file, int fd
 
     if (file == &epoll->file)
         return -EINVAL;
+    int error = check_interest(epoll, file);
+    if (error)
+        return error;
     if (operation == EPOLL_CTL_ADD)
         return interest ? -EEXIST : add(epoll, file, fd, event);
     if (operation != EPOLL_CTL_MOD && operation != EPOLL_CTL_DEL)

@@ -216,8 +216,10 @@ SPRAT_API int fcntl(int fd, int command, ...)
     if (!slot)
         return (int)file_result(-EBADF);
     if (locks) {
-        struct file *file = slot->file;
-        return (int)file_result(file->ops->lock ? file->ops->lock(file, command, lock) : -EINVAL);
+        struct file *file = file_hold(fd);
+        int error = file->ops->lock ? file->ops->lock(file, command, lock) : -EINVAL;
+        file_release(file);
+        return (int)file_result(error);
     }
     switch (command) {
     case F_DUPFD:
@@ -241,19 +243,20 @@ SPRAT_API int fcntl(int fd, int command, ...)
 
 SPRAT_API int ioctl(int fd, unsigned long request, ...)
 {
-    struct slot *slot = slot_of(fd);
+    struct file *file = file_hold(fd);
+    int result = 0;
     va_list args;
 
     va_start(args, request);
     void *arg = va_arg(args, void *);
     va_end(args);
 
-    if (!slot)
+    if (!file)
         return (int)file_result(-EBADF);
-    struct file *file = slot->file;
-    if (request == FIONBIO) {
+    if (request == FIONBIO)
         file->flags = *(int *)arg ? file->flags | O_NONBLOCK : file->flags & ~O_NONBLOCK;
-        return 0;
-    }
-    return (int)file_result(file->ops->ioctl ? file->ops->ioctl(file, request, arg) : -ENOTTY);
+    else
+        result = file->ops->ioctl ? file->ops->ioctl(file, request, arg) : -ENOTTY;
+    file_release(file);
+    return (int)file_result(result);
 }

@@ -12,6 +12,8 @@
 #include <sprat/compiler.h>
 #include <sprat/thread.h>
 
+#include "threads.h"
+
 struct __lock {
     struct thread *owner;
     unsigned depth;
@@ -66,16 +68,20 @@ SPRAT_API void __retarget_lock_release_recursive(struct __lock *lock)
     thread_wake_one(&lock->waiting);
 }
 
+/* The interface has no way to fail: whoever finds no memory shares one lock. */
+static struct __lock shared;
+
 SPRAT_API void __retarget_lock_init_recursive(struct __lock **lock)
 {
     *lock = calloc(1, sizeof(**lock));
     if (!*lock)
-        abort(); /* the interface has no way to fail */
+        *lock = &shared;
 }
 
 SPRAT_API void __retarget_lock_close_recursive(struct __lock *lock)
 {
-    free(lock);
+    if (lock != &shared)
+        free(lock);
 }
 
 /* The plain kind may be the same: nobody may take one twice. */
@@ -92,13 +98,22 @@ SPRAT_API void __retarget_lock_close(struct __lock *)
 
 /* Streams, by the program's own wish. */
 
+/* The standard streams have no lock before the first call that uses one of them. */
+static void make_streams(const FILE *stream)
+{
+    if (!stream->_lock)
+        __sinit(_impure_ptr);
+}
+
 SPRAT_API void flockfile(FILE *stream)
 {
+    make_streams(stream);
     __retarget_lock_acquire_recursive(stream->_lock);
 }
 
 SPRAT_API int ftrylockfile(FILE *stream)
 {
+    make_streams(stream);
     return __retarget_lock_try_acquire_recursive(stream->_lock) ? 0 : -1;
 }
 

@@ -12,6 +12,7 @@
 
 #include <sprat/compiler.h>
 #include <sprat/file.h>
+#include <sprat/thread.h>
 
 #include "archive.h"
 
@@ -397,6 +398,12 @@ SPRAT_API void sync(void)
 
 void fs_unmount_all(void)
 {
+    static bool ending;
+    struct port_queue nobody_wakes = {0};
+
+    if (ending) /* the thread that came first ends the guest when all is on the disks */
+        thread_wait(&nobody_wakes, PORT_FOREVER);
+    ending = true;
     while (mounts) {
         struct mount *mount = mounts;
         mounts = mount->next;

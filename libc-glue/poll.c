@@ -18,6 +18,7 @@
 
 #define NS_PER_MS 1000000ull
 #define NS_PER_S  1000000000ull
+#define US_PER_S  1000000ul
 #define FEW       8         /* descriptors that need no heap */
 #define LOOK_NS   10000000u /* between two looks, without memory */
 
@@ -252,11 +253,14 @@ SPRAT_API int select(int n, fd_set *reading, fd_set *writing, fd_set *except,
 {
     fd_set *sets[KINDS] = {reading, writing, except};
     uint64_t length = UINT64_MAX;
+    time_t s;
 
-    if (n < 0 ||
-        (timeout && (timeout->tv_usec < 0 ||
-                     !length_ns(timeout->tv_sec, (uint64_t)timeout->tv_usec * 1000, &length))))
+    /* As on Linux, any number of us. */
+    if (n < 0 || (timeout && (timeout->tv_sec < 0 || timeout->tv_usec < 0)))
         return (int)file_result(-EINVAL);
+    if (timeout &&
+        !__builtin_add_overflow(timeout->tv_sec, timeout->tv_usec / (suseconds_t)US_PER_S, &s))
+        length_ns(s, (uint64_t)timeout->tv_usec % US_PER_S * 1000, &length);
     return (int)file_result(select_until(n, sets, deadline_in(length), signal_count()));
 }
 

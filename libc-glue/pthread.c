@@ -13,9 +13,6 @@
 #include "deadline.h"
 #include "threads.h"
 
-/* newlib's function that makes the first thread's standard streams ready. */
-void __sinit(struct _reent *reent);
-
 struct __pthread {
     struct _reent reent; /* first: struct thread's `local` points here, see __getreent() */
     void *(*start)(void *);
@@ -286,6 +283,9 @@ SPRAT_API int pthread_key_create(pthread_key_t *key, void (*destructor)(void *))
             continue;
         threads.keys[i].used = true;
         threads.keys[i].destructor = destructor;
+        threads.main.values[i] = NULL; /* one that was deleted left them as they were */
+        for (struct __pthread *thread = threads.others; thread; thread = thread->next)
+            thread->values[i] = NULL;
         *key = i;
         return 0;
     }

@@ -10,8 +10,10 @@
 
 #include "deadline.h"
 
-/* Read-write locks. Writers that wait go before readers that come later, or they might never run.
- * */
+/*
+ * Read-write locks. As with glibc, readers go before writers that wait: a thread that has the lock
+ * for reading may take it again.
+ */
 
 SPRAT_API int pthread_rwlock_init(pthread_rwlock_t *lock, const pthread_rwlockattr_t *attr)
 {
@@ -27,7 +29,7 @@ SPRAT_API int pthread_rwlock_destroy(pthread_rwlock_t *lock)
 
 SPRAT_API int pthread_rwlock_tryrdlock(pthread_rwlock_t *lock)
 {
-    if (lock->__writer || lock->__writers_waiting)
+    if (lock->__writer)
         return EBUSY;
     lock->__readers++;
     return 0;
@@ -146,16 +148,13 @@ SPRAT_API int pthread_barrier_destroy(pthread_barrier_t *barrier)
 
 SPRAT_API int pthread_barrier_wait(pthread_barrier_t *barrier)
 {
-    unsigned round = barrier->__round;
-
     if (++barrier->__arrived == barrier->__count) {
         barrier->__arrived = 0;
-        barrier->__round++;
         thread_wake(QUEUE(barrier->__waiting));
         return PTHREAD_BARRIER_SERIAL_THREAD;
     }
-    while (barrier->__round == round)
-        thread_wait(QUEUE(barrier->__waiting), PORT_FOREVER);
+    /* Who came last alone wakes the others, and may have freed the barrier before they run. */
+    thread_wait(QUEUE(barrier->__waiting), PORT_FOREVER);
     return 0;
 }
 

@@ -223,6 +223,7 @@ static void send(const siginfo_t *info, sigset_t blocked, sigset_t *pending)
 
     if (!(blocked & bit) && !is_waited_for(info->si_signo, pending)) {
         deliver(info);
+        deliver_pending(); /* what came while the handler blocked it */
         return;
     }
     if (!(*pending & bit))

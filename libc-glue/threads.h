@@ -4,7 +4,11 @@
 #define SPRAT_THREADS_H
 
 #include <pthread.h>
+#include <reent.h>
 #include <signal.h>
+
+/** newlib's: makes the first thread's standard streams ready. */
+void __sinit(struct _reent *reent);
 
 struct thread_signals {
     sigset_t blocked;

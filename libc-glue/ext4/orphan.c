@@ -184,6 +184,8 @@ int orphan_free_unlinked(struct ext4 *fs)
     for (struct held *held = fs->held; held; held = held->next) {
         if (!held->unlinked)
             continue;
+        if (spare_fill(true))
+            return 0; /* it stays on the list, for the next mount */
         int error = tx_more(fs, ORPHAN_CHANGES);
         if (!error)
             error = inode_read(fs, held->ino, &inode);
@@ -229,7 +231,8 @@ void ext4_release(struct ext4 *fs, uint32_t ino)
     *link = held->next;
     bool unlinked = held->unlinked;
     free(held);
-    if (unlinked && !fs->dead && tx_more(fs, ORPHAN_CHANGES) == 0) {
+    /* Without memory for it, it stays on the list, and the next mount frees it. */
+    if (unlinked && !fs->dead && spare_fill(true) == 0 && tx_more(fs, ORPHAN_CHANGES) == 0) {
         int error = inode_read(fs, ino, &inode);
         if (error)
             tx_failed(fs, "reading an inode", -error);

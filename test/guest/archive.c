@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -14,6 +15,8 @@
 #include <unistd.h>
 
 #include "check.h"
+
+#define PAGE_BYTES 4096
 
 static void files_are_read_by_descriptor_and_by_stream(void)
 {
@@ -237,6 +240,43 @@ static void who_waits_for_a_lock_gets_it(void)
     CHECK(close(waiting_for) == 0);
 }
 
+static void a_file_of_ones_own_may_be_written_in_memory(void)
+{
+    int fd = open("/hello.txt", O_RDONLY);
+    char *text = mmap(NULL, 12, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0), again[12];
+
+    CHECK(text != MAP_FAILED && memcmp(text, "hello, file\n", 12) == 0);
+    for (int i = 12; i < PAGE_BYTES; i++)
+        CHECK(text[i] == 0);
+    memset(text, 'x', PAGE_BYTES);
+    CHECK(pread(fd, again, 12, 0) == 12 && memcmp(again, "hello, file\n", 12) == 0);
+    CHECK(munmap(text, 12) == 0 && close(fd) == 0);
+}
+
+/* As allocators do that want memory aligned to more than a page. */
+static void any_pages_of_a_mapping_are_given_back_alone(void)
+{
+    long before = sysconf(_SC_AVPHYS_PAGES);
+    char *pages =
+        mmap(NULL, 9 * PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    CHECK(pages != MAP_FAILED && sysconf(_SC_AVPHYS_PAGES) == before - 9);
+    memset(pages, 'a', 9 * PAGE_BYTES);
+    CHECK(munmap(pages, 2 * PAGE_BYTES) == 0);
+    CHECK(munmap(pages + 7 * PAGE_BYTES, 2 * PAGE_BYTES) == 0);
+    CHECK(munmap(pages + 4 * PAGE_BYTES, 1) == 0);
+    CHECK(sysconf(_SC_AVPHYS_PAGES) == before - 4);
+    for (int i = 2; i < 7; i++)
+        CHECK(i == 4 || (pages[i * PAGE_BYTES] == 'a' && pages[(i + 1) * PAGE_BYTES - 1] == 'a'));
+    CHECK(munmap(pages, 9 * PAGE_BYTES) == 0 && sysconf(_SC_AVPHYS_PAGES) == before);
+    CHECK(munmap(pages, PAGE_BYTES) == 0); /* nothing is mapped there */
+    CHECK_FAILS(munmap(pages + 1, PAGE_BYTES), EINVAL);
+    CHECK_FAILS(munmap(pages, 0), EINVAL);
+    CHECK_FAILS(munmap(pages, (size_t)0 - PAGE_BYTES), EINVAL);
+    CHECK(mmap(NULL, SIZE_MAX, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED &&
+          errno == ENOMEM);
+}
+
 int main(void)
 {
     RUN(files_are_read_by_descriptor_and_by_stream);
@@ -250,6 +290,8 @@ int main(void)
     RUN(space_and_advice_have_their_errors);
     RUN(two_open_files_lock_each_other_out);
     RUN(who_waits_for_a_lock_gets_it);
+    RUN(a_file_of_ones_own_may_be_written_in_memory);
+    RUN(any_pages_of_a_mapping_are_given_back_alone);
     puts("all passed");
     return EXIT_SUCCESS;
 }

@@ -2,6 +2,7 @@
 /* epoll, tested in a guest. */
 #define _GNU_SOURCE /* pipe2() */
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -200,6 +201,46 @@ static void wrong_calls_fail_as_they_should(void)
     end();
 }
 
+static void what_can_not_be_watched_is_refused(void)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    int all[7], root = open("/", O_RDONLY);
+
+    CHECK((epoll = epoll_create1(0)) >= 0 && root >= 0);
+    CHECK_FAILS(epoll_ctl(epoll, EPOLL_CTL_ADD, root, &event), EPERM);
+    for (int i = 0; i < 7; i++)
+        CHECK((all[i] = epoll_create1(0)) >= 0);
+    CHECK(epoll_ctl(all[0], EPOLL_CTL_ADD, all[1], &event) == 0);
+    CHECK_FAILS(epoll_ctl(all[1], EPOLL_CTL_ADD, all[0], &event), ELOOP);
+    CHECK(epoll_ctl(all[1], EPOLL_CTL_ADD, all[2], &event) == 0);
+    CHECK_FAILS(epoll_ctl(all[2], EPOLL_CTL_ADD, all[0], &event), ELOOP);
+    /* Five are in a row when 3 and 4 come to 0, 1 and 2: one more on either side is too many. */
+    CHECK(epoll_ctl(all[3], EPOLL_CTL_ADD, all[4], &event) == 0);
+    CHECK(epoll_ctl(all[2], EPOLL_CTL_ADD, all[3], &event) == 0);
+    CHECK_FAILS(epoll_ctl(all[4], EPOLL_CTL_ADD, all[5], &event), ELOOP);
+    CHECK_FAILS(epoll_ctl(all[6], EPOLL_CTL_ADD, all[0], &event), ELOOP);
+    for (int i = 0; i < 7; i++)
+        CHECK(close(all[i]) == 0);
+    CHECK(close(epoll) == 0 && close(root) == 0);
+}
+
+static void select_takes_any_number_of_us(void)
+{
+    struct timeval longer = {.tv_usec = 1010000}, none = {.tv_sec = LONG_MAX, .tv_usec = 1000000};
+    struct timespec before, after;
+    fd_set reading;
+
+    CHECK(clock_gettime(CLOCK_MONOTONIC, &before) == 0);
+    CHECK(select(0, NULL, NULL, NULL, &longer) == 0);
+    CHECK(clock_gettime(CLOCK_MONOTONIC, &after) == 0 && after.tv_sec > before.tv_sec);
+    begin();
+    CHECK(write(ends[1], "x", 1) == 1);
+    FD_ZERO(&reading);
+    FD_SET(ends[0], &reading);
+    CHECK(select(ends[0] + 1, &reading, NULL, NULL, &none) == 1);
+    end();
+}
+
 static void a_counter_is_read_and_made_zero(void)
 {
     int fd = eventfd(3, EFD_NONBLOCK);
@@ -276,6 +317,8 @@ int main(void)
     RUN(a_wait_ends_when_something_happens_and_when_its_time_is_over);
     RUN(an_epoll_can_be_waited_for);
     RUN(wrong_calls_fail_as_they_should);
+    RUN(what_can_not_be_watched_is_refused);
+    RUN(select_takes_any_number_of_us);
     RUN(a_counter_is_read_and_made_zero);
     RUN(a_semaphore_is_taken_one_by_one);
     RUN(a_counter_wakes_who_polls_and_who_waits);

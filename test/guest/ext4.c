@@ -2,12 +2,14 @@
 /*
  * A file system on a disk, tested in a guest: /data is on xvda. With the argument "again" it finds
  * what an earlier run left; "full" fills the disk; "ro" has it mounted read-only; "leave" ends with
- * files open and removed; "failing" writes until the disk fails; "recovering" reads until it fails,
- * and does not any more.
+ * files open and removed; "twice" has two threads end it; "failing" writes until the disk fails;
+ * "recovering" reads until it fails, and does not any more.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -277,6 +279,24 @@ static void a_disk_that_fails_for_a_while_is_read_again(void)
     CHECK(stat("/data/read", &st) == 0 && st.st_size == 16 * (off_t)sizeof(pattern));
 }
 
+static void *end(void *arg)
+{
+    (void)arg;
+    exit(EXIT_SUCCESS);
+}
+
+/* Two threads end the program: neither does so before all is on the disk. */
+static void the_end_comes_twice(void)
+{
+    int fd = open("/data/twice", O_WRONLY | O_CREAT, 0644);
+    pthread_t thread;
+
+    CHECK(fd >= 0 && write(fd, "on the disk", 11) == 11);
+    CHECK(pthread_create(&thread, NULL, end, NULL) == 0);
+    puts("all passed");
+    CHECK(sched_yield() == 0);
+}
+
 static void files_that_stay_open_are_no_trouble(void)
 {
     int fd = open("/data/left", O_RDWR | O_CREAT, 0600);
@@ -302,6 +322,8 @@ int main(int argc, char **argv)
         RUN(a_disk_that_fails_ends_all);
     } else if (strcmp(what, "recovering") == 0) {
         RUN(a_disk_that_fails_for_a_while_is_read_again);
+    } else if (strcmp(what, "twice") == 0) {
+        RUN(the_end_comes_twice);
     } else if (strcmp(what, "leave") == 0) {
         RUN(files_that_stay_open_are_no_trouble);
     } else {

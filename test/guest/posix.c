@@ -25,6 +25,15 @@
 
 #include "check.h"
 
+/* The first that the program does with a stream. */
+static void a_stream_is_locked_before_it_is_used(void)
+{
+    CHECK(ftrylockfile(stdout) == 0);
+    flockfile(stderr);
+    funlockfile(stderr);
+    funlockfile(stdout);
+}
+
 static void there_is_one_process(void)
 {
     int status;
@@ -356,6 +365,7 @@ static void limits_of_paths_are_told(void)
 
 int main(void)
 {
+    RUN(a_stream_is_locked_before_it_is_used);
     RUN(there_is_one_process);
     RUN(errors_have_all_their_names);
     RUN(there_is_one_user);

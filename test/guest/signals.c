@@ -107,6 +107,29 @@ static void a_blocked_signal_waits_and_comes_once(void)
     CHECK(sigprocmask(SIG_SETMASK, &before, &set) == 0 && !sigismember(&set, SIGKILL));
 }
 
+static void raise_again(int number)
+{
+    if (n_caught++ == 0)
+        raise(number);
+}
+
+static void send_another(int number)
+{
+    last = number;
+    CHECK(kill(getpid(), SIGUSR2) == 0 && n_caught == 0);
+}
+
+static void what_a_handler_blocks_comes_behind_it(void)
+{
+    act(SIGUSR1, 0, 0);
+    CHECK(signal(SIGUSR1, raise_again) != SIG_ERR);
+    CHECK(raise(SIGUSR1) == 0 && n_caught == 2);
+    act(SIGUSR2, 0, 0);
+    struct sigaction action = {.sa_handler = send_another, .sa_mask = set_of(SIGUSR2)};
+    CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+    CHECK(raise(SIGUSR1) == 0 && n_caught == 1 && last == SIGUSR2);
+}
+
 static void *block_all_and_wait(void *arg)
 {
     sigset_t all;
@@ -346,6 +369,7 @@ int main(void)
     RUN(a_handler_stays_unless_it_is_for_once);
     RUN(a_handler_is_told_who_sent_it);
     RUN(a_blocked_signal_waits_and_comes_once);
+    RUN(what_a_handler_blocks_comes_behind_it);
     RUN(one_thread_that_does_not_block_it_is_enough);
     RUN(a_thread_may_wait_for_what_all_block);
     RUN(an_alarm_ends_a_pause);

@@ -66,6 +66,9 @@ class Posix(Disk):
         self.run_test("leave")
         found = tool("debugfs", "-R", "cat /unflushed", self.image).stdout
         self.assertEqual(found, "said at the end")
+        self.run_test("twice")
+        found = tool("debugfs", "-R", "cat /twice", self.image).stdout
+        self.assertEqual(found, "on the disk")
         output = self.run_test("sprat.disk.xvda=/data,ro", "ro")
         self.assertIn("'sprat.disk.xvda=/data' counts no more: it is given again", output)
 

@@ -28,6 +28,13 @@ void page_free(void *pages);
 /** Give back all but the first n_pages (at least 1, at most all) of a run. */
 void page_trim(void *pages, size_t n_pages);
 
+/**
+ * Make a page inside a run the first one of a run of its own.
+ *
+ * @return false when the page is not in use, or is the image's.
+ */
+bool page_split(void *page);
+
 /** Pages in the run that page_alloc() returned at this address; 0 when it returned none here. */
 size_t page_run(const void *pages);
 

@@ -66,7 +66,7 @@ typedef struct {
 } pthread_barrierattr_t;
 
 typedef struct {
-    unsigned __count, __arrived, __round;
+    unsigned __count, __arrived;
     struct __pthread_queue __waiting;
 } pthread_barrier_t;
 

@@ -42,8 +42,9 @@
 #define MCL_FUTURE  2
 
 /**
- * A file is mapped where it is in the archive, so the address is aligned to 4 bytes, not to a page,
- * and what follows the file's end is not zero.
+ * Whole pages, zeros behind a file's end; any of them can be given back alone. But a file of the
+ * archive that is only read is mapped where it is there: the address is aligned to 4 bytes, not to
+ * a page, and what follows the file's end is not zero.
  */
 void *mmap(void *address, size_t len, int protection, int flags, int fd, off_t offset);
 int munmap(void *address, size_t len);
