@@ -111,7 +111,8 @@ SPRAT_API int clock_nanosleep(clockid_t clock, int flags, const struct timespec 
         ts->tv_sec < 0)
         return EINVAL;
     if (__builtin_mul_overflow((uint64_t)ts->tv_sec, NS_PER_S, &length_ns) ||
-        __builtin_add_overflow(length_ns, (uint64_t)ts->tv_nsec, &length_ns))
+        __builtin_add_overflow(length_ns, (uint64_t)ts->tv_nsec, &length_ns) ||
+        length_ns > INT64_MAX)
         length_ns = INT64_MAX;
     if (flags & TIMER_ABSTIME)
         length_ns = length_ns > now_ns ? length_ns - now_ns : 0;

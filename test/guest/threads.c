@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
@@ -451,6 +452,28 @@ static void a_thread_has_the_name_that_it_is_given(void)
     CHECK(strcmp(name, "first") == 0 && sem_destroy(&sem) == 0);
 }
 
+static int n_awake;
+
+static void *sleeps(void *arg)
+{
+    const struct timespec *length = arg;
+
+    n_awake += nanosleep(length, NULL) == 0;
+    return NULL;
+}
+
+static void who_sleeps_for_ever_sleeps(void)
+{
+    /* The first is 2^64 ns less a moment. */
+    static const struct timespec lengths[] = {{.tv_sec = 18446744073}, {.tv_sec = INT64_MAX}},
+                                 moment = {.tv_nsec = 10000000};
+    pthread_t thread;
+
+    for (int i = 0; i < 2; i++)
+        CHECK(pthread_create(&thread, NULL, sleeps, (void *)(uintptr_t)&lengths[i]) == 0);
+    CHECK(nanosleep(&moment, NULL) == 0 && n_awake == 0);
+}
+
 int main(void)
 {
     RUN(a_thread_returns_what_join_gives);
@@ -468,6 +491,7 @@ int main(void)
     RUN(poll_waits_without_memory_too);
     RUN(many_threads_leave_nothing_behind);
     RUN(a_thread_has_the_name_that_it_is_given);
+    RUN(who_sleeps_for_ever_sleeps); /* until the guest ends */
     puts("all passed");
     return EXIT_SUCCESS;
 }
