@@ -19,12 +19,21 @@
 #include "services.h"
 #include "socket.h"
 
+/* A message's code: what became of the question. */
+#define CODE_AT   3
+#define CODE_MASK 15
+enum { CODE_DONE = 0, CODE_NO_NAME = 3 };
+
 /* A question to the name server that has no answer yet. */
 struct question {
     struct port_queue asking;
-    bool answered, found;
+    bool answered;
+    int error; /* EAI_* */
     ip_addr_t address;
 };
+
+/* What it means that a name has no address: while no message is looked at, that none came. */
+static int no_address = EAI_AGAIN;
 
 static void answered(const char *name, const ip_addr_t *address, void *arg)
 {
@@ -32,7 +41,7 @@ static void answered(const char *name, const ip_addr_t *address, void *arg)
 
     (void)name;
     question->answered = true;
-    question->found = address != NULL;
+    question->error = address ? 0 : no_address;
     if (address)
         question->address = *address;
     thread_wake(&question->asking);
@@ -44,10 +53,14 @@ static udp_recv_fn names_received; /* lwIP's */
 static void answer_received(void *arg, struct udp_pcb *udp, struct pbuf *p, const ip_addr_t *from,
                             u16_t port)
 {
-    if (port == DNS_SERVER_PORT)
+    if (port == DNS_SERVER_PORT) {
+        unsigned code = pbuf_get_at(p, CODE_AT) & CODE_MASK;
+        no_address = code == CODE_DONE || code == CODE_NO_NAME ? EAI_NONAME : EAI_AGAIN;
         names_received(arg, udp, p, from, port);
-    else
+        no_address = EAI_AGAIN;
+    } else {
         pbuf_free(p);
+    }
 }
 
 /* lwIP gives up by itself, after some tries. @return 0 or EAI_*. */
@@ -75,7 +88,7 @@ static int ask(const char *name, u8_t type, ip_addr_t *address)
         thread_wait(&question.asking, PORT_FOREVER);
     net_names_pending(-1, dns_tmr);
     *address = question.address;
-    return question.found ? 0 : EAI_NONAME;
+    return question.error;
 }
 
 static int find_port(const char *service, int type, bool numeric, u16_t *port)
@@ -99,7 +112,8 @@ static int find_port(const char *service, int type, bool numeric, u16_t *port)
 }
 
 /* One answer, its address and its canonical name in one block. */
-static struct addrinfo *make_answer(const ip_addr_t *ip, u16_t port, int type, const char *name)
+static struct addrinfo *make_answer(const ip_addr_t *ip, u16_t port, int type, int protocol,
+                                    const char *name)
 {
     struct answer {
         struct addrinfo info;
@@ -117,9 +131,7 @@ static struct addrinfo *make_answer(const ip_addr_t *ip, u16_t port, int type, c
     answer->info = (struct addrinfo){
         .ai_family = family,
         .ai_socktype = type,
-        .ai_protocol = type == SOCK_STREAM  ? IPPROTO_TCP
-                       : type == SOCK_DGRAM ? IPPROTO_UDP
-                                            : 0,
+        .ai_protocol = protocol,
         .ai_addrlen = len,
         .ai_addr = (struct sockaddr *)&answer->address,
         .ai_canonname = name ? strcpy(answer->name, name) : NULL,
@@ -194,10 +206,23 @@ static int find_addresses(const char *host, int family, int flags, ip_addr_t fou
     return n ? n : error4 == EAI_NONAME ? error6 : error4;
 }
 
+static const struct kind {
+    int type, protocol; /* 0: any */
+} kinds[] = {{SOCK_STREAM, IPPROTO_TCP}, {SOCK_DGRAM, IPPROTO_UDP}, {SOCK_RAW, 0}};
+
+/* The next kind that a program asks for; raw ones only by their name. NULL: there is none. */
+static const struct kind *find_kind(const struct kind *from, const struct addrinfo *hints)
+{
+    for (; from < kinds + ARRAY_LEN(kinds); from++)
+        if ((hints->ai_socktype ? hints->ai_socktype == from->type : from->protocol) &&
+            (!hints->ai_protocol || !from->protocol || hints->ai_protocol == from->protocol))
+            return from;
+    return NULL;
+}
+
 SPRAT_API int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
                           struct addrinfo **list)
 {
-    static const int types[] = {SOCK_STREAM, SOCK_DGRAM};
     const struct addrinfo none = {0};
     ip_addr_t found[2];
     u16_t port;
@@ -209,9 +234,11 @@ SPRAT_API int getaddrinfo(const char *host, const char *service, const struct ad
     if (hints->ai_family != AF_UNSPEC && hints->ai_family != AF_INET &&
         hints->ai_family != AF_INET6)
         return EAI_FAMILY;
-    if (hints->ai_socktype < 0 || hints->ai_socktype > SOCK_RAW)
+    const struct kind *kind = find_kind(kinds, hints);
+    if (!kind)
         return EAI_SOCKTYPE;
-    int error = find_port(service, hints->ai_socktype, hints->ai_flags & AI_NUMERICSERV, &port);
+    int type = find_kind(kind + 1, hints) ? 0 : kind->type;
+    int error = find_port(service, type, hints->ai_flags & AI_NUMERICSERV, &port);
     if (error)
         return error;
     int n = find_addresses(host, hints->ai_family, hints->ai_flags, found);
@@ -219,12 +246,10 @@ SPRAT_API int getaddrinfo(const char *host, const char *service, const struct ad
         return n;
     struct addrinfo **last = list;
     for (int i = 0; i < n; i++) {
-        for (size_t j = 0; j < ARRAY_LEN(types); j++) {
-            int type = hints->ai_socktype ? hints->ai_socktype : types[j];
-            if (hints->ai_socktype && j)
-                break;
-            const char *name = hints->ai_flags & AI_CANONNAME && i + j == 0 ? host : NULL;
-            *last = make_answer(&found[i], port, type, name);
+        for (const struct kind *at = kind; at; at = find_kind(at + 1, hints)) {
+            const char *name = hints->ai_flags & AI_CANONNAME && last == list ? host : NULL;
+            int protocol = at->protocol ? at->protocol : hints->ai_protocol;
+            *last = make_answer(&found[i], port, at->type, protocol, name);
             if (!*last) {
                 freeaddrinfo(*list);
                 *list = NULL;

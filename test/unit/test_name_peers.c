@@ -286,7 +286,7 @@ static void refused_body(void)
         answer.bytes[3] |= code;
         send_answer(&answer);
         assert_true(asked.done);
-        assert_int_equal(asked.error, EAI_NONAME);
+        assert_int_equal(asked.error, code == 3 ? EAI_NONAME : EAI_AGAIN);
     }
 }
 
@@ -320,7 +320,7 @@ static void silent_body(void)
 
     peer_wait_ms(60000);
     assert_true(asked.done);
-    assert_int_equal(asked.error, EAI_NONAME);
+    assert_int_equal(asked.error, EAI_AGAIN);
     send_answer(&answer);
     question = begin();
     answer = honest_answer(&question);
