@@ -41,9 +41,9 @@ static ssize_t console_file_write(struct file *file, const struct iovec *iov, in
             log_write(iov[i].iov_base, n);
         written += n;
         if (n < iov[i].iov_len)
-            break;
+            return written ? (ssize_t)written : -EAGAIN;
     }
-    return written ? (ssize_t)written : -EAGAIN;
+    return (ssize_t)written;
 }
 
 static int console_file_stat(struct file *file, struct stat *st)

@@ -58,7 +58,7 @@ SPRAT_API ssize_t writev(int fd, const struct iovec *iov, int n_iov)
         return file_result(-EBADF);
     if (!may_write(file))
         result = -EBADF;
-    else if (result > 0)
+    else if (result >= 0)
         result = file->ops->write(file, iov, n_iov);
     file_release(file);
     return file_result(result);

@@ -123,37 +123,44 @@ bool address_overlaps(const ip_addr_t *one, const ip_addr_t *other)
            memcmp(one, other, IP_IS_V6_VAL(*one) ? sizeof(ip6_addr_t) : sizeof(ip4_addr_t)) == 0;
 }
 
-/* Copy between a vector's bytes, from an offset on, and some in one piece. @return how many. */
-static inline size_t copy(const struct iovec *iov, size_t n, size_t offset, char *bytes, size_t len,
-                          bool gather)
+/* Copy between a message's bytes, from an offset on, and some in one piece. */
+static inline void copy(const struct msghdr *message, size_t offset, char *bytes, size_t len,
+                        bool gather)
 {
-    size_t done = 0;
+    const struct iovec *iov = message->msg_iov;
 
-    for (; n && done < len; iov++, n--) {
+    for (size_t n = message->msg_iovlen; n && len; iov++, n--) {
         if (offset >= iov->iov_len) {
             offset -= iov->iov_len;
             continue;
         }
         size_t part = iov->iov_len - offset;
         char *at = (char *)iov->iov_base + offset;
-        part = part < len - done ? part : len - done;
+        part = part < len ? part : len;
         if (gather)
-            memcpy(bytes + done, at, part);
+            memcpy(bytes, at, part);
         else
-            memcpy(at, bytes + done, part);
-        done += part;
+            memcpy(at, bytes, part);
+        bytes += part;
+        len -= part;
         offset = 0;
     }
-    return done;
 }
 
-size_t vector_gather(const struct iovec *iov, size_t n, size_t offset, void *to, size_t len)
+void message_gather(const struct msghdr *message, void *to, size_t len)
 {
-    return copy(iov, n, offset, to, len, true);
+    copy(message, 0, to, len, true);
 }
 
-size_t vector_scatter(const struct iovec *iov, size_t n, size_t offset, const void *from,
-                      size_t len)
+void message_scatter(const struct msghdr *message, size_t offset, const struct pbuf *p, size_t skip,
+                     size_t len)
 {
-    return copy(iov, n, offset, (char *)(uintptr_t)from, len, false);
+    while (len) {
+        size_t part = p->len - skip < len ? p->len - skip : len;
+        copy(message, offset, (char *)p->payload + skip, part, false);
+        offset += part;
+        len -= part;
+        skip = 0;
+        p = p->next;
+    }
 }

@@ -203,7 +203,7 @@ static struct pbuf *gather(const struct msghdr *message, pbuf_layer layer, size_
     struct pbuf *p = pbuf_alloc(layer, (u16_t)len, PBUF_RAM);
 
     if (p)
-        vector_gather(message->msg_iov, message->msg_iovlen, 0, p->payload, len);
+        message_gather(message, p->payload, len);
     return p;
 }
 
@@ -329,18 +329,14 @@ static int wait_for_datagram(struct socket *socket, int flags)
 static ssize_t dgram_receive(struct socket *socket, struct msghdr *message, int flags,
                              ip_addr_t *from, u16_t *port)
 {
-    size_t max = (size_t)file_iov_bytes(message->msg_iov, (int)message->msg_iovlen), done = 0;
+    size_t max = (size_t)file_iov_bytes(message->msg_iov, (int)message->msg_iovlen);
     int there = wait_for_datagram(socket, flags);
 
     if (there <= 0)
         return there;
     struct datagram *datagram = socket->dgram.first;
-    size_t len = datagram->p->tot_len;
-    for (const struct pbuf *p = datagram->p; p && done < max; p = p->next) {
-        size_t part = p->len < max - done ? p->len : max - done;
-        vector_scatter(message->msg_iov, message->msg_iovlen, done, p->payload, part);
-        done += part;
-    }
+    size_t len = datagram->p->tot_len, done = len < max ? len : max;
+    message_scatter(message, 0, datagram->p, 0, done);
     if (len > max)
         message->msg_flags |= MSG_TRUNC;
     if (socket->give_control)
@@ -358,14 +354,12 @@ static ssize_t dgram_receive(struct socket *socket, struct msghdr *message, int 
 
 int dgram_shutdown(struct socket *socket, int how)
 {
-    if (!socket->dgram.connected)
-        return -ENOTCONN;
     if (how != SHUT_WR)
         socket->read_shut = true;
     if (how != SHUT_RD)
         socket->write_shut = true;
     socket_wake_readers(socket);
-    return 0;
+    return socket->dgram.connected ? 0 : -ENOTCONN; /* as Linux: it says so, and does it */
 }
 
 static short dgram_poll(struct socket *socket)

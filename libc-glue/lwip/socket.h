@@ -210,9 +210,12 @@ bool address_parse(int family, const char *text, ip_addr_t *ip);
  */
 void address_text(int family, const void *address, char *text);
 
-/* A vector's bytes, from an offset on. */
-size_t vector_gather(const struct iovec *iov, size_t n, size_t offset, void *to, size_t len);
-size_t vector_scatter(const struct iovec *iov, size_t n, size_t offset, const void *from,
-                      size_t len);
+/** The first bytes of a message that is to be sent; it has so many. */
+void message_gather(const struct msghdr *message, void *to, size_t len);
+
+/** Put bytes of a chain of pbufs, without the first `skip` ones, into a message, from an offset on.
+ * Both have so many. */
+void message_scatter(const struct msghdr *message, size_t offset, const struct pbuf *p, size_t skip,
+                     size_t len);
 
 #endif

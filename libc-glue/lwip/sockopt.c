@@ -14,9 +14,10 @@
 #include "ifname.h"
 #include "net.h"
 
-#define NS_PER_S  1000000000ull
-#define NS_PER_US 1000ull
-#define QUEUE_MAX 0x400000 /* bytes of datagrams that may wait */
+#define NS_PER_S      1000000000ull
+#define NS_PER_US     1000ull
+#define QUEUE_MAX     0x400000    /* bytes of datagrams that may wait */
+#define TIMEOUT_MAX_S 0x100000000 /* 136 years are for ever */
 
 /* Where the connection is gone, nothing comes of it. */
 static int set_flag(struct socket *socket, u8_t flag, int value)
@@ -46,7 +47,9 @@ static int set_timeout(uint64_t *timeout_ns, const struct sockopt_new *value)
     memcpy(&tv, value->at, sizeof(tv));
     if (tv.tv_sec < 0 || tv.tv_usec < 0 || tv.tv_usec >= 1000000)
         return -EDOM;
-    *timeout_ns = (uint64_t)tv.tv_sec * NS_PER_S + (uint64_t)tv.tv_usec * NS_PER_US;
+    *timeout_ns = WAIT_FOREVER;
+    if (tv.tv_sec < TIMEOUT_MAX_S)
+        *timeout_ns = (uint64_t)tv.tv_sec * NS_PER_S + (uint64_t)tv.tv_usec * NS_PER_US;
     return 0;
 }
 
@@ -139,7 +142,9 @@ static int set_socket_option(struct socket *socket, int name, const struct socko
     case SO_SNDBUF:
         return 0;
     case SO_RCVLOWAT:
-        socket->low_water = number < 0 ? INT32_MAX : number ? (size_t)number : 1;
+        /* As Linux has it: what fills more than half of the window may never come. */
+        socket->low_water = (unsigned)number < TCP_WND / 2 ? (unsigned)number : TCP_WND / 2;
+        socket->low_water += !number;
         return 0;
     case SO_LINGER:
         return set_linger(socket, value);

@@ -150,6 +150,8 @@ static int disconnect(struct socket *socket)
         tcp_abort(pcb);
         socket->error = ECONNRESET;
     }
+    socket_wake_readers(socket);
+    socket_wake_writers(socket);
     return begin_anew(socket, pcb ? &socket->tcp.before : NULL);
 }
 

@@ -22,8 +22,7 @@ err_t tcp_socket_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t 
     (void)error;
     if (!p) {
         socket->tcp.ended = true;
-        if (pcb->state == CLOSING || pcb->state == TIME_WAIT)
-            tcp_socket_let_go(socket);
+        tcp_socket_let_go_when_over(socket);
     } else if (socket->read_shut && socket->write_shut) {
         return refuse(socket, pcb, p);
     } else {
@@ -61,26 +60,14 @@ void tcp_socket_consume(struct socket *socket, size_t n)
     socket->tcp.offset = n;
 }
 
-static size_t copy_received(const struct socket *socket, const struct msghdr *message, size_t done,
-                            size_t max)
+static bool is_unconnected(const struct socket *socket)
 {
-    size_t skip = socket->tcp.offset, n = 0;
-
-    for (const struct pbuf *p = socket->tcp.first; p && done + n < max; p = p->next) {
-        size_t part = p->len - skip;
-        part = part < max - done - n ? part : max - done - n;
-        vector_scatter(message->msg_iov, message->msg_iovlen, done + n,
-                       (const char *)p->payload + skip, part);
-        n += part;
-        skip = 0;
-    }
-    return n;
+    return socket->tcp.state == TCP_FRESH || socket->tcp.state == TCP_LISTENING;
 }
 
-/* MSG_TRUNC: the program does not want to have it. */
-static size_t skip_received(const struct socket *socket, size_t max)
+static bool is_over(const struct socket *socket)
 {
-    return socket->tcp.received < max ? socket->tcp.received : max;
+    return socket->tcp.state == TCP_DEAD || socket->tcp.state == TCP_FAILED;
 }
 
 ssize_t tcp_socket_receive(struct socket *socket, struct msghdr *message, int flags,
@@ -94,28 +81,33 @@ ssize_t tcp_socket_receive(struct socket *socket, struct msghdr *message, int fl
 
     (void)from;
     (void)port;
-    if (socket->tcp.state == TCP_FRESH || socket->tcp.state == TCP_LISTENING)
-        return -ENOTCONN;
     while (done < enough) {
         if (socket->tcp.received) {
-            size_t n = flags & MSG_TRUNC ? skip_received(socket, max - done)
-                                         : copy_received(socket, message, done, max);
+            size_t left = max - done, n = socket->tcp.received < left ? socket->tcp.received : left;
+            if (!(flags & MSG_TRUNC)) /* or the program does not want to have it */
+                message_scatter(message, done, socket->tcp.first, socket->tcp.offset, n);
             done += n;
-            if (flags & MSG_PEEK || !max)
+            if (max && !(flags & MSG_PEEK)) {
+                tcp_socket_consume(socket, n);
+                continue;
+            }
+            if (!max || done >= enough)
                 break;
-            tcp_socket_consume(socket, n);
-            continue;
         }
-        if (socket->tcp.ended)
+        if (socket->tcp.ended || (done && socket->error))
             break;
-        if (socket->error)
-            return done ? (ssize_t)done : socket_take_error(socket);
-        if (socket->read_shut || socket->tcp.state == TCP_DEAD || socket->tcp.state == TCP_FAILED)
+        int error = socket_take_error(socket);
+        if (!error && (socket->read_shut || is_over(socket)))
             break;
-        int error =
-            socket_wait(socket, &socket->readers, socket->receive_timeout_ns, flags, &started_ns);
+        if (!error)
+            error = is_unconnected(socket)
+                        ? -ENOTCONN
+                        : socket_wait(socket, &socket->readers, socket->receive_timeout_ns, flags,
+                                      &started_ns);
         if (error)
             return done ? (ssize_t)done : error;
+        if (flags & MSG_PEEK)
+            done = 0; /* it is looked at again, with what follows */
     }
     return (ssize_t)done;
 }

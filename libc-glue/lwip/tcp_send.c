@@ -119,7 +119,7 @@ static int may_send(struct socket *socket, int flags, uint64_t *started_ns)
 {
     for (;;) {
         if (socket->error)
-            return socket_take_error(socket);
+            return -socket->error;
         if ((socket->tcp.state != TCP_CONNECTED && socket->tcp.state != TCP_CONNECTING) ||
             socket->write_shut)
             return -EPIPE;
@@ -232,5 +232,7 @@ ssize_t tcp_socket_send(struct socket *socket, const struct msghdr *message, int
         }
     }
     end_writing(socket, total, bulk && !error, flags);
-    return done ? (ssize_t)done : error;
+    if (done)
+        return (ssize_t)done; /* an error is the next call's */
+    return socket->error ? socket_take_error(socket) : error;
 }

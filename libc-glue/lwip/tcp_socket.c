@@ -19,9 +19,13 @@
 
 static err_t sent(void *arg, struct tcp_pcb *pcb, u16_t len)
 {
+    struct socket *socket = arg;
+
     (void)len;
     if (tcp_socket_has_room(pcb))
-        socket_wake_writers(arg);
+        socket_wake_writers(socket);
+    if (socket->tcp.ended)
+        tcp_socket_let_go_when_over(socket);
     return ERR_OK;
 }
 
@@ -70,6 +74,15 @@ void tcp_socket_let_go(struct socket *socket)
     tcp_recv(pcb, NULL);
     tcp_sent(pcb, NULL);
     tcp_err(pcb, NULL);
+}
+
+/* From then on lwIP does not tell when it forgets the block. */
+void tcp_socket_let_go_when_over(struct socket *socket)
+{
+    const struct tcp_pcb *pcb = socket->tcp.pcb;
+
+    if (pcb->state == TIME_WAIT || (pcb->state == CLOSING && pcb->snd_buf == TCP_SND_BUF))
+        tcp_socket_let_go(socket);
 }
 
 /* What an accepted connection has of its listener. */
@@ -247,6 +260,11 @@ int tcp_socket_shutdown(struct socket *socket, int how)
         return stop_listening(socket);
     if (socket->tcp.state == TCP_LISTENING)
         return 0;
+    if (socket->tcp.state == TCP_CONNECTING) {
+        tcp_abort(socket->tcp.pcb); /* who waits is told */
+        socket->error = ECONNRESET;
+        return 0;
+    }
     if (socket->tcp.state != TCP_CONNECTED)
         return -ENOTCONN;
     socket->tcp.told = true;

@@ -16,6 +16,9 @@ void tcp_socket_name_ends(struct socket *socket, const struct tcp_pcb *pcb);
 /** lwIP goes on alone with the control block, and forgets it when it likes. */
 void tcp_socket_let_go(struct socket *socket);
 
+/** The same where both sides have said that they send no more, and the peer has all there was. */
+void tcp_socket_let_go_when_over(struct socket *socket);
+
 /* tcp_send.c */
 
 /** Is there so much room that it is worth waking a writer? */

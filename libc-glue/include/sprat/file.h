@@ -26,8 +26,8 @@ struct stat;
 struct file_ops {
     /**
      * Read or write some, at the file's position; wait for the first byte unless O_NONBLOCK is set.
-     * The vector holds at least one byte. @return bytes, 0 at the end, -EAGAIN, -errno. NULL:
-     * EBADF.
+     * What is read is at least one byte; nothing may be written: an empty datagram. @return bytes,
+     * 0 at the end, -EAGAIN, -errno. NULL: EBADF.
      */
     ssize_t (*read)(struct file *file, const struct iovec *iov, int n_iov);
     ssize_t (*write)(struct file *file, const struct iovec *iov, int n_iov);

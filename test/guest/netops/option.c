@@ -143,8 +143,8 @@ void do_shutdown(void)
     int how = below(20) ? (int)below(3) : 3;
     struct address peer = {.len = sizeof(peer.any)};
 
-    /* Linux remembers it for a socket that has no connection, and says that there is none. */
-    if (is_closed(i) || (is_type(i, SOCK_DGRAM) &&
+    /* Linux gives who has no connection and sends in vain a port all the same. */
+    if (is_closed(i) || (how != SHUT_RD && is_type(i, SOCK_DGRAM) &&
                          getpeername(fds[i], (struct sockaddr *)&peer.any, &peer.len) != 0))
         return;
     tell(shutdown(fds[i], how), "%s: shutdown %d", kind(i), how);
