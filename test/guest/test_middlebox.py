@@ -160,6 +160,11 @@ class ControlSocket(unittest.TestCase):
         self.assertEqual(dom0(f"timeout 5 nc {self.ADDRESS} 7778 </dev/null || echo refused"),
                          "refused\n")  # fmt: skip
 
+    def test_5_an_answer_longer_than_the_guest_may_send_at_once_comes_whole(self):
+        text = f"{self.OTHER}// {'x' * 60_000}"
+        said = self.talk(f"WRITEDATA hotconfig {len(text)}\\r\\n{text}READ config")
+        self.assertIn(f"DATA {len(text)}\n{text}200 Goodbye!\n", said)
+
 
 class Start(unittest.TestCase):
     """What `sprat middlebox` does with files."""
