@@ -153,3 +153,17 @@ def read(path):
     """Read the file at `path`. Raises OSError, or ElfError."""
     with open(path, "rb") as file:
         return Elf(file.read())
+
+
+def without_sections(data):
+    """Return a program without its section headers: whoever loads it goes by its segments.
+
+    @param data  a 64-bit little-endian file's bytes; what is behind the last segment goes as well
+    """
+    program = Elf(data)
+    headers = struct.unpack_from("<Q", data, 32)[0] + 56 * len(program.segments)
+    end = max([headers, *(s.offset + s.file_bytes for s in program.segments)])
+    kept = bytearray(data[:end])
+    struct.pack_into("<Q", kept, 40, 0)  # where they are
+    struct.pack_into("<HHH", kept, 58, 0, 0, 0)  # their size, how many, the one with the names
+    return bytes(kept)

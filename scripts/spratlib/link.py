@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-from spratlib import footprint
+from spratlib import elf, footprint
 from spratlib.errors import EXIT_FAILURE, SpratError
 
 # Source: <sprat/layout.h>. The first is where any image fits.
@@ -72,6 +72,7 @@ def link_image(args):
                 f" than {least} MiB. Write MEMORY {least} in its declaration, or make it smaller."
             )
         run([args.objcopy, "--strip-all", "--remove-section=.comment", linked, stripped])
+        stripped.write_bytes(elf.without_sections(stripped.read_bytes()))
         linked.rename(symbols)
         stripped.rename(args.output)
 
