@@ -112,6 +112,8 @@ size_t log_write_now(const char *bytes, size_t len)
 
 void log_flush(uint64_t deadline_ns)
 {
+    if (!out.ready)
+        log_init(); /* the guest ends before it has begun */
     drain();
     while (!console_drained() && clock_monotonic() < deadline_ns) {
         evtchn_port_t port = console_port();

@@ -126,8 +126,12 @@ size_t page_init(void)
         if (named[i] && mmu_pfn_of_mfn(named[i]) >= n_used)
             n_used = mmu_pfn_of_mfn(named[i]) + 1;
 
-    page.blocks[0] = mmu_va(n_used++);
-    advance_frontier(mmu_first_unmapped());
+    /* A large image, or an archive beside it, has the builder map more than one block is for. */
+    pfn_t end = mmu_first_unmapped();
+    for (size_t i = 0; i * BLOCK_PAGES < end; i++)
+        page.blocks[i] = mmu_va(n_used++);
+    assert(n_used <= end);
+    advance_frontier(end);
     take(0, n_used);
     return page_free_count();
 }

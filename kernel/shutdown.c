@@ -13,9 +13,11 @@
 #include <sprat/log.h>
 #include <sprat/suspend.h>
 #include <sprat/thread.h>
+#include <sprat/timer.h>
 #include <sprat/xenstore.h>
 
 #define FLUSH_NS     1000000000ull /* how long the host may take to read the last words */
+#define TRY_AGAIN_NS 1000000000ull
 #define REQUEST_PATH "control/shutdown"
 
 static void request_changed(struct xenstore_watch *watch, const char *changed);
@@ -28,6 +30,7 @@ static struct {
     struct thread *thread; /* serves a request */
     bool again;            /* the path changed while it did */
     struct port_work suspend;
+    struct timer retry;
 } state = {.watch = {.path = REQUEST_PATH, .handler = request_changed},
            .suspend = {.run = run_suspend}};
 
@@ -141,17 +144,29 @@ static void serve_requests(void *arg)
     state.thread = NULL;
 }
 
-static void request_changed(struct xenstore_watch *watch, const char *changed)
+/* The host says what it wants once: without memory for a thread, it is asked for a little later. */
+static void look(struct timer *timer)
 {
-    (void)watch;
-    (void)changed;
+    static bool said;
+
     if (state.thread) {
         state.again = true;
         return;
     }
     state.thread = thread_start("shutdown", THREAD_STACK_DEFAULT, serve_requests, NULL);
-    if (!state.thread)
-        port_log("control/shutdown: no memory for a thread to serve it");
+    if (state.thread)
+        return;
+    if (!said)
+        port_log("control/shutdown: no memory for a thread to serve it; it is tried again");
+    said = true;
+    timer_start(timer, clock_monotonic() + TRY_AGAIN_NS, look);
+}
+
+static void request_changed(struct xenstore_watch *watch, const char *changed)
+{
+    (void)watch;
+    (void)changed;
+    look(&state.retry);
 }
 
 void shutdown_init(void (*on_request)(void))

@@ -236,6 +236,9 @@ void thread_exit(void)
 const char *thread_guard_name(uint64_t address)
 {
     const struct thread *self = sched.current;
+
+    if (!self)
+        return NULL; /* nothing has begun yet */
     const char *guard = self->stack ? self->stack : main_stack_guard;
 
     return address - (uint64_t)guard < PAGE_BYTES ? self->name : NULL;

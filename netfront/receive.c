@@ -245,6 +245,7 @@ unsigned netfront_receive(struct netfront *nf, unsigned queue_number, struct net
         }
         if (n == max) {
             nf->event = true;
+            netfront_wake_any();
             break;
         }
         /* Packets of many pieces, or only broken ones, must not keep the caller for ever. */

@@ -15,6 +15,7 @@
 #define BACKEND_STATES 9 /* XenbusStateReconfigured is the last */
 #define PATH_BYTES     (FRONT_PATH_MAX + 32)
 #define LOOK_AGAIN_NS  20000000ull
+#define KEPT_MAX       3u /* what a backend keeps is lost to the guest: so often, then no more */
 
 /* Those that are open. */
 static struct front *fronts;
@@ -92,7 +93,12 @@ static void release(struct front *front, bool tell)
     uint64_t deadline_ns = clock_monotonic() + FRONT_LET_GO_NS;
     struct port_queue nobody = {0};
 
-    while (!front->driver->release(front, clock_monotonic() >= deadline_ns)) {
+    for (;;) {
+        bool last = clock_monotonic() >= deadline_ns;
+        if (last)
+            front->n_kept++;
+        if (front->driver->release(front, last))
+            return;
         port_wait(&nobody, clock_monotonic() + LOOK_AGAIN_NS);
         if (tell)
             show_state(front, XenbusStateClosed);
@@ -102,6 +108,8 @@ static void release(struct front *front, bool tell)
 static void step_release(struct front *front)
 {
     release(front, true);
+    if (front->n_kept == KEPT_MAX)
+        port_log("%s: its backend kept pages %u times: it gets no more", front->path, KEPT_MAX);
     enter(front, FRONT_CLOSED);
 }
 
@@ -272,15 +280,10 @@ static int find_backend(struct front *front, uint64_t *state)
     char backend[FRONT_PATH_MAX] = {0}, id[DECIMAL_MAX + 1], state_text[DECIMAL_MAX + 1] = "";
     char backend_path[PATH_BYTES], id_path[PATH_BYTES];
     struct xenstore_item items[] = {
-        {.path = xenstore_join(backend_path, sizeof(backend_path), front->path, "backend"),
-         backend,
-         sizeof(backend),
-         0},
-        {.path = xenstore_join(id_path, sizeof(id_path), front->path, "backend-id"),
-         id,
-         sizeof(id),
-         0},
-        {.path = front->state_watch_path, state_text, sizeof(state_text), 0},
+        {xenstore_join(backend_path, sizeof(backend_path), front->path, "backend"), backend,
+         sizeof(backend), 0},
+        {xenstore_join(id_path, sizeof(id_path), front->path, "backend-id"), id, sizeof(id), 0},
+        {front->state_watch_path, state_text, sizeof(state_text), 0},
     };
     uint64_t number;
 
@@ -324,6 +327,7 @@ static void leave_at_once(struct front *front, enum front_state state)
 static void start_anew(struct front *front)
 {
     front->orphaned = front->faulty = front->asked = false;
+    front->n_kept = 0;
     if (front->state != FRONT_GONE)
         leave_at_once(front, FRONT_INITIALISING);
 }
@@ -344,7 +348,8 @@ static bool look_once(struct front *front)
     }
     if (error) {
         port_log("%s: its backend can't be found out: error %d", front->path, -error);
-        return false;
+        /* xenstored took a minute over it, and will not say anything again of itself. */
+        return error == -ETIMEDOUT && !front->closing;
     }
     front->backend_state = state < BACKEND_STATES ? (unsigned)state : XenbusStateUnknown;
     if (state != XenbusStateInitWait)
@@ -355,6 +360,8 @@ static bool look_once(struct front *front)
     }
     enum step step = state < BACKEND_STATES ? steps[front->state][state] : NOTHING;
     if (front->closing && step != RELEASE)
+        return false;
+    if (front->n_kept >= KEPT_MAX && (step == PUBLISH || step == RESTART || step == ASK))
         return false;
     if (step == RESTART && front->faulty && !front->backend_left)
         return false;

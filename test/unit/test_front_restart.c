@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Backends that come back: by themselves, because they are asked to, or in another's place. */
+/*
+ * Backends that come back: by themselves, because they are asked to, or in another's place; or of
+ * which xenstored tells late.
+ */
 #include "run.h"
 
 #include <errno.h>
@@ -64,6 +67,27 @@ static void a_backend_that_closed_and_stays_is_asked_to_start_again(void **state
     thing_backend_is(XenbusStateClosed);
     thing_assert(FRONT_INITIALISING, "publish disconnect release");
     assert_int_equal(thing_shown(), XenbusStateInitialising);
+    end();
+}
+
+static unsigned n_dropped;
+
+static int drop_three(struct xsd_sockmsg *header, char *payload)
+{
+    (void)payload;
+    return header->type == XS_READ && n_dropped++ < 3 ? 0 : 1;
+}
+
+/* As when a thousand guests start at once. */
+static void what_xenstored_answers_too_late_is_asked_again(void **state)
+{
+    (void)state;
+    thing_begin(FRONT_INITIALISING);
+    n_dropped = 0;
+    fake_xenstored.tamper = drop_three;
+    thing_backend_is(XenbusStateInitWait);
+    thing_assert(FRONT_PUBLISHED, "publish");
+    assert_has(fake_log_text(), "its backend can't be found out: error 110\n");
     end();
 }
 
@@ -281,11 +305,28 @@ static void a_backend_that_never_lets_go_is_waited_for_some_seconds(void **state
     end();
 }
 
+static void a_backend_that_never_lets_go_gets_no_more_after_a_while(void **state)
+{
+    (void)state;
+    begin_mapped();
+    for (int i = 0; i < 6; i++) {
+        thing_backend_is(XenbusStateClosing);
+        thing_backend_is(XenbusStateInitWait);
+        mapped.is_so = true;
+        thing_backend_is(XenbusStateConnected);
+    }
+    assert_int_equal(mapped.n_lost, 3);
+    assert_int_equal(thing.front->state, FRONT_CLOSED);
+    assert_has(fake_log_text(), "its backend kept pages 3 times: it gets no more\n");
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_restarted_backend_is_connected_anew, setup),
         cmocka_unit_test_setup(a_backend_that_closed_and_stays_is_asked_to_start_again, setup),
+        cmocka_unit_test_setup(what_xenstored_answers_too_late_is_asked_again, setup),
         cmocka_unit_test_setup(a_device_that_was_closed_is_opened_again, setup),
         cmocka_unit_test_setup(a_backend_that_closes_late_is_shown_that_all_is_closed, setup),
         cmocka_unit_test_setup(a_backend_that_is_taken_away_is_not_asked, setup),
@@ -298,6 +339,7 @@ int main(void)
                                setup),
         cmocka_unit_test_setup(nothing_is_taken_back_while_a_backend_that_left_is_at_work, setup),
         cmocka_unit_test_setup(a_backend_that_keeps_pages_is_told_once_more, setup),
+        cmocka_unit_test_setup(a_backend_that_never_lets_go_gets_no_more_after_a_while, setup),
         cmocka_unit_test_setup(a_backend_that_never_lets_go_is_waited_for_some_seconds, setup),
     };
     return RUN_TESTS(tests);

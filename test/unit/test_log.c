@@ -51,6 +51,17 @@ static void a_line_has_a_head_and_an_end(void **state)
     assert_string_equal(fake_console_text(), "sprat: life is 42\n");
 }
 
+/* A panic of the kernel's own start. */
+static void what_is_said_before_the_log_begins_is_read_at_the_end(void **state)
+{
+    (void)state;
+    fake_build(&(struct fake_guest){0});
+    assert_null(thread_guard_name(0));
+    port_log("early");
+    log_flush(clock_monotonic() + 1000000000);
+    assert_string_equal(fake_console_text(), "sprat: early\n");
+}
+
 static void say_much(void)
 {
     port_log("%s", text);
@@ -289,6 +300,7 @@ static void a_lie_wakes_those_who_wait(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(what_is_said_before_the_log_begins_is_read_at_the_end, setup),
         cmocka_unit_test_setup(a_line_has_a_head_and_an_end, setup),
         cmocka_unit_test_setup(a_line_that_is_too_long_is_cut_and_ended, setup),
         cmocka_unit_test_setup(writing_waits_for_the_console, setup),

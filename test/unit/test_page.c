@@ -56,6 +56,38 @@ static void the_builders_pages_are_used_and_the_rest_is_free(void **state)
     assert_ptr_equal(pages(1), mmu_va(24));
 }
 
+static void a_builder_may_map_more_than_one_block_is_for(void **state)
+{
+    (void)state;
+    fake_build(&(struct fake_guest){.n_pages = 2 * MANY, .n_mapped = 20480, .n_image = 16});
+    assert_int_equal(page_init(), 2 * MANY - 16 - 3 - 4 - 2);
+    assert_true(page_used(mmu_va(24)) && !page_used(mmu_va(25)));
+    char *run = pages(MANY);
+    assert_non_null(run);
+    assert_whole(run, MANY);
+    page_free(run);
+}
+
+static void a_run_is_split_and_given_back_in_parts(void **state)
+{
+    (void)state;
+    fake_build(&(struct fake_guest){.n_pages = 1024, .n_mapped = 256, .n_image = 16});
+    size_t n_free = page_init();
+    char *run = pages(5);
+    assert_true(page_split(run));
+    assert_true(page_split(run + 2 * PAGE_BYTES));
+    assert_int_equal(page_run(run), 2);
+    assert_int_equal(page_run(run + 2 * PAGE_BYTES), 3);
+    page_free(run);
+    assert_int_equal(page_free_count(), n_free - 3);
+    assert_false(page_split(run));
+    assert_false(page_split(run + 2 * PAGE_BYTES + 1));
+    assert_false(page_split(mmu_va(1)));
+    assert_false(page_split(mmu_va(2000)));
+    page_free(run + 2 * PAGE_BYTES);
+    assert_int_equal(page_free_count(), n_free);
+}
+
 static void rings_behind_the_page_tables_are_not_given_away(void **state)
 {
     (void)state;
@@ -322,6 +354,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_builders_pages_are_used_and_the_rest_is_free),
+        cmocka_unit_test(a_builder_may_map_more_than_one_block_is_for),
+        cmocka_unit_test(a_run_is_split_and_given_back_in_parts),
         cmocka_unit_test(rings_behind_the_page_tables_are_not_given_away),
         cmocka_unit_test(all_pages_are_given_once_and_taken_back),
         cmocka_unit_test(more_memory_than_there_are_blocks_for_is_not_used),

@@ -10,6 +10,7 @@
 #include <sprat/log.h>
 #include <sprat/port.h>
 #include <sprat/shutdown.h>
+#include <sprat/page.h>
 #include <sprat/thread.h>
 #include <sprat/xenstore.h>
 
@@ -330,6 +331,30 @@ static void a_wish_from_before_the_start_is_obeyed(void **state)
     assert_int_equal(fake_run_kernel(listen), SHUTDOWN_poweroff);
 }
 
+static void wish_without_memory(void)
+{
+    void *room = page_alloc(32, 1);
+
+    shutdown_init(on_request);
+    thread_sleep_until(clock_monotonic() + 1000);
+    while (page_alloc(1, 1))
+        ;
+    fake_xenstored_write("control/shutdown", "poweroff");
+    thread_sleep_until(clock_monotonic() + 2500000000);
+    assert_int_equal(n_wishes, 0);
+    page_free(room);
+    thread_sleep_until(clock_monotonic() + 1500000000);
+}
+
+static void a_wish_that_finds_no_memory_is_served_when_there_is_some(void **state)
+{
+    (void)state;
+    assert_int_equal(fake_run_kernel(wish_without_memory), FAKE_RETURNED);
+    assert_int_equal(n_wishes, 1);
+    assert_string_equal(fake_console_text(), "sprat: control/shutdown: no memory for a thread to"
+                                             " serve it; it is tried again\n");
+}
+
 static void a_guest_that_cant_watch_says_so(void **state)
 {
     (void)state;
@@ -367,6 +392,7 @@ int main(void)
         cmocka_unit_test(a_clash_with_another_writer_is_tried_again),
         cmocka_unit_test(a_wish_that_comes_while_the_application_ends_is_served_after_it),
         cmocka_unit_test(a_wish_from_before_the_start_is_obeyed),
+        cmocka_unit_test(a_wish_that_finds_no_memory_is_served_when_there_is_some),
         cmocka_unit_test(a_guest_that_cant_watch_says_so),
     };
     return RUN_TESTS(tests);

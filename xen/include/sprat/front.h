@@ -89,6 +89,7 @@ struct front {
     struct xenstore_watch backend_watch, state_watch;
     char backend_watch_path[FRONT_PATH_MAX + 8], state_watch_path[FRONT_PATH_MAX + 8];
     struct port_work work;
+    unsigned n_kept; /**< how often a backend did not let go in time */
     bool faulty, closing, watched, looking;
     bool backend_left; /**< the state in which it was disconnected */
     bool state_fired;  /**< the backend wrote its state since it was last read */
