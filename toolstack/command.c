@@ -21,10 +21,11 @@
 #define TIMEOUT_S_MAX     86400
 #define XEN_OWN_PAGES     64 /* what Xen takes for a domain beside the guest's memory: 250 KiB */
 
-/* What dom0 takes for a guest, more for each of its interfaces, and what it shall keep: Linux ends
- * a process, be it this one, when nothing is left. */
+/* What dom0 takes for a guest, more for each of its interfaces and disks, and what it shall keep:
+ * Linux ends a process, be it this one, when nothing is left. */
 #define DOM0_KIB      48
 #define DOM0_VIF_KIB  300
+#define DOM0_DISK_KIB 1300 /* blkback's requests for a queue, and a loop device's */
 #define DOM0_KEPT_KIB 24576
 
 struct request {
@@ -293,7 +294,8 @@ static uint64_t room_in_dom0(const struct config *config)
         fclose(file);
     if (available_kib <= DOM0_KEPT_KIB)
         return 0;
-    return (available_kib - DOM0_KEPT_KIB) / (DOM0_KIB + config->n_vifs * DOM0_VIF_KIB);
+    return (available_kib - DOM0_KEPT_KIB) /
+           (DOM0_KIB + config->n_vifs * DOM0_VIF_KIB + config->n_disks * DOM0_DISK_KIB);
 }
 
 /* How many guests of this kind the free memory takes: for a person to know before it is tried. */

@@ -181,7 +181,8 @@ int xc_domain_getinfolist(xc_interface *control, uint32_t first, unsigned n_max,
 
 /* ---- Asking ---- */
 
-#define TEXT "\"config\":\"name='g'\\nkernel='/k'\\nmemory=1\""
+#define WITH(more) "\"config\":\"name='g'\\nkernel='/k'\\nmemory=1\\n" more "\""
+#define TEXT       WITH("")
 
 static char said[] = "said";
 
@@ -386,6 +387,9 @@ static void what_fits_is_limited_by_dom0_too(void **state)
     (void)state;
     meminfo = "MemTotal: 1 kB\nMemAvailable:   24768 kB\nCached: 9 kB\n"; /* 192 to spare */
     assert_ok("{\"op\":\"fits\"," TEXT "}", "\"count\":4");
+    meminfo = "MemAvailable: 27968 kB\n"; /* 3392 to spare: of interfaces and disks each more */
+    assert_ok("{\"op\":\"fits\"," WITH("vif=['bridge=b','bridge=b']") "}", "\"count\":5");
+    assert_ok("{\"op\":\"fits\"," WITH("disk=['phy:/dev/a,xvda,w']") "}", "\"count\":2");
     meminfo = "MemAvailable: 24000 kB\n";
     assert_ok("{\"op\":\"fits\"," TEXT "}", "\"count\":0");
     meminfo = "MemAvailable: 500000 kB\n";
