@@ -24,6 +24,7 @@ BRIDGE_GUESTS_MAX = 1023  # a Linux bridge has 1024 ports; one is for the way ou
 NAME_MAX = 63
 UUIDS = uuid.UUID("6f1d8a5e-2f0b-5b7e-9d55-0f5c7ad1a0b1")  # any, once and for all
 PLAN_FILE = "plan.json"
+COMMAND_LINE = ("cmdline", "root", "extra")  # xl takes "cmdline", or the other two
 IMAGES = "images"
 READ_ONLY = re.compile(r"(^|,)\s*(access=)?ro?\s*(,|$)")  # in a disk's specification
 HEADER = "# Made by `sprat fleet plan`. Start it by hand:  xl create {name}.cfg\n"
@@ -175,9 +176,9 @@ def cfg_text(fleet, plan, guest):
         if addresses:
             parts.append(f"ip={addresses}")
         settings["vif"] = [",".join(parts)]
-    lines = [line for line in plan.base.splitlines()
-             if not line.startswith(("# SPDX", "# Made by", "# Start it"))
-             and not re.match(rf"\s*({'|'.join(settings)})\s*=", line)]  # fmt: skip
+    replaced = {*settings, *(COMMAND_LINE if plan.cmdline is not None else ())}
+    lines = [line for line in guest_cfg.without(plan.base, replaced).splitlines()
+             if not line.startswith(("# SPDX", "# Made by", "# Start it"))]  # fmt: skip
     own = []
     for key, value in settings.items():
         if isinstance(value, list):
@@ -212,10 +213,9 @@ def with_image(folder, plan):
         copies = {key: keep_copy(folder, cfg.parent / str(name)) for key, name in named.items()}
     except (OSError, UnicodeDecodeError) as error:
         raise SpratError(f"{plan.cfg} cannot be made a fleet of: {error}") from error
-    lines = [line for line in text.splitlines()
-             if not re.match(rf"\s*({'|'.join(copies)})\s*=", line)]  # fmt: skip
-    own = [f"{key} = {guest_cfg.quote(str(copy))}" for key, copy in copies.items()]
-    return dataclasses.replace(plan, cfg=str(cfg), base="\n".join([*own, *lines]) + "\n")
+    own = "".join(f"{key} = {guest_cfg.quote(str(copy))}\n" for key, copy in copies.items())
+    base = own + guest_cfg.without(text, copies).rstrip() + "\n"
+    return dataclasses.replace(plan, cfg=str(cfg), base=base)
 
 
 def put(path, content):

@@ -68,7 +68,7 @@ def parse(text):
     What xl would not understand is skipped here: to refuse it is xl's business.
     """
     settings = {}
-    for words in _statements(text):
+    for words, _ in _statements(text):
         if len(words) != 3 or words[0][0] != "word" or words[1] != ("sign", "="):
             continue
         kind, value = words[2]
@@ -85,30 +85,37 @@ def parse(text):
 def lists(text):
     """Return {name: [str]} of the settings that are lists of strings."""
     found = {}
-    for words in _statements(text):
+    for words, _ in _statements(text):
         kinds = [kind for kind, _ in words]
         if kinds[:3] == ["word", "sign", "sign"] and [w for _, w in words[1:3]] == ["=", "["]:
             found[words[0][1]] = [unquote(word) for kind, word in words if kind == "string"]
     return found
 
 
+def without(text, keys):
+    """Return a cfg's text without the statements that set these, whatever lines they take."""
+    return "".join(part for words, part in _statements(text)
+                   if words[1:2] != [("sign", "=")] or words[0][1] not in keys)  # fmt: skip
+
+
 def _statements(text):
-    words, depth = [], 0
+    """Give each statement's words, and all of its text: the statements' texts are the whole."""
+    words, depth, start = [], 0, 0
     for match in _TOKEN.finditer(text):
         kind, value = match.lastgroup, match.group()
         if kind == "space":
             continue
         if kind == "end":
             if depth == 0:
-                yield words
-                words = []
+                yield words, text[start : match.end()]
+                words, start = [], match.end()
             continue
         if kind == "sign" and value in "[{":
             depth += 1
         elif kind == "sign" and value in "]}":
             depth -= 1
         words.append((kind, value))
-    yield words
+    yield words, text[start:]
 
 
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}

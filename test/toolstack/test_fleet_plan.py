@@ -52,6 +52,34 @@ class PlanTest(unittest.TestCase):
         many = fleet_plan.guests_of("web", plan(count=20, net4="10.0.0.0/24"))
         self.assertEqual(few, many[:10])
 
+    def test_a_setting_is_replaced_whatever_lines_it_takes(self):
+        base = """name = 'old'; memory = 1 # of both
+disk = [ # two
+  "phy:/dev/a,xvda,w",
+  'phy:/dev/b,xvdb,w' # and ] no more
+]
+vif = [ "mac=02:00:00:00:00:01,bridge=b", ]
+root = "/dev/xvda"
+cmdline = "old \\\" words; memory = 7"
+on_crash \\
+ = "preserve"
+names = "kept"
+"""
+        given = plan(base=base, disks=("phy:/dev/{n},xvda,w",), bridges=("br0",), cmdline="new",
+                     memory=4, restart=True)  # fmt: skip
+        (guest, *_) = fleet_plan.guests_of("web", given)
+        text = fleet_plan.cfg_text("web", given, guest)
+        self.assertEqual(guest_cfg.parse(text),
+                         {"name": "web-1", "uuid": guest.uuid, "memory": 4, "extra": "new",
+                          "on_crash": "restart", "on_poweroff": "restart",
+                          "names": "kept"})  # fmt: skip
+        self.assertEqual(guest_cfg.lists(text),
+                         {"disk": ["phy:/dev/1,xvda,w"],
+                          "vif": [f"mac={guest.mac},bridge=br0"]})  # fmt: skip
+        for gone in ("xvdb", "no more", "old", "of both"):
+            self.assertNotIn(gone, text)
+        self.assertEqual(guest_cfg.without(base, ()), base)
+
     def test_what_cannot_be_is_refused_with_a_sentence(self):
         self.refused("room for 253 guests", count=254, net4="10.0.0.0/24")
         self.refused("is no network", net4="10.0.0.1/24")
