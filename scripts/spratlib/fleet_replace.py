@@ -37,11 +37,11 @@ def forward(fleet, cfg):
         lab_cli.report("no --ready text: a new guest that does not work at once is not noticed")
     new = dataclasses.replace(fleet.plan, cfg=cfg, ready=fleet.ready)
     new = fleet_plan.with_image(fleet.folder, new)
-    keep_before(fleet.folder)
     guests = fleet_plan.guests_of(fleet.folder.name, new)
     texts = {guest.name: fleet_plan.cfg_text(fleet.folder.name, new, guest) for guest in guests}
     state = fleet.look()
     fleet.refuse_strangers(texts, state)
+    keep_before(fleet.folder)
     names = [name for name in texts if not is_done(fleet, state, name, texts[name])]
     n_done = len(texts) - len(names)
     if n_done:
