@@ -18,10 +18,11 @@ static const struct {
     const char *alias;
     const struct element_class *cls;
 } aliases[] = {
-    {"PollDevice", &class_FromDevice}, {"SimpleQueue", &class_Queue},
-    {"NotifierQueue", &class_Queue},   {"FullNoteQueue", &class_Queue},
-    {"ThreadSafeQueue", &class_Queue}, {"QuickNoteQueue", &class_Queue},
-    {"ToHostSniffers", &class_ToHost}, {"ClickyInfo", &class_AlignmentInfo},
+    {"PollDevice", &class_FromDevice},        {"SimpleQueue", &class_Queue},
+    {"NotifierQueue", &class_Queue},          {"FullNoteQueue", &class_Queue},
+    {"ThreadSafeQueue", &class_Queue},        {"QuickNoteQueue", &class_Queue},
+    {"ToHostSniffers", &class_ToHost},        {"ClickyInfo", &class_AlignmentInfo},
+    {"ICMPSendPings", &class_ICMPPingSource},
 };
 
 const struct element_class *class_find(struct str name)

@@ -202,6 +202,14 @@ static void read_relation(struct reader *r, struct prim *p, bool *any)
     }
 }
 
+static bool mask_follows(const struct reader *r)
+{
+    struct reader ahead = *r;
+
+    reader_next(&ahead);
+    return str_is(ahead.word, "mask");
+}
+
 /* What a value looks like, when no qualifier says what it is. */
 static void guess_type(struct reader *r, struct prim *p)
 {
@@ -210,7 +218,7 @@ static void guess_type(struct reader *r, struct prim *p)
     uint64_t v;
 
     if (conf_ip(r->c, r->word, &ip))
-        p->type = TYPE_HOST;
+        p->type = mask_follows(r) ? TYPE_NET : TYPE_HOST;
     else if (conf_prefix(r->c, r->word, false, &net))
         p->type = TYPE_NET;
     else if (value_ether(r->word, p->ether))
@@ -226,7 +234,6 @@ static void guess_type(struct reader *r, struct prim *p)
 static bool read_address(struct reader *r, struct prim *p)
 {
     struct prefix net;
-    struct reader before;
 
     switch (p->type) {
     case TYPE_ETHERHOST:
@@ -242,13 +249,10 @@ static bool read_address(struct reader *r, struct prim *p)
         }
         if (!conf_ip(r->c, r->word, &p->value))
             return false;
-        before = *r;
-        reader_next(r);
         p->mask = 0xffffffff;
-        if (!str_is(r->word, "mask")) {
-            *r = before;
+        if (!mask_follows(r))
             return true;
-        }
+        reader_next(r);
         reader_next(r);
         if (!conf_ip(r->c, r->word, &p->mask))
             return false;

@@ -418,7 +418,8 @@ static void other_names_stand_for_the_same_elements(void **state)
     assert_string_equal(lab_read("q.class"), "ThreadSafeQueue");
     lab_load("Idle -> a :: SimpleQueue -> Discard; Idle -> b :: NotifierQueue -> Discard;"
              "Idle -> c :: FullNoteQueue -> Discard; Idle -> d :: QuickNoteQueue -> Discard;"
-             "Idle -> ToHostSniffers; ClickyInfo(x)");
+             "Idle -> ToHostSniffers; ClickyInfo(x);"
+             "ICMPSendPings(1.0.0.1, 1.0.0.2, ACTIVE false) -> Discard");
 }
 
 int main(void)

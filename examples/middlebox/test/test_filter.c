@@ -137,6 +137,8 @@ static void primitives_match_what_they_name(void **state)
     assert_false(matches("src and dst host 10.0.0.1", &tcp));
     assert_true(matches("10.0.0.0/8", &tcp) && matches("dst net 192.168.0.0/16", &tcp));
     assert_true(matches("net 192.168.1.0 mask 255.255.255.0", &tcp));
+    assert_true(matches("192.168.1.0 mask 255.255.255.0", &tcp));
+    assert_false(matches("src or dst 192.168.2.0 mask 255.255.255.0", &tcp));
     assert_true(matches("src net != 11.0.0.0/8", &tcp) && !matches("src net != 10.0.0.0/8", &tcp));
     assert_true(matches("dst port www", &tcp) && matches("www", &tcp) && !matches("ssh", &tcp));
     assert_true(matches("port 53", &udp) && matches("src and dst port domain", &udp));
