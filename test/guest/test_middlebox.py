@@ -335,6 +335,26 @@ class Start(unittest.TestCase):
         said = sprat("run", cfg, "--timeout", 60).stdout
         self.assertRegex(said, r"1:30: .*the guest has no such interface; its cfg lists")
 
+    def test_words_that_name_no_bridge_are_refused(self):
+        config = ROOT / "examples/middlebox/conf/bridge.click"
+        for words in ("eth0", "eth0=", "=xenbr0", "eth0=a b", "eth0=abcdefghijklmnop", "0x=br"):
+            done = sprat("middlebox", config, "--only-cfg", "--bridge", words)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(f"--bridge {words}: write eth0=xenbr0", done.stderr)
+
+    def test_controlsocket_s_interface_is_the_last_one_and_the_stack_s_only_one(self):
+        path = self.folder / "led.click"
+        path.write_text(f"{self.WIRE} ControlSocket(TCP, 7777);")
+        for control, bridge in (("10.0.0.50/24@other", "other"), ("10.0.0.50/24", "xenbr0")):
+            done = sprat("middlebox", path, "--only-cfg", "--control", control)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            cfg = pathlib.Path(done.stdout.strip()).read_text()
+            self.assertIn(f'vif = [ "bridge=xenbr0", "bridge=xenbr1", "bridge={bridge}" ]', cfg)
+            self.assertIn("sprat.ip=off sprat.ip6=off sprat.ip1=off sprat.ip61=off"
+                          " sprat.ip2=10.0.0.50/24 sprat.ip62=off /config.click", cfg)  # fmt: skip
+            self.assertIn("\nmemory = 6\n", cfg)
+            self.assertIn("/middlebox-control.xen", cfg)
+
     def test_words_for_the_guest_are_refused(self):
         done = sprat("middlebox", ROOT / "examples/middlebox/conf/bridge.click", "--only-cfg",
                      "--", "more")  # fmt: skip
