@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -243,17 +244,25 @@ SPRAT_API int getpeername(int fd, struct sockaddr *address, socklen_t *len)
     return name(fd, true, address, len);
 }
 
+/* As socket_hold(), for a message whose vector has so many parts and bytes. */
+static int hold_for(int fd, const struct msghdr *message, struct socket **socket)
+{
+    if (message->msg_iovlen > IOV_MAX)
+        return -EMSGSIZE;
+    if (file_iov_bytes(message->msg_iov, (int)message->msg_iovlen) < 0)
+        return -EINVAL;
+    return socket_hold(fd, socket);
+}
+
 SPRAT_API ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
     struct socket *socket;
     ip_addr_t ip;
     u16_t port = 0;
-    int error = socket_hold(fd, &socket);
+    int error = hold_for(fd, message, &socket);
 
     if (error)
         return file_result(error);
-    if (file_iov_bytes(message->msg_iov, (int)message->msg_iovlen) < 0)
-        return socket_release(socket, -EINVAL);
     message->msg_flags = 0;
     if (socket->type == SOCK_STREAM)
         message->msg_controllen = 0;
@@ -297,12 +306,10 @@ static ssize_t send_message(int fd, const struct msghdr *message, int flags,
     struct socket *socket;
     ip_addr_t ip, *to = NULL;
     u16_t port = 0;
-    int error = socket_hold(fd, &socket);
+    int error = hold_for(fd, message, &socket);
 
     if (error)
         return file_result(error);
-    if (file_iov_bytes(message->msg_iov, (int)message->msg_iovlen) < 0)
-        return socket_release(socket, -EINVAL);
     if (message->msg_name && socket->type != SOCK_STREAM) {
         error = destination_take(socket, message->msg_name, message->msg_namelen, &ip, &port);
         if (error)

@@ -50,9 +50,8 @@ static void tell(void)
     drops.untold = false;
     drops.tell_ns = now_ns + TELL_NS;
     port_log("net: dropped so far: %lu malformed frames, %lu half-open connections, %lu requests "
-             "for a connection that nobody accepts, %lu datagrams that nobody reads, %lu ICMP "
-             "errors unsent; for want of memory %lu ended connections, %lu early segments, %lu "
-             "connections",
+             "for a connection that nobody accepts, %lu unread datagrams, %lu unsent ICMP errors; "
+             "for want of memory %lu ended connections, %lu early segments, %lu connections",
              drops.n[NET_DROP_MALFORMED], drops.n[NET_DROP_HALF_OPEN], drops.n[NET_DROP_BACKLOG],
              drops.n[NET_DROP_UNREAD], drops.n[NET_DROP_ERROR], drops.n[NET_DROP_ENDED],
              drops.n[NET_DROP_EARLY], drops.n[NET_DROP_SILENT]);
