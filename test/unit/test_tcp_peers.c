@@ -4,6 +4,7 @@
 #include "run.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,15 +14,18 @@
 
 #include "lwip/netif.h"
 
+#include "guest_libc.h"
 #include "kernel.h"
 #include "peer.h"
+#include "wire.h"
 #include "world.h"
 
-#define PORT      7
-#define FAR       0x40000000u /* numbers: a quarter of all */
-#define FEW_PAGES 15          /* fewer than the network likes */
-#define TICK_MS   1100        /* lwIP counts half seconds, and rests in between */
-#define FORGET_MS 130000      /* more than TIME_WAIT's two minutes */
+#define PORT       7
+#define FAR        0x40000000u /* numbers: a quarter of all */
+#define FEW_BLOCKS 6
+#define FEW_PAGES  15     /* fewer than the network likes */
+#define TICK_MS    1100   /* lwIP counts half seconds, and rests in between */
+#define FORGET_MS  130000 /* more than TIME_WAIT's two minutes */
 
 /* A connection of the guest's with its honest peer. */
 static struct peer_tcp peer;
@@ -245,6 +249,32 @@ static void short_memory_body(void)
     assert_int_equal(send(server, "served", 6, MSG_DONTWAIT), 6);
 }
 
+/* Memory ends with the request, or with what completes it, sooner or later: the next is heard. */
+static void no_memory_body(void)
+{
+    connect_peer();
+    for (unsigned i = 0; i < 2 * FEW_BLOCKS; i++) {
+        unsigned after = i / 2;
+        struct peer_tcp other = peer;
+        other.from_port = (uint16_t)(6000 + i);
+        other.next = 1000;
+        fake_libc_fails(i % 2 ? after : UINT_MAX);
+        peer_segment(&other, PEER_SYN, other.next++, 0, NULL, 0);
+        fake_libc_fails(i % 2 ? UINT_MAX : after);
+        other.guest_next = wire_get(peer_last(PEER_TCP).bytes + 4, 4) + 1;
+        peer_segment(&other, PEER_ACK, other.next, other.guest_next, NULL, 0);
+        fake_libc_fails(UINT_MAX);
+        struct peer_tcp next = peer_connect(PEER_HONEST, (uint16_t)(7000 + i), PORT);
+        peer_say(&next, "x", 1);
+        for (char byte = 0; byte != 'x';) {
+            int fd = accept(listener, NULL, NULL);
+            recv(fd, &byte, 1, MSG_DONTWAIT);
+            close(fd);
+        }
+        peer_segment(&next, PEER_RST, next.next, 0, NULL, 0);
+    }
+}
+
 static int connect_to(int type, uint32_t ip)
 {
     struct sockaddr_in to = {
@@ -295,6 +325,7 @@ static void ways_body(void)
 }
 
 IN_KERNEL(ways)
+IN_KERNEL(no_memory)
 IN_KERNEL(resets)
 IN_KERNEL(syns)
 IN_KERNEL(data)
@@ -310,6 +341,7 @@ IN_KERNEL(short_memory)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        {"who_connects_without_memory_is_not_heard", no_memory, NULL, NULL, NULL},
         {"who_can_not_be_reached_is_told_at_once", ways, NULL, NULL, NULL},
         {"only_an_exact_reset_resets", resets, NULL, NULL, NULL},
         {"a_syn_within_a_connection_is_challenged", syns, NULL, NULL, NULL},
