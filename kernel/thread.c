@@ -18,12 +18,15 @@
  * stack gives a quarter of it. */
 #define STACK_RESERVE 6144
 
+#define FAILED_MAX 16 /* calls that fail in a row; a server finds so many sockets empty and more */
+
 extern char main_stack[], main_stack_top[], main_stack_guard[];
 
 static struct {
     struct thread *current;
     struct port_queue ready;
     struct thread *all_ended; /* to be freed by the thread that runs next */
+    unsigned failed;          /* calls, since anybody waited or yielded */
     struct thread main;
 } sched;
 
@@ -121,6 +124,7 @@ static void switch_to(struct thread *next)
  */
 static void schedule(void)
 {
+    sched.failed = 0;
     for (;;) {
         evtchn_dispatch();
         timer_run();
@@ -179,6 +183,12 @@ void thread_yield(void)
 {
     queue_append(&sched.ready, sched.current);
     schedule();
+}
+
+void thread_failed(void)
+{
+    if (++sched.failed >= FAILED_MAX)
+        thread_yield();
 }
 
 void thread_sleep_until(uint64_t deadline_ns)

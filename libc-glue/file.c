@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <sprat/compiler.h>
+#include <sprat/thread.h>
 
 #include "console.h"
 
@@ -136,6 +137,7 @@ ssize_t file_result(ssize_t result)
 {
     if (result >= 0)
         return result;
+    thread_failed();
     errno = (int)-result;
     return -1;
 }

@@ -123,44 +123,25 @@ bool address_overlaps(const ip_addr_t *one, const ip_addr_t *other)
            memcmp(one, other, IP_IS_V6_VAL(*one) ? sizeof(ip6_addr_t) : sizeof(ip4_addr_t)) == 0;
 }
 
-/* Copy between a message's bytes, from an offset on, and some in one piece. */
-static inline void copy(const struct msghdr *message, size_t offset, char *bytes, size_t len,
-                        bool gather)
-{
-    const struct iovec *iov = message->msg_iov;
-
-    for (size_t n = message->msg_iovlen; n && len; iov++, n--) {
-        if (offset >= iov->iov_len) {
-            offset -= iov->iov_len;
-            continue;
-        }
-        size_t part = iov->iov_len - offset;
-        char *at = (char *)iov->iov_base + offset;
-        part = part < len ? part : len;
-        if (gather)
-            memcpy(bytes, at, part);
-        else
-            memcpy(at, bytes, part);
-        bytes += part;
-        len -= part;
-        offset = 0;
-    }
-}
-
-void message_gather(const struct msghdr *message, void *to, size_t len)
-{
-    copy(message, 0, to, len, true);
-}
-
 void message_scatter(const struct msghdr *message, size_t offset, const struct pbuf *p, size_t skip,
                      size_t len)
 {
+    const struct iovec *iov = message->msg_iov;
+
     while (len) {
-        size_t part = p->len - skip < len ? p->len - skip : len;
-        copy(message, offset, (char *)p->payload + skip, part, false);
-        offset += part;
-        len -= part;
-        skip = 0;
-        p = p->next;
+        if (offset >= iov->iov_len) {
+            offset -= iov++->iov_len;
+        } else if (skip >= p->len) {
+            skip -= p->len;
+            p = p->next;
+        } else {
+            size_t room = iov->iov_len - offset, part = p->len - skip;
+            part = part < room ? part : room;
+            part = part < len ? part : len;
+            memcpy((char *)iov->iov_base + offset, (const char *)p->payload + skip, part);
+            offset += part;
+            skip += part;
+            len -= part;
+        }
     }
 }

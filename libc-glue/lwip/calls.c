@@ -24,11 +24,8 @@ static_assert(SOCK_NONBLOCK == O_NONBLOCK, "the flag goes into the file's as it 
 
 static int install(struct socket *socket, int flags)
 {
-    socket->file.flags |= flags & SOCK_NONBLOCK;
-    int fd = file_install(&socket->file, 0, flags & SOCK_CLOEXEC ? FD_CLOEXEC : 0);
-    if (fd < 0)
-        file_release(&socket->file);
-    return fd;
+    socket->file.flags = O_RDWR | (flags & SOCK_NONBLOCK);
+    return file_install(&socket->file, 0, flags & SOCK_CLOEXEC ? FD_CLOEXEC : 0);
 }
 
 /* A socket is about to send: not before the guest has an address to send from. */
@@ -43,12 +40,12 @@ static void wait_for_source(const struct socket *socket, const ip_addr_t *to, in
 }
 
 static const struct kind {
-    int type, protocol; /* protocol 0: this type's only one */
+    int protocol; /* 0: any */
     const struct socket_ops *ops;
 } kinds[] = {
-    {SOCK_STREAM, IPPROTO_TCP, &tcp_socket_ops},
-    {SOCK_DGRAM, IPPROTO_UDP, &udp_socket_ops},
-    {SOCK_RAW, 0, &raw_socket_ops},
+    [SOCK_STREAM - 1] = {IPPROTO_TCP, &tcp_socket_ops},
+    [SOCK_DGRAM - 1] = {IPPROTO_UDP, &udp_socket_ops},
+    [SOCK_RAW - 1] = {0, &raw_socket_ops},
 };
 
 SPRAT_API int socket(int domain, int type, int protocol)
@@ -60,26 +57,24 @@ SPRAT_API int socket(int domain, int type, int protocol)
         return (int)file_result(-EINVAL);
     if (domain != AF_INET && domain != AF_INET6)
         return (int)file_result(-EAFNOSUPPORT);
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        const struct kind *kind = &kinds[i];
-        if (kind->type != type)
-            continue;
-        if (protocol && kind->protocol && protocol != kind->protocol)
-            return (int)file_result(-EPROTONOSUPPORT);
-        if (!protocol && !kind->protocol)
-            return (int)file_result(-EPROTONOSUPPORT);
-        struct socket *socket =
-            socket_make(domain, type, protocol ? protocol : kind->protocol, kind->ops);
-        if (!socket)
-            return (int)file_result(-ENOMEM);
-        int error = kind->ops->open(socket);
-        if (error) {
-            free(socket);
-            return (int)file_result(error);
-        }
-        return (int)file_result(install(socket, flags));
+    if ((unsigned)type - 1 >= ARRAY_LEN(kinds))
+        return (int)file_result(-EPROTOTYPE);
+    const struct kind *kind = &kinds[type - 1];
+    protocol = protocol ? protocol : kind->protocol;
+    if (!protocol || (kind->protocol && protocol != kind->protocol))
+        return (int)file_result(-EPROTONOSUPPORT);
+    struct socket *socket = socket_make(domain, type, protocol, kind->ops);
+    if (!socket)
+        return (int)file_result(-ENOMEM);
+    int result = kind->ops->open(socket);
+    if (result) {
+        free(socket);
+        return (int)file_result(result);
     }
-    return (int)file_result(-EPROTOTYPE);
+    result = install(socket, flags);
+    if (result < 0)
+        file_release(&socket->file);
+    return (int)file_result(result);
 }
 
 /* There are none of AF_UNIX, and Linux has none of others either. */
@@ -179,6 +174,18 @@ SPRAT_API int listen(int fd, int backlog)
                                                            : -EOPNOTSUPP);
 }
 
+/* A listener's first connection has a descriptor: it no longer waits for one. */
+static void drop_first(struct socket *socket)
+{
+    struct socket *first = socket->tcp.accepted;
+
+    socket->tcp.accepted = first->tcp.accepted_next;
+    if (!socket->tcp.accepted)
+        socket->tcp.accepted_last = &socket->tcp.accepted;
+    if (first->tcp.pcb)
+        tcp_backlog_accepted(first->tcp.pcb);
+}
+
 SPRAT_API int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 {
     struct socket *socket, *accepted;
@@ -195,7 +202,10 @@ SPRAT_API int accept4(int fd, struct sockaddr *address, socklen_t *len, int flag
     const struct tcp_ends *ends = &accepted->tcp.ends; /* it may be over already */
     if (address)
         address_give(accepted->domain, &ends->peer_ip, ends->peer_port, address, len);
-    return (int)socket_release(socket, install(accepted, flags));
+    fd = install(accepted, flags);
+    if (fd >= 0)
+        drop_first(socket);
+    return (int)socket_release(socket, fd);
 }
 
 SPRAT_API int accept(int fd, struct sockaddr *address, socklen_t *len)

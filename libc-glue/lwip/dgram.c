@@ -202,8 +202,14 @@ static struct pbuf *gather(const struct msghdr *message, pbuf_layer layer, size_
 {
     struct pbuf *p = pbuf_alloc(layer, (u16_t)len, PBUF_RAM);
 
-    if (p)
-        message_gather(message, p->payload, len);
+    char *at = p ? p->payload : NULL;
+
+    for (size_t i = 0; p && i < message->msg_iovlen; i++) {
+        const struct iovec *iov = &message->msg_iov[i];
+        if (iov->iov_len)
+            memcpy(at, iov->iov_base, iov->iov_len);
+        at += iov->iov_len;
+    }
     return p;
 }
 

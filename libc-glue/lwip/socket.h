@@ -123,6 +123,7 @@ struct socket_ops {
     int (*open)(struct socket *);
     int (*bind)(struct socket *, const ip_addr_t *, u16_t port);
     int (*listen)(struct socket *, int backlog);
+    /** Wait for a connection: the first one, which goes on waiting. */
     int (*accept)(struct socket *, struct socket **);
     ssize_t (*send)(struct socket *, const struct msghdr *, int flags, const ip_addr_t *to,
                     u16_t port, const struct control *);
@@ -209,9 +210,6 @@ bool address_parse(int family, const char *text, ip_addr_t *ip);
  * @param text  INET6_ADDRSTRLEN bytes.
  */
 void address_text(int family, const void *address, char *text);
-
-/** The first bytes of a message that is to be sent; it has so many. */
-void message_gather(const struct msghdr *message, void *to, size_t len);
 
 /** Put bytes of a chain of pbufs, without the first `skip` ones, into a message, from an offset on.
  * Both have so many. */

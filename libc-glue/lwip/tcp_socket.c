@@ -209,13 +209,7 @@ static int tcp_socket_accept(struct socket *socket, struct socket **out)
         if (error)
             return error;
     }
-    struct socket *first = socket->tcp.accepted;
-    socket->tcp.accepted = first->tcp.accepted_next;
-    if (!socket->tcp.accepted)
-        socket->tcp.accepted_last = &socket->tcp.accepted;
-    if (first->tcp.pcb)
-        tcp_backlog_accepted(first->tcp.pcb);
-    *out = first;
+    *out = socket->tcp.accepted;
     return 0;
 }
 
@@ -334,10 +328,10 @@ static void wait_until_sent(struct socket *socket)
 
     if (!socket->write_shut && tcp_shutdown(socket->tcp.pcb, 0, 1) != ERR_OK)
         return;
-    while (socket->tcp.pcb && socket->tcp.pcb->snd_buf != TCP_SND_BUF &&
-           clock_monotonic() < deadline_ns) {
+    while (socket->tcp.pcb && socket->tcp.pcb->snd_buf != TCP_SND_BUF) {
         net_leave();
-        thread_wait(&socket->writers, deadline_ns);
+        if (thread_wait(&socket->writers, deadline_ns))
+            break;
     }
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* POSIX threads, tested in a guest. */
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -354,6 +355,21 @@ static void who_only_polls_lets_others_run(void)
     close(ends[1]);
 }
 
+static void who_only_reads_lets_others_run(void)
+{
+    bool flag = false;
+    pthread_t thread;
+    int ends[2];
+    char c;
+
+    CHECK(pipe(ends) == 0 && fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0);
+    CHECK(pthread_create(&thread, NULL, sets_flag, &flag) == 0);
+    for (int i = 0; i < 100 && !flag; i++)
+        CHECK_FAILS(read(ends[0], &c, 1), EAGAIN);
+    CHECK(flag && pthread_join(thread, NULL) == 0);
+    CHECK(close(ends[0]) == 0 && close(ends[1]) == 0);
+}
+
 struct block {
     struct block *next;
 };
@@ -488,6 +504,7 @@ int main(void)
     RUN(a_new_key_has_no_value_in_any_thread);
     RUN(a_semaphore_counts);
     RUN(who_only_polls_lets_others_run);
+    RUN(who_only_reads_lets_others_run);
     RUN(poll_waits_without_memory_too);
     RUN(many_threads_leave_nothing_behind);
     RUN(a_thread_has_the_name_that_it_is_given);

@@ -16,6 +16,7 @@
 
 #include <sprat/thread.h>
 
+#include "guest_libc.h"
 #include "kernel.h"
 #include "peer.h"
 #include "world.h"
@@ -330,6 +331,49 @@ static void low_water_body(void)
     assert_int_equal(set_low_water(-1), window / 2);
 }
 
+static void speak(void *arg)
+{
+    (void)arg;
+    peer_say(&peer, "x", 1);
+}
+
+/* Who asks again and again, with a processor of its own, does not keep the answer away. */
+static void insist_body(void)
+{
+    ssize_t n = -1;
+
+    connect_peer();
+    assert_true(thread_start("speaks", STACK, speak, NULL));
+    for (int i = 0; n < 0 && i < 1000; i++)
+        n = recv(server, much, 1, MSG_DONTWAIT);
+    assert_int_equal(n, 1);
+}
+
+/* No descriptor is free: the connection waits for one. */
+static void no_descriptor_body(void)
+{
+    int fds[64], n = 0;
+
+    start_listening();
+    peer = peer_connect(PEER_HONEST, CLIENT_PORT, PORT);
+    peer_say(&peer, "first", 5);
+    fake_libc_fails(0);
+    while ((fds[n] = dup(listener)) >= 0)
+        n++;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(accept4(listener, NULL, NULL, SOCK_NONBLOCK), -1);
+        assert_int_equal(errno, ENOMEM);
+    }
+    assert_int_equal(events(listener), POLLIN);
+    close(fds[--n]);
+    server = accept(listener, NULL, NULL);
+    assert_int_equal(server, fds[n]);
+    assert_int_equal(fcntl(server, F_GETFL, 0), O_RDWR);
+    assert_int_equal(recv(server, much, 8, 0), 5);
+    assert_int_equal(events(listener), 0);
+    fake_libc_fails(UINT_MAX);
+}
+
 static int look_up(int type, int protocol, int found[4])
 {
     const struct addrinfo hints = {.ai_socktype = type, .ai_protocol = protocol};
@@ -382,6 +426,8 @@ IN_KERNEL(peek_all)
 IN_KERNEL(empty_write)
 IN_KERNEL(for_ever)
 IN_KERNEL(low_water)
+IN_KERNEL(insist)
+IN_KERNEL(no_descriptor)
 IN_KERNEL(protocols)
 
 int main(void)
@@ -399,6 +445,8 @@ int main(void)
         {"nothing_written_is_a_datagram", empty_write, NULL, NULL, NULL},
         {"for_ever_is_long", for_ever, NULL, NULL, NULL},
         {"low_water_is_half_a_window_at_most", low_water, NULL, NULL, NULL},
+        {"who_insists_lets_others_run", insist, NULL, NULL, NULL},
+        {"a_connection_waits_for_a_descriptor", no_descriptor, NULL, NULL, NULL},
         {"a_protocol_is_a_choice", protocols, NULL, NULL, NULL},
     };
     return RUN_TESTS(tests);

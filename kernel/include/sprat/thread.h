@@ -53,6 +53,10 @@ struct thread *thread_self(void);
 /** Let others run: events and timers first. */
 void thread_yield(void);
 
+/** A program's call failed, and may be made again and again until it does not: now and then, yield.
+ */
+void thread_failed(void);
+
 /** Sleep until a time of clock_monotonic(). */
 void thread_sleep_until(uint64_t deadline_ns);
 
