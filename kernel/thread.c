@@ -82,6 +82,11 @@ void thread_init(void)
     cpu_local.stack_limit = sched.main.stack_limit;
 }
 
+void *thread_stack(const struct thread *thread)
+{
+    return thread->stack ? (char *)thread->stack + PAGE_BYTES : main_stack;
+}
+
 struct thread *thread_self(void)
 {
     return sched.current;

@@ -266,13 +266,28 @@ SPRAT_API int utimensat(int dir, const char *path, const struct timespec *times,
     return change_times(dir, path, !flags, times);
 }
 
-SPRAT_API int utimes(const char *path, const struct timeval *given)
+static int change_times_us(int dir, const char *path, bool follow, const struct timeval *given)
 {
     struct timespec times[2];
 
     for (int i = 0; given && i < 2; i++)
         times[i] = (struct timespec){given[i].tv_sec, (long)given[i].tv_usec * NS_PER_US};
-    return change_times(AT_FDCWD, path, true, given ? times : NULL);
+    return change_times(dir, path, follow, given ? times : NULL);
+}
+
+SPRAT_API int utimes(const char *path, const struct timeval *given)
+{
+    return change_times_us(AT_FDCWD, path, true, given);
+}
+
+SPRAT_API int lutimes(const char *path, const struct timeval *given)
+{
+    return change_times_us(AT_FDCWD, path, false, given);
+}
+
+SPRAT_API int futimes(int fd, const struct timeval *given)
+{
+    return change_times_us(fd, NULL, true, given);
 }
 
 SPRAT_API int utime(const char *path, const struct utimbuf *given)

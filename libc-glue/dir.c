@@ -108,6 +108,21 @@ SPRAT_API struct dirent *readdir(DIR *dir)
     }
 }
 
+SPRAT_API int readdir_r(DIR *restrict dir, struct dirent *restrict entry,
+                        struct dirent **restrict found)
+{
+    int before = errno;
+
+    errno = 0;
+    const struct dirent *next = readdir(dir);
+    int error = errno;
+    errno = before;
+    if (next)
+        *entry = *next;
+    *found = next ? entry : NULL;
+    return next ? 0 : error;
+}
+
 SPRAT_API void rewinddir(DIR *dir)
 {
     dir->position = 0;

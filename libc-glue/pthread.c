@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* POSIX threads: their life, and what is theirs. */
+#define _GNU_SOURCE /* gettid() */
 #include <pthread.h>
 
 #include <errno.h>
 #include <reent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <sprat/compiler.h>
 #include <sprat/thread.h>
@@ -20,6 +22,8 @@ struct __pthread {
     bool ended, detached, joining;
     struct thread *thread; /* NULL: the first */
     char name[PTHREAD_NAME_BYTES];
+    uint8_t cancel_state, cancel_type;
+    pid_t tid; /* 0: nobody has asked */
     struct port_queue joiners;
     struct __pthread_cleanup *cleanups;
     struct __pthread *next, **link; /* of all that run */
@@ -232,45 +236,65 @@ SPRAT_API int pthread_getname_np(pthread_t thread, char *name, size_t size)
     return 0;
 }
 
-/* Attributes. */
+/* Nobody is ever cancelled, whatever he says of it. */
 
-SPRAT_API int pthread_attr_init(pthread_attr_t *attr)
+SPRAT_API int pthread_setcancelstate(int state, int *before)
 {
-    *attr = (pthread_attr_t){.__stack_size = THREAD_STACK_DEFAULT};
-    return 0;
-}
+    struct __pthread *self = pthread_self();
 
-SPRAT_API int pthread_attr_destroy(pthread_attr_t *attr)
-{
-    (void)attr;
-    return 0;
-}
-
-SPRAT_API int pthread_attr_setstacksize(pthread_attr_t *attr, size_t bytes)
-{
-    if (bytes < PTHREAD_STACK_MIN)
+    if (state != PTHREAD_CANCEL_ENABLE && state != PTHREAD_CANCEL_DISABLE)
         return EINVAL;
-    attr->__stack_size = bytes;
+    if (before)
+        *before = self->cancel_state;
+    self->cancel_state = (uint8_t)state;
     return 0;
 }
 
-SPRAT_API int pthread_attr_getstacksize(const pthread_attr_t *attr, size_t *bytes)
+SPRAT_API int pthread_setcanceltype(int type, int *before)
 {
-    *bytes = attr->__stack_size;
-    return 0;
-}
+    struct __pthread *self = pthread_self();
 
-SPRAT_API int pthread_attr_setdetachstate(pthread_attr_t *attr, int state)
-{
-    if (state != PTHREAD_CREATE_DETACHED && state != PTHREAD_CREATE_JOINABLE)
+    if (type != PTHREAD_CANCEL_DEFERRED && type != PTHREAD_CANCEL_ASYNCHRONOUS)
         return EINVAL;
-    attr->__detached = state;
+    if (before)
+        *before = self->cancel_type;
+    self->cancel_type = (uint8_t)type;
     return 0;
 }
 
-SPRAT_API int pthread_attr_getdetachstate(const pthread_attr_t *attr, int *state)
+SPRAT_API void pthread_testcancel(void)
 {
-    *state = attr->__detached;
+}
+
+/* fork() fails, so what surrounds it is never called. */
+SPRAT_API int pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
+{
+    (void)prepare;
+    (void)parent;
+    (void)child;
+    return 0;
+}
+
+/* The first thread's is the process'. */
+SPRAT_API pid_t gettid(void)
+{
+    static pid_t n_told = 1;
+    struct __pthread *self = pthread_self();
+
+    if (!self->tid)
+        self->tid = self == &threads.main ? 1 : ++n_told;
+    return self->tid;
+}
+
+SPRAT_API int pthread_getattr_np(pthread_t thread, pthread_attr_t *attr)
+{
+    const struct thread *its = thread == pthread_self() ? thread_self() : thread->thread;
+
+    if (!its || thread->ended)
+        return ESRCH;
+    *attr = (pthread_attr_t){.__stack_size = its->stack_size,
+                             .__detached = thread->detached,
+                             .__stack = thread_stack(its)};
     return 0;
 }
 

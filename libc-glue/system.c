@@ -101,3 +101,11 @@ SPRAT_API int sched_yield(void)
     thread_yield();
     return 0;
 }
+
+/* The array may be one that setenv() will make larger, so it stays. */
+SPRAT_API int clearenv(void)
+{
+    if (environ)
+        *environ = NULL;
+    return 0;
+}

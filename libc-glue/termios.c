@@ -27,3 +27,12 @@ SPRAT_API int tcsetattr(int fd, int when, const struct termios *settings)
         return -1;
     return when < TCSANOW || when > TCSAFLUSH ? fail(EINVAL) : 0;
 }
+
+SPRAT_API void cfmakeraw(struct termios *settings)
+{
+    settings->c_iflag &=
+        ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
+    settings->c_oflag &= ~(tcflag_t)OPOST;
+    settings->c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
+    settings->c_cflag = (settings->c_cflag & ~(tcflag_t)(CSIZE | PARENB)) | CS8;
+}

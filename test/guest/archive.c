@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -277,6 +278,31 @@ static void any_pages_of_a_mapping_are_given_back_alone(void)
           errno == ENOMEM);
 }
 
+static void a_file_is_sent(void)
+{
+    int fd = open("/hello.txt", O_RDONLY), ends[2];
+    char text[20] = "";
+    off_t offset = 7;
+
+    CHECK(pipe(ends) == 0 && sendfile(ends[1], fd, &offset, 100) == 5 && offset == 12);
+    CHECK(read(ends[0], text, sizeof(text)) == 5 && strcmp(text, "file\n") == 0);
+    CHECK(sendfile(ends[1], fd, &offset, 100) == 0 && lseek(fd, 0, SEEK_CUR) == 0);
+    CHECK(sendfile(ends[1], fd, NULL, 5) == 5 && lseek(fd, 0, SEEK_CUR) == 5);
+    CHECK(sendfile(ends[1], fd, NULL, 0) == 0 && sendfile(ends[1], fd, NULL, 2) == 2);
+    CHECK(read(ends[0], text, sizeof(text)) == 7 && memcmp(text, "hello, ", 7) == 0);
+    offset = -1;
+    CHECK_FAILS(sendfile(ends[1], fd, &offset, 5), EINVAL);
+    offset = 100;
+    CHECK(sendfile(ends[1], fd, &offset, 5) == 0 && offset == 100);
+    CHECK_FAILS(sendfile(ends[1], ends[0], NULL, 5), EINVAL);
+    offset = 0;
+    CHECK_FAILS(sendfile(ends[1], ends[0], &offset, 5), EINVAL);
+    CHECK_FAILS(sendfile(ends[0], fd, NULL, 5), EBADF);
+    CHECK_FAILS(sendfile(ends[1], fd + 100, NULL, 5), EBADF);
+    CHECK(lseek(fd, 0, SEEK_CUR) == 7 && close(fd) == 0);
+    CHECK(close(ends[0]) == 0 && close(ends[1]) == 0);
+}
+
 int main(void)
 {
     RUN(files_are_read_by_descriptor_and_by_stream);
@@ -287,6 +313,7 @@ int main(void)
     RUN(a_file_is_mapped_where_it_is);
     RUN(a_real_path_has_no_links_and_no_dots);
     RUN(pieces_are_read_at_an_offset);
+    RUN(a_file_is_sent);
     RUN(space_and_advice_have_their_errors);
     RUN(two_open_files_lock_each_other_out);
     RUN(who_waits_for_a_lock_gets_it);

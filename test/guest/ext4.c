@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -57,6 +58,14 @@ static void a_file_is_made_written_and_read(void)
     CHECK(utimensat(AT_FDCWD, "/data/file", times, 0) == 0 && stat("/data/file", &st) == 0);
     CHECK(st.st_atim.tv_sec == 1000 && st.st_mtim.tv_sec == 2000000000);
     CHECK(st.st_mtim.tv_nsec == 123456789);
+    const struct timeval us[2] = {{1000, 5}, {3000, 6}};
+    CHECK(symlink("file", "/data/times") == 0 && lutimes("/data/times", us) == 0);
+    CHECK(lstat("/data/times", &st) == 0 && st.st_mtim.tv_sec == 3000);
+    CHECK(stat("/data/times", &st) == 0 && st.st_mtim.tv_sec == 2000000000);
+    CHECK(unlink("/data/times") == 0 && (fd = open("/data/file", O_RDONLY)) >= 0);
+    CHECK(futimes(fd, us) == 0 && fstat(fd, &st) == 0 && st.st_mtim.tv_sec == 3000);
+    CHECK(st.st_mtim.tv_nsec == 6000 && st.st_atim.tv_nsec == 5000 && close(fd) == 0);
+    CHECK_FAILS(futimes(fd, us), EBADF);
 }
 
 static void appending_and_truncating_keep_the_rest(void)

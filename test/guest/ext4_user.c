@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/file.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -304,6 +305,26 @@ static void space_is_had_before_it_is_used(void)
     CHECK(posix_fallocate(fd, 0, 1) == EBADF && close(fd) == 0);
 }
 
+static void a_file_is_copied(void)
+{
+    int from = open("/data/from", O_RDWR | O_CREAT, 0644),
+        to = open("/data/to", O_RDWR | O_CREAT, 0644);
+    static char half[sizeof(buffer) / 2];
+
+    for (size_t i = 0; i < sizeof(buffer); i++)
+        buffer[i] = (char)(i * 7 + i / 256);
+    for (int i = 0; i < 5; i++)
+        CHECK(write(from, buffer, sizeof(buffer)) == (ssize_t)sizeof(buffer));
+    CHECK(lseek(from, sizeof(half), SEEK_SET) == (off_t)sizeof(half));
+    CHECK(sendfile(to, from, NULL, 1000000) == 5 * (off_t)sizeof(buffer) - (off_t)sizeof(half));
+    CHECK(lseek(from, 0, SEEK_CUR) == 5 * (off_t)sizeof(buffer));
+    CHECK(pread(to, half, sizeof(half), 0) == (ssize_t)sizeof(half));
+    CHECK(memcmp(half, buffer + sizeof(half), sizeof(half)) == 0);
+    CHECK(pread(to, half, sizeof(half), 7 * sizeof(half)) == (ssize_t)sizeof(half));
+    CHECK(memcmp(half, buffer, sizeof(half)) == 0 && close(from) == 0 && close(to) == 0);
+    CHECK(unlink("/data/from") == 0 && unlink("/data/to") == 0);
+}
+
 static void a_lock_is_of_the_file_whatever_it_is_called(void)
 {
     int first = open("/data/locked", O_RDWR | O_CREAT, 0644), second;
@@ -328,6 +349,7 @@ int main(void)
     RUN(threads_share_a_position_and_none_writes_over_the_other);
     RUN(paths_begin_in_directories);
     RUN(space_is_had_before_it_is_used);
+    RUN(a_file_is_copied);
     RUN(a_lock_is_of_the_file_whatever_it_is_called);
     puts("all passed");
     return 0;

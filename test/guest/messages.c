@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Messages: their flags, what is beside them, raw ones; interfaces' names and addresses. */
+#define _GNU_SOURCE /* sendmmsg() */
 #include <ifaddrs.h>
 #include <netdb.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <net/if.h>
+#include <netinet/ether.h>
 #include <netinet/icmp6.h>
 #include <netinet/in_systm.h>
 #include <netinet/ip.h>
@@ -55,6 +58,48 @@ static void datagrams_are_peeked_at_and_cut(void)
     CHECK_FAILS(recv(to, bytes, 8, MSG_DONTWAIT), EAGAIN);
     close(from);
     close(to);
+}
+
+static void many_messages_are_one_call(void)
+{
+    char bytes[3][8] = {"a", "bc", "def"}, got[4][8];
+    struct iovec out[3], in[4];
+    struct mmsghdr send[3] = {0}, receive[4] = {0};
+    struct timespec timeout = {-1, 0};
+    int from, to;
+
+    datagram_pair(AF_INET, &from, &to);
+    for (unsigned i = 0; i < 4; i++) {
+        in[i] = (struct iovec){got[i], 8};
+        receive[i].msg_hdr = (struct msghdr){.msg_iov = &in[i], .msg_iovlen = 1};
+        if (i == 3)
+            break;
+        out[i] = (struct iovec){bytes[i], i + 1};
+        send[i].msg_hdr = (struct msghdr){.msg_iov = &out[i], .msg_iovlen = 1};
+    }
+    CHECK(sendmmsg(from, send, 0, 0) == 0 && recvmmsg(to, receive, 0, 0, NULL) == 0);
+    CHECK_FAILS(recvmmsg(to, receive, 4, MSG_DONTWAIT, NULL), EAGAIN);
+    CHECK_FAILS(recvmmsg(to, receive, 4, 0, &timeout), EINVAL);
+    timeout = (struct timespec){0, 1000000000};
+    CHECK_FAILS(recvmmsg(to, receive, 4, 0, &timeout), EINVAL);
+    CHECK(sendmmsg(from, send, 3, 0) == 3 && send[0].msg_len == 1 && send[2].msg_len == 3);
+    CHECK(recvmmsg(to, receive, 2, 0, NULL) == 2 && receive[1].msg_len == 2);
+    CHECK(memcmp(got[1], "bc", 2) == 0);
+    CHECK(recvmmsg(to, receive, 4, MSG_WAITFORONE, NULL) == 1 && receive[0].msg_len == 3);
+    /* The time is over with the first one that comes. */
+    CHECK(sendmmsg(from, send, 3, 0) == 3);
+    timeout = (struct timespec){0, 1};
+    CHECK(recvmmsg(to, receive, 4, 0, &timeout) == 1 && !timeout.tv_sec && !timeout.tv_nsec);
+    timeout = (struct timespec){INT64_MAX, 0};
+    CHECK(recvmmsg(to, receive, 2, 0, &timeout) == 2 && timeout.tv_sec > 1000000);
+    /* What comes before one that can't be sent is sent. */
+    send[1].msg_hdr.msg_iovlen = IOV_MAX + 1;
+    CHECK(sendmmsg(from, send, 3, 0) == 1);
+    CHECK_FAILS(sendmmsg(from, send + 1, 2, 0), EMSGSIZE);
+    CHECK(recvmmsg(to, receive, 4, MSG_WAITFORONE, NULL) == 1);
+    CHECK(close(from) == 0 && close(to) == 0);
+    CHECK_FAILS(sendmmsg(from, send, 3, 0), EBADF);
+    CHECK_FAILS(recvmmsg(to, receive, 4, 0, NULL), EBADF);
 }
 
 static void streams_are_peeked_at_waited_for_and_thrown_away(void)
@@ -376,9 +421,59 @@ static void interfaces_have_addresses(void)
     freeifaddrs(list);
 }
 
+static void hosts_are_found_into_ones_own_room(void)
+{
+    char room[200];
+    struct hostent entry, *found = NULL;
+    int error = -1;
+
+    memset(room, 'x', sizeof(room));
+    CHECK(gethostbyname_r("127.0.0.9", &entry, room + 1, 150, &found, &error) == 0);
+    CHECK(found == &entry && entry.h_addrtype == AF_INET && entry.h_length == 4);
+    CHECK(memcmp(entry.h_addr, "\x7f\0\0\x09", 4) == 0 && !entry.h_addr_list[1]);
+    CHECK(strcmp(entry.h_name, "127.0.0.9") == 0 && !entry.h_aliases[0]);
+    CHECK(room[0] == 'x' && room[151] == 'x');
+    size_t size = 0;
+    memset(room, 'x', sizeof(room));
+    while (gethostbyname2_r("::1", AF_INET6, &entry, room + 1, size, &found, &error) == ERANGE)
+        CHECK(!found && room[1 + size++] == 'x');
+    CHECK(found && size > 40 && room[1 + size] == 'x' && entry.h_length == 16);
+    CHECK(memcmp(entry.h_addr, &in6addr_loopback, 16) == 0);
+    CHECK(gethostbyname_r("::1", &entry, room, 150, &found, &error) == 0);
+    CHECK(!found && error == HOST_NOT_FOUND);
+    CHECK(gethostbyname2_r("::1", AF_UNIX, &entry, room, 150, &found, &error) == EINVAL);
+    CHECK((found = gethostbyname2("localhost", AF_INET6)) && found->h_addrtype == AF_INET6);
+    CHECK((found = gethostbyname2("localhost", AF_INET)) && found->h_addrtype == AF_INET);
+    CHECK(!gethostbyname2("1.2.3.4", AF_INET6) && h_errno == HOST_NOT_FOUND);
+    herror("expected");
+}
+
+static void ethernet_addresses_are_texts(void)
+{
+    static const char *const wrong[] = {"",
+                                        "1:2:3:4:5",
+                                        "1:2:3:4:5:",
+                                        "1:2:3:4:5:g",
+                                        "100:2:3:4:5:6",
+                                        "001:2:3:4:5:6",
+                                        "1-2-3-4-5-6",
+                                        " 1:2:3:4:5:6",
+                                        "+1:2:3:4:5:6"};
+    struct ether_addr address;
+    char text[18];
+
+    CHECK(ether_aton_r("00:16:3e:0:A:fF", &address) == &address);
+    CHECK(memcmp(&address, "\0\x16\x3e\0\x0a\xff", 6) == 0);
+    CHECK(ether_ntoa_r(&address, text) == text && strcmp(text, "0:16:3e:0:a:ff") == 0);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        CHECK(!ether_aton(wrong[i]));
+    CHECK(strcmp(ether_ntoa(ether_aton("ff:ff:ff:ff:ff:ff")), "ff:ff:ff:ff:ff:ff") == 0);
+}
+
 int main(void)
 {
     RUN(datagrams_are_peeked_at_and_cut);
+    RUN(many_messages_are_one_call);
     RUN(streams_are_peeked_at_waited_for_and_thrown_away);
     RUN(ipv4_datagrams_tell_where_they_came_to);
     RUN(ipv6_datagrams_tell_where_they_came_to);
@@ -390,6 +485,8 @@ int main(void)
     RUN(texts_name_the_interface_behind_a_percent_sign);
     RUN(interfaces_have_names_and_numbers);
     RUN(interfaces_have_addresses);
+    RUN(hosts_are_found_into_ones_own_room);
+    RUN(ethernet_addresses_are_texts);
     puts("all passed");
     return EXIT_SUCCESS;
 }

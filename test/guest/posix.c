@@ -271,6 +271,9 @@ static void the_console_is_as_it_is(void)
     CHECK(!(settings.c_lflag & (ECHO | ICANON)) && settings.c_cc[VMIN] == 1);
     CHECK(tcsetattr(STDIN_FILENO, TCSAFLUSH, &settings) == 0);
     CHECK_FAILS(tcsetattr(STDIN_FILENO, TCSAFLUSH + 1, &settings), EINVAL);
+    cfmakeraw(&settings);
+    CHECK(!settings.c_iflag && !(settings.c_oflag & OPOST) &&
+          settings.c_cflag == (CS8 | CREAD | CLOCAL));
     CHECK(pipe(ends) == 0);
     CHECK_FAILS(tcgetattr(ends[0], &settings), ENOTTY);
     CHECK_FAILS(tcsetattr(ends[0], TCSANOW, &settings), ENOTTY);
@@ -351,6 +354,25 @@ static void a_date_is_a_time(void)
     CHECK_FAILS(timegm(&date), EOVERFLOW);
 }
 
+static void an_environment_can_be_emptied(void)
+{
+    CHECK(setenv("ONE", "1", 1) == 0 && setenv("TWO", "2", 1) == 0 && clearenv() == 0);
+    CHECK(!getenv("ONE") && !getenv("TWO") && !*environ);
+    CHECK(setenv("THREE", "3", 1) == 0 && strcmp(getenv("THREE"), "3") == 0);
+    CHECK(strcmp(environ[0], "THREE=3") == 0 && !environ[1]);
+}
+
+static void the_user_is_in_one_group(void)
+{
+    gid_t groups[2] = {9, 9};
+    int n = 2;
+
+    CHECK(getgrouplist("root", 5, groups, &n) == 1 && n == 1 && groups[0] == 5 && groups[1] == 9);
+    n = 0;
+    CHECK(getgrouplist("root", 6, groups, &n) == -1 && n == 1 && groups[0] == 5);
+    CHECK(getloadavg(NULL, 0) == -1);
+}
+
 static void limits_of_paths_are_told(void)
 {
     CHECK(pathconf("/", _PC_NAME_MAX) == 255 && fpathconf(STDIN_FILENO, _PC_PIPE_BUF) >= 512);
@@ -386,6 +408,8 @@ int main(void)
     RUN(lines_are_as_long_as_they_are);
     RUN(a_date_is_a_time);
     RUN(limits_of_paths_are_told);
+    RUN(an_environment_can_be_emptied);
+    RUN(the_user_is_in_one_group);
     puts("all passed");
     return EXIT_SUCCESS;
 }

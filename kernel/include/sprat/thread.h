@@ -50,6 +50,9 @@ void thread_exit(void) __attribute__((noreturn));
 
 struct thread *thread_self(void);
 
+/** The lowest byte of its stack. */
+void *thread_stack(const struct thread *thread);
+
 /** Let others run: events and timers first. */
 void thread_yield(void);
 

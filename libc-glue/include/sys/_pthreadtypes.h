@@ -23,6 +23,7 @@ typedef unsigned pthread_key_t;
 typedef struct {
     size_t __stack_size;
     int __detached;
+    void *__stack; /* of a thread that runs */
 } pthread_attr_t;
 
 typedef struct {
@@ -36,6 +37,8 @@ typedef struct {
     void *__owner;
     struct __pthread_queue __waiting;
 } pthread_mutex_t;
+
+typedef pthread_mutex_t pthread_spinlock_t;
 
 typedef struct {
     int __clock;

@@ -34,4 +34,12 @@ int getrlimit(int resource, struct rlimit *limit);
  */
 int setrlimit(int resource, const struct rlimit *limit);
 
+#define PRIO_PROCESS 0
+#define PRIO_PGRP    1
+#define PRIO_USER    2
+
+/** 0 it is; -1 with EPERM for another. */
+int getpriority(int which, id_t who);
+int setpriority(int which, id_t who, int priority);
+
 #endif

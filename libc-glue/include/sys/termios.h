@@ -79,4 +79,7 @@ int tcgetattr(int fd, struct termios *settings);
 /** As POSIX allows, it says 0 when some of what is asked for is so, and changes nothing. */
 int tcsetattr(int fd, int when, const struct termios *settings);
 
+/** Bytes as they come, in the settings alone. */
+void cfmakeraw(struct termios *settings);
+
 #endif

@@ -62,6 +62,14 @@ struct hostent {
 /** The first IPv4 address; the result is overwritten by the next call. NULL: h_errno says why. */
 struct hostent *gethostbyname(const char *name);
 
+/** Of another family, or into the caller's room. @return 0 (and *result NULL when there is no such
+ * host), EAGAIN, EINVAL, or ERANGE when the room is too small. */
+struct hostent *gethostbyname2(const char *name, int family);
+int gethostbyname_r(const char *name, struct hostent *entry, char *buffer, size_t size,
+                    struct hostent **result, int *h_error);
+int gethostbyname2_r(const char *name, int family, struct hostent *entry, char *buffer, size_t size,
+                     struct hostent **result, int *h_error);
+
 /** No address has a name here. */
 struct hostent *gethostbyaddr(const void *address, socklen_t len, int family);
 
@@ -72,6 +80,8 @@ struct hostent *gethostbyaddr(const void *address, socklen_t len, int family);
 
 extern int h_errno;
 const char *hstrerror(int error);
+/** What h_errno says, behind the text, to stderr. */
+void herror(const char *text);
 
 struct servent {
     char *s_name, **s_aliases;

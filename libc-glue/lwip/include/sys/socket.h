@@ -109,6 +109,8 @@ struct linger {
 #define MSG_NOSIGNAL  0x4000 /**< always so: no SIGPIPE is raised */
 #define MSG_MORE      0x8000
 
+#define MSG_WAITFORONE 0x10000 /**< of recvmmsg(): wait for the first message only */
+
 #define SHUT_RD   0
 #define SHUT_WR   1
 #define SHUT_RDWR 2
@@ -135,5 +137,18 @@ ssize_t send(int fd, const void *bytes, size_t len, int flags);
 ssize_t sendto(int fd, const void *bytes, size_t len, int flags, const struct sockaddr *address,
                socklen_t address_len);
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags);
+
+#if __GNU_VISIBLE
+struct timespec;
+
+struct mmsghdr {
+    struct msghdr msg_hdr;
+    unsigned msg_len; /**< what sendmsg() or recvmsg() would return */
+};
+
+/** @return how many messages were sent or received; -1 with errno when the first was not. */
+int sendmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags);
+int recvmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags, struct timespec *timeout);
+#endif
 
 #endif
