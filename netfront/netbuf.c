@@ -4,13 +4,19 @@
  */
 #include <sprat/netbuf.h>
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <sprat/port.h>
 
 #include "queue.h"
 
 #define KEPT_MIN 128 /* pages: 512 KiB at most, when that many were in use at once */
+
+/* In place of a domain's number: a page of zeros, and what only this guest knows. */
+#define SEEN_ZEROS  0xffff
+#define SEEN_NOBODY 0xfffe
 
 static struct {
     struct netbuf *first;
@@ -34,6 +40,7 @@ static struct netbuf *make(void)
         port_free(buf);
         return NULL;
     }
+    buf->seen_by = SEEN_ZEROS;
     return buf;
 }
 
@@ -71,6 +78,8 @@ static void free_piece(struct netbuf *buf)
     if (buf->release) {
         buf->release(buf);
     } else if (kept.n < kept.max) {
+        if (buf->seen_by == SEEN_ZEROS)
+            buf->seen_by = SEEN_NOBODY;
         buf->packet = kept.first;
         kept.first = buf;
         kept.n++;
@@ -94,4 +103,27 @@ void netbuf_lose(struct netbuf *piece)
 {
     if (!piece->release)
         port_free(piece);
+}
+
+/* @return whether there is something in the page that this domain has not seen. */
+static bool show(struct netbuf *buf, domid_t domid)
+{
+    bool is_news = buf->seen_by != domid && buf->seen_by != SEEN_ZEROS;
+
+    buf->seen_by = domid;
+    return is_news;
+}
+
+void netbuf_show_empty(struct netbuf *buf, domid_t domid)
+{
+    if (show(buf, domid))
+        memset(buf->page, 0, NETBUF_BYTES);
+}
+
+void netbuf_show_data(struct netbuf *piece, domid_t domid)
+{
+    if (piece->release || !show(piece, domid))
+        return;
+    memset(piece->page, 0, netbuf_headroom(piece));
+    memset(piece->data + piece->len, 0, netbuf_tailroom(piece));
 }

@@ -52,6 +52,12 @@ struct netfront {
     unsigned n_queues; /* made by publish */
 };
 
+/** Before a domain is let write to a page: nothing is in it that it has not seen. */
+void netbuf_show_empty(struct netbuf *buf, domid_t domid);
+
+/** Before a domain is let read a piece: around its data is nothing that it has not seen. */
+void netbuf_show_data(struct netbuf *piece, domid_t domid);
+
 /** Forget a piece whose page the backend still maps: the page is never used again. */
 void netbuf_lose(struct netbuf *piece);
 

@@ -28,6 +28,7 @@ void netfront_queue_refill(struct netfront_queue *queue)
         struct netbuf *buf = netbuf_alloc();
         if (!buf)
             break;
+        netbuf_show_empty(buf, nf->front.backend_id);
         if (gnttab_grant(nf->front.backend_id, buf->page, false, &ref)) {
             netbuf_free(buf);
             break;

@@ -90,6 +90,7 @@ static int grant_piece(struct netfront_queue *queue, struct netbuf *piece)
 {
     grant_ref_t ref;
 
+    netbuf_show_data(piece, queue->nf->front.backend_id);
     if (gnttab_grant(queue->nf->front.backend_id, piece->page, true, &ref))
         return -ENOSPC;
     int id = ring_ids_put(&queue->tx_ids, piece, ref);

@@ -2,12 +2,14 @@
 #include "run.h"
 
 #include <limits.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include <sprat/netbuf.h>
 
 #include "machine.h"
 #include "port.h"
+#include "queue.h"
 
 #define KEPT_MIN 128
 
@@ -129,10 +131,69 @@ static void a_page_of_somebody_elses_is_given_back_to_him(void **state)
     assert_null(netbuf_alloc());
 }
 
+static bool holds(const uint8_t *from, size_t n, uint8_t byte)
+{
+    for (size_t i = 0; i < n; i++)
+        if (from[i] != byte)
+            return false;
+    return true;
+}
+
+static void what_a_domain_has_not_seen_is_not_shown_to_it(void **state)
+{
+    (void)state;
+    struct netbuf *buf = netbuf_alloc();
+    memset(buf->page, 'o', NETBUF_BYTES); /* our own */
+    netbuf_free(buf);
+    buf = netbuf_alloc();
+    netbuf_show_empty(buf, 1);
+    assert_true(holds(buf->page, NETBUF_BYTES, 0));
+    memset(buf->page, '1', NETBUF_BYTES); /* what domain 1 wrote */
+    netbuf_show_empty(buf, 1);
+    assert_true(holds(buf->page, NETBUF_BYTES, '1'));
+
+    buf->data = buf->page + 500;
+    buf->len = 60;
+    netbuf_show_data(buf, 2);
+    assert_true(holds(buf->page, 500, 0));
+    assert_true(holds(buf->data, 60, '1'));
+    assert_true(holds(buf->data + 60, NETBUF_BYTES - 560, 0));
+    memset(buf->page, '2', NETBUF_BYTES);
+    netbuf_show_data(buf, 2);
+    assert_true(holds(buf->page, NETBUF_BYTES, '2'));
+    netbuf_show_empty(buf, 1);
+    assert_true(holds(buf->page, NETBUF_BYTES, 0));
+    netbuf_free(buf);
+}
+
+/* Xen's pages are zeros: they are not cleared once more. What is somebody else's is left alone. */
+static void pages_are_cleared_only_where_it_matters(void **state)
+{
+    (void)state;
+    struct netbuf *bufs_of_all[KEPT_MIN];
+    unsigned n = netbuf_kept();
+    for (unsigned i = 0; i < n; i++)
+        bufs_of_all[i] = netbuf_alloc();
+    struct netbuf *buf = netbuf_alloc();
+    memset(buf->page, 'n', NETBUF_BYTES);
+    netbuf_show_empty(buf, 1);
+    assert_true(holds(buf->page, NETBUF_BYTES, 'n'));
+    uint8_t page[NETBUF_BYTES];
+    memset(page, 'l', sizeof(page));
+    struct netbuf lent = {.page = page, .data = page + 9, .len = 9, .release = netbuf_free};
+    netbuf_show_data(&lent, 2);
+    assert_true(holds(page, sizeof(page), 'l'));
+    netbuf_free(buf);
+    while (n)
+        netbuf_free(bufs_of_all[--n]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_new_packet_is_empty_with_headroom, setup),
+        cmocka_unit_test_setup(what_a_domain_has_not_seen_is_not_shown_to_it, setup),
+        cmocka_unit_test_setup(pages_are_cleared_only_where_it_matters, setup),
         cmocka_unit_test_setup(a_buffer_used_again_is_like_new, setup),
         cmocka_unit_test_setup(all_pieces_are_freed, setup),
         cmocka_unit_test_setup(no_more_than_128_are_kept, setup),

@@ -187,6 +187,26 @@ static void a_burst_is_no_longer_than_asked_for(void **state)
     net_down(0);
 }
 
+/* Its page goes to the backend twice: to be written to, and with another packet in it. */
+static void a_packet_that_was_not_sent_is_never_shown(void **state)
+{
+    (void)state;
+    net_up();
+    struct netbuf *packet = netbuf_alloc();
+    uint8_t *page = packet->page;
+    memset(page, 's', NETBUF_BYTES);
+    netbuf_free(packet);
+    for (int i = 0; i < 80; i++) {
+        fake_netback_deliver(0, 60, 0, 0, 0);
+        fake_netback_rx_push(0);
+        settle();
+        assert_int_equal(receive(), 1);
+        free_packets(1);
+    }
+    assert_null(memchr(page, 's', NETBUF_BYTES));
+    net_down(0);
+}
+
 static void a_thread_can_end_the_wait_for_any_interface(void **state)
 {
     (void)state;
@@ -448,6 +468,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_packet_comes_in, net_setup),
+        cmocka_unit_test_setup(a_packet_that_was_not_sent_is_never_shown, net_setup),
         cmocka_unit_test_setup(a_thread_can_end_the_wait_for_any_interface, net_setup),
         cmocka_unit_test_setup(a_packet_of_many_pieces_comes_in, net_setup),
         cmocka_unit_test_setup(a_packets_checksum_and_segments_are_told, net_setup),

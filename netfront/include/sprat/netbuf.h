@@ -40,8 +40,9 @@ struct netbuf {
     uint8_t gso;       /**< enum netbuf_gso */
     uint8_t csum;      /**< enum netbuf_csum */
 
-    uint8_t *page;  /**< NETBUF_BYTES of it; of netbuf.c */
-    void *owner[2]; /**< for whoever has the buffer: netfront's users, while it is theirs */
+    uint8_t *page;    /**< NETBUF_BYTES of it; of netbuf.c, as is: */
+    uint16_t seen_by; /**< the domain that knows what is in the page */
+    void *owner[2];   /**< for whoever has the buffer: netfront's users, while it is theirs */
     /** Called instead of netbuf_free() when set: a piece whose page belongs to somebody else. */
     void (*release)(struct netbuf *);
 };
