@@ -102,6 +102,7 @@ SPRAT_API void pthread_exit(void *result)
     self->reent.__sdidinit = 0; /* its streams are not its own: they stay */
     _reclaim_reent(&self->reent);
     thread_self()->local = NULL;
+    thread_self()->name = "pthread"; /* its own goes with it */
     *self->link = self->next;
     if (self->next)
         self->next->link = self->link;

@@ -105,10 +105,9 @@ SPRAT_API int pthread_rwlock_unlock(pthread_rwlock_t *lock)
         return EPERM;
     if (lock->__readers)
         return 0;
-    if (lock->__writers_waiting)
-        thread_wake_one(QUEUE(lock->__waiting_writers));
-    else
-        thread_wake(QUEUE(lock->__waiting_readers));
+    /* Who is woken in vain waits again. */
+    thread_wake(QUEUE(lock->__waiting_readers));
+    thread_wake_one(QUEUE(lock->__waiting_writers));
     return 0;
 }
 

@@ -164,7 +164,7 @@ static bool is_leaving(struct host *host, const struct disk *disk)
 {
     xc_domaininfo_t info;
 
-    return disk->leaves && hyper_domain_info(&host->hyper, disk->domid, &info) == 0;
+    return disk->leaves && hyper_domain_info(&host->hyper, disk->domid, &info) != -ESRCH;
 }
 
 static int check_left(struct host *host, const struct diskspec *spec, struct fail *fail)
@@ -454,7 +454,7 @@ void disk_settle(struct host *host)
 
     for (struct disk **at = &host->disks; *at;) {
         struct disk *disk = *at;
-        if (!disk->leaves || hyper_domain_info(&host->hyper, disk->domid, &info) == 0) {
+        if (!disk->leaves || hyper_domain_info(&host->hyper, disk->domid, &info) != -ESRCH) {
             at = &disk->next;
             continue;
         }

@@ -138,8 +138,10 @@ int hyper_domain_info(struct hyper *hyper, uint32_t domid, xc_domaininfo_t *info
 {
     struct xen_domctl domctl = {.cmd = XEN_DOMCTL_getdomaininfo, .domain = (domid_t)domid};
 
+    if (do_domctl(hyper, &domctl) < 0)
+        return -errno;
     /* Xen answers with the next domain when there is none of this number. */
-    if (do_domctl(hyper, &domctl) < 0 || domctl.u.getdomaininfo.domain != domid)
+    if (domctl.u.getdomaininfo.domain != domid)
         return -ESRCH;
     *info = domctl.u.getdomaininfo;
     return 0;

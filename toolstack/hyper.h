@@ -30,7 +30,7 @@ void hyper_close(struct hyper *hyper);
 /**
  * What Xen knows of one domain. (xc_domain_getinfolist() has Xen walk over all domains before it.)
  *
- * @return 0, or -ESRCH: there is none.
+ * @return 0; -ESRCH: there is none; or another -errno of Xen's.
  */
 int hyper_domain_info(struct hyper *hyper, uint32_t domid, xc_domaininfo_t *info);
 

@@ -167,7 +167,7 @@ static void remove_orphans(struct host *host, const char *kind)
     }
     for (char **name = names; *name; name++) {
         unsigned long domid = strtoul(*name, &end, 10);
-        if (!**name || *end || hyper_domain_info(&host->hyper, (uint32_t)domid, &info) == 0)
+        if (!**name || *end || hyper_domain_info(&host->hyper, (uint32_t)domid, &info) != -ESRCH)
             continue;
         device_remove_all(host, kind, (uint32_t)domid);
         device_remove_notes(host, (uint32_t)domid);

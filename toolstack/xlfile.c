@@ -107,9 +107,10 @@ void xlfile_remove_stale(struct hyper *hyper)
         uint32_t domid;
         uint8_t uuid[16];
         xc_domaininfo_t info;
-        if (!read_name(entry->d_name, &domid, uuid) ||
-            (hyper_domain_info(hyper, domid, &info) == 0 &&
-             memcmp(info.handle, uuid, sizeof(uuid)) == 0))
+        if (!read_name(entry->d_name, &domid, uuid))
+            continue;
+        int error = hyper_domain_info(hyper, domid, &info);
+        if (error ? error != -ESRCH : memcmp(info.handle, uuid, sizeof(uuid)) == 0)
             continue;
         snprintf(path, sizeof(path), XLFILE_FOLDER "/%s", entry->d_name);
         if (unlink(path) < 0 && errno != ENOENT)

@@ -259,7 +259,7 @@ static bool ripen(uint64_t now_ns)
 
     nodes_due_ns = UINT64_MAX;
     for (struct rest *rest = rests; rest; rest = rest->next) {
-        rest->is_ripe = !rest->files && now_ns - rest->since_ns >= NODES_NS;
+        rest->is_ripe = !rest->files && now_ns >= NODES_NS && rest->since_ns <= now_ns - NODES_NS;
         any |= rest->is_ripe;
         if (!rest->is_ripe && !rest->files)
             nodes_due_ns = now_ns + NODES_NS;

@@ -95,10 +95,13 @@ static void release(struct front *front, bool tell)
 
     for (;;) {
         bool last = clock_monotonic() >= deadline_ns;
-        if (last)
-            front->n_kept++;
-        if (front->driver->release(front, last))
+        if (front->driver->release(front, false))
             return;
+        if (last) {
+            front->n_kept++;
+            front->driver->release(front, true);
+            return;
+        }
         port_wait(&nobody, clock_monotonic() + LOOK_AGAIN_NS);
         if (tell)
             show_state(front, XenbusStateClosed);

@@ -32,6 +32,7 @@ static struct {
     tcpwnd_size_t window, counted;
     u32_t acked, in_flight;
     u8_t repeated;
+    tcpwnd_size_t peer_window;
     bool is_empty, established;
     struct scoreboard_range ranges[BLOCKS_MAX]; /* what the segment acknowledges selectively */
     unsigned n_ranges;
@@ -56,6 +57,7 @@ void window_segment_comes(const struct tcp_pcb *pcb, const struct tcp_hdr *heade
     before.acked = pcb->lastack;
     before.in_flight = window_in_flight(pcb);
     before.repeated = pcb->dupacks;
+    before.peer_window = pcb->snd_wnd;
     before.is_empty = !p->tot_len;
     before.established = pcb->state >= ESTABLISHED;
     before.n_ranges = 0;
@@ -103,8 +105,8 @@ static void count(struct tcp_pcb *pcb)
     }
     pcb->cwnd = before.window;
     pcb->bytes_acked = before.counted;
-    bool repeats =
-        pcb->flags & TF_SACK ? before.is_empty && !acked : pcb->dupacks > before.repeated;
+    bool says_nothing = before.is_empty && !acked && pcb->snd_wnd == before.peer_window;
+    bool repeats = pcb->flags & TF_SACK ? says_nothing : pcb->dupacks > before.repeated;
     bool more = recovery_has(pcb, before.ranges, before.n_ranges, repeats);
     pcb->dupacks = 0; /* lwIP counts no further than a byte does */
     if (acked && !recovery_acked(pcb))

@@ -198,6 +198,28 @@ static void who_reads_may_read_again_while_another_wants_to_write(void)
     CHECK(pthread_join(thread, NULL) == 0 && written == 1);
 }
 
+static void *reads_too(void *arg)
+{
+    CHECK(pthread_rwlock_rdlock(&shared) == 0);
+    *(int *)arg = 1;
+    CHECK(pthread_rwlock_unlock(&shared) == 0);
+    return NULL;
+}
+
+/* One that waits for a writer's end is let in by it, whoever wants to write behind it. */
+static void readers_that_wait_are_let_in_with_those_that_come(void)
+{
+    pthread_t reader, writer;
+    int has_read = 0;
+
+    CHECK(pthread_rwlock_wrlock(&shared) == 0);
+    CHECK(pthread_create(&reader, NULL, reads_too, &has_read) == 0 && sched_yield() == 0);
+    CHECK(pthread_create(&writer, NULL, writes, NULL) == 0 && sched_yield() == 0);
+    CHECK(pthread_rwlock_unlock(&shared) == 0 && pthread_rwlock_rdlock(&shared) == 0);
+    CHECK(pthread_join(reader, NULL) == 0 && has_read);
+    CHECK(pthread_rwlock_unlock(&shared) == 0 && pthread_join(writer, NULL) == 0);
+}
+
 static void *meets(void *barrier)
 {
     int result = pthread_barrier_wait(barrier);
@@ -499,6 +521,7 @@ int main(void)
     RUN(a_condition_wakes_and_times_out);
     RUN(many_read_or_one_writes);
     RUN(who_reads_may_read_again_while_another_wants_to_write);
+    RUN(readers_that_wait_are_let_in_with_those_that_come);
     RUN(a_barrier_is_over_when_the_last_has_come);
     RUN(keys_are_each_threads_own);
     RUN(a_new_key_has_no_value_in_any_thread);

@@ -187,7 +187,7 @@ static void a_burst_is_no_longer_than_asked_for(void **state)
     net_down(0);
 }
 
-/* Its page goes to the backend twice: to be written to, and with another packet in it. */
+/* Its page is posted when a packet has come in. */
 static void a_packet_that_was_not_sent_is_never_shown(void **state)
 {
     (void)state;
@@ -196,14 +196,19 @@ static void a_packet_that_was_not_sent_is_never_shown(void **state)
     uint8_t *page = packet->page;
     memset(page, 's', NETBUF_BYTES);
     netbuf_free(packet);
-    for (int i = 0; i < 80; i++) {
-        fake_netback_deliver(0, 60, 0, 0, 0);
-        fake_netback_rx_push(0);
-        settle();
-        assert_int_equal(receive(), 1);
-        free_packets(1);
-    }
+    fake_netback_deliver(0, 60, 0, 0, 0);
+    fake_netback_rx_push(0);
+    settle();
+    assert_int_equal(receive(), 1);
     assert_null(memchr(page, 's', NETBUF_BYTES));
+    free_packets(1);
+    packet = netbuf_alloc();
+    memset(packet->page, 's', NETBUF_BYTES);
+    packet->seen_by = 9; /* another backend's */
+    packet->len = packet->total = 60;
+    assert_int_equal(netfront_transmit(nf, 0, &packet, 1), 1);
+    assert_null(
+        memchr(packet->page + NETBUF_HEADROOM + 60, 's', NETBUF_BYTES - NETBUF_HEADROOM - 60));
     net_down(0);
 }
 

@@ -121,6 +121,9 @@ static void other_answers_body(void)
     acknowledge(end - FLIGHT);
     acknowledge(end - SEGMENT);
     have(end - SEGMENT, end - FLIGHT, end - SEGMENT);
+    peer.window -= 100;
+    acknowledge(end);
+    peer.window += 100; /* RFC 8985, 7.4.2: an update of the window is no such answer */
     acknowledge(end);
     peer_segment(&peer, PEER_ACK, peer.next, first + end, (const uint8_t *)"1", 1);
     peer.next++;
