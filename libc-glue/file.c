@@ -32,6 +32,8 @@ static struct {
     int hint; /* no slot below is free */
 } table = {first_slots, TABLE_FIRST, 0};
 
+int file_limit = FILE_MAX;
+
 void file_init(struct file *file, const struct file_ops *ops, int flags)
 {
     *file = (struct file){.ops = ops, .references = 1, .flags = flags};
@@ -73,7 +75,7 @@ static int make_room(int n)
 {
     int bigger = table.n;
 
-    if (n > FILE_MAX)
+    if (n > file_limit)
         return -EMFILE;
     while (bigger < n)
         bigger *= 2;

@@ -46,7 +46,7 @@ SPRAT_API int getrlimit(int resource, struct rlimit *limit)
 
     if (!limit_of(resource, &is))
         return fail(EINVAL);
-    *limit = (struct rlimit){is, is};
+    *limit = (struct rlimit){resource == RLIMIT_NOFILE ? (rlim_t)file_limit : is, is};
     return 0;
 }
 
@@ -58,5 +58,9 @@ SPRAT_API int setrlimit(int resource, const struct rlimit *limit)
         return fail(EINVAL);
     if (limit->rlim_max > is)
         return fail(EPERM);
-    return limit->rlim_cur < is ? fail(EINVAL) : 0;
+    if (resource == RLIMIT_NOFILE)
+        file_limit = (int)limit->rlim_cur;
+    else if (limit->rlim_cur < is)
+        return fail(EINVAL);
+    return 0;
 }

@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <endian.h>
 #include <err.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <glob.h>
 #include <grp.h>
@@ -238,8 +239,19 @@ static void limits_are_what_the_guest_is_made_of(void)
     CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
     limit.rlim_max++;
     CHECK_FAILS(setrlimit(RLIMIT_NOFILE, &limit), EPERM);
-    limit = (struct rlimit){10, 10};
-    CHECK_FAILS(setrlimit(RLIMIT_NOFILE, &limit), EINVAL);
+    rlim_t most = limit.rlim_cur;
+    limit = (struct rlimit){4, most};
+    int fd = open("/", O_RDONLY); /* the fourth */
+    CHECK(fd == 3 && setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    CHECK_FAILS(open("/", O_RDONLY), EMFILE);
+    CHECK_FAILS(dup(fd), EMFILE);
+    CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == 4 && limit.rlim_max == most);
+    limit.rlim_cur = most;
+    CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0 && dup(fd) == 4);
+    CHECK(close(3) == 0 && close(4) == 0);
+    CHECK(getrlimit(RLIMIT_DATA, &limit) == 0);
+    limit.rlim_cur--;
+    CHECK_FAILS(setrlimit(RLIMIT_DATA, &limit), EINVAL);
     limit = (struct rlimit){11, 10};
     CHECK_FAILS(setrlimit(RLIMIT_NOFILE, &limit), EINVAL);
     CHECK(getrlimit(RLIMIT_AS, &limit) == 0);

@@ -27,6 +27,10 @@ class Posix(unittest.TestCase):
         """Descriptors, pipes, poll() and select()."""
         self.run_guest("files")
 
+    def test_rwlocks(self):
+        """POSIX read-write locks and barriers."""
+        self.run_guest("rwlocks")
+
     def test_threads(self):
         """POSIX threads."""
         self.run_guest("threads")

@@ -18,6 +18,9 @@
 
 #define FILE_MAX 65536 /**< descriptors: what poll() of all of them still can look through */
 
+/** New descriptors are below this; FILE_MAX, or less if the program wants (RLIMIT_NOFILE). */
+extern int file_limit;
+
 struct file;
 struct flock;
 struct stat;

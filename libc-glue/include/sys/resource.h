@@ -23,14 +23,14 @@ typedef unsigned long rlim_t;
 
 struct rlimit {
     rlim_t rlim_cur; /**< the limit */
-    rlim_t rlim_max; /**< what it may be raised to; the same here */
+    rlim_t rlim_max; /**< what it may be raised to; it stays what it is */
 };
 
 int getrlimit(int resource, struct rlimit *limit);
 
 /**
- * A guest's limits are what it is made of. One that is asked for as it is, or higher where there is
- * none, is set; -1 with EPERM for more than there is, EINVAL for less, which nobody would keep to.
+ * A guest's limits are what it is made of: 0 for what is so; -1 with EPERM for more than there is,
+ * EINVAL for less, which nobody would keep to. But the number of descriptors can be limited.
  */
 int setrlimit(int resource, const struct rlimit *limit);
 
