@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syslimits.h> /* what clang's <limits.h> leaves out */
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
