@@ -113,15 +113,20 @@ SPRAT_API ssize_t pwrite(int fd, const void *bytes, size_t len, off_t offset)
 }
 
 /* Piece by piece, until one is short; without pieces, whether it could be done is what is asked. */
-
-SPRAT_API ssize_t preadv(int fd, const struct iovec *iov, int n_iov, off_t offset)
+static ssize_t transfer_at(int fd, const struct iovec *iov, int n_iov, off_t offset, bool writes)
 {
     ssize_t n = file_iov_bytes(iov, n_iov), done = 0;
+    const struct iovec none = {0};
 
-    if (n <= 0)
-        return n ? file_result(n) : pread(fd, NULL, 0, offset);
+    if (n < 0)
+        return file_result(n);
+    if (!n) {
+        iov = &none;
+        n_iov = 1;
+    }
     for (int i = 0; i < n_iov; i++) {
-        n = pread(fd, iov[i].iov_base, iov[i].iov_len, offset + done);
+        n = writes ? pwrite(fd, iov[i].iov_base, iov[i].iov_len, offset + done)
+                   : pread(fd, iov[i].iov_base, iov[i].iov_len, offset + done);
         done += n > 0 ? n : 0;
         if (n < (ssize_t)iov[i].iov_len)
             break;
@@ -129,19 +134,14 @@ SPRAT_API ssize_t preadv(int fd, const struct iovec *iov, int n_iov, off_t offse
     return done ? done : n;
 }
 
+SPRAT_API ssize_t preadv(int fd, const struct iovec *iov, int n_iov, off_t offset)
+{
+    return transfer_at(fd, iov, n_iov, offset, false);
+}
+
 SPRAT_API ssize_t pwritev(int fd, const struct iovec *iov, int n_iov, off_t offset)
 {
-    ssize_t n = file_iov_bytes(iov, n_iov), done = 0;
-
-    if (n <= 0)
-        return n ? file_result(n) : pwrite(fd, NULL, 0, offset);
-    for (int i = 0; i < n_iov; i++) {
-        n = pwrite(fd, iov[i].iov_base, iov[i].iov_len, offset + done);
-        done += n > 0 ? n : 0;
-        if (n < (ssize_t)iov[i].iov_len)
-            break;
-    }
-    return done ? done : n;
+    return transfer_at(fd, iov, n_iov, offset, true);
 }
 
 SPRAT_API int ftruncate(int fd, off_t size)

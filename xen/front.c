@@ -93,11 +93,8 @@ static void release(struct front *front, bool tell)
     uint64_t deadline_ns = clock_monotonic() + FRONT_LET_GO_NS;
     struct port_queue nobody = {0};
 
-    for (;;) {
-        bool last = clock_monotonic() >= deadline_ns;
-        if (front->driver->release(front, false))
-            return;
-        if (last) {
+    while (!front->driver->release(front, false)) {
+        if (clock_monotonic() >= deadline_ns) {
             front->n_kept++;
             front->driver->release(front, true);
             return;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A host's address by the older calls that gethostbyname() is not enough for. */
+/* A host's address by the older calls, above getaddrinfo(). */
 #define _GNU_SOURCE /* gethostbyname_r() */
 #include <errno.h>
 #include <netdb.h>
@@ -79,7 +79,14 @@ SPRAT_API struct hostent *gethostbyname2(const char *name, int family)
 
     if (error && error != EAGAIN)
         errno = error;
+    if (error == ERANGE)
+        h_errno = HOST_NOT_FOUND; /* no host has so long a name */
     return result;
+}
+
+SPRAT_API struct hostent *gethostbyname(const char *name)
+{
+    return gethostbyname2(name, AF_INET);
 }
 
 SPRAT_API void herror(const char *text)

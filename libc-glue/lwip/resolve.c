@@ -360,23 +360,3 @@ SPRAT_API struct hostent *gethostbyaddr(const void *address, socklen_t len, int 
     h_errno = HOST_NOT_FOUND;
     return NULL;
 }
-
-SPRAT_API struct hostent *gethostbyname(const char *name)
-{
-    static in_addr_t address;
-    static char *addresses[] = {(char *)&address, NULL}, *aliases[] = {NULL};
-    static struct hostent entry = {
-        .h_aliases = aliases, .h_addrtype = AF_INET, .h_length = 4, .h_addr_list = addresses};
-    static char kept[256];
-    ip_addr_t found[2];
-    int n = find_addresses(name, AF_INET, 0, found);
-
-    if (n < 1) {
-        h_errno = n == EAI_AGAIN ? TRY_AGAIN : HOST_NOT_FOUND;
-        return NULL;
-    }
-    address = ip4_addr_get_u32(ip_2_ip4(&found[0]));
-    snprintf(kept, sizeof(kept), "%s", name);
-    entry.h_name = kept;
-    return &entry;
-}
